@@ -1,0 +1,4 @@
+//! risktier: credit-risk tiers and verifiable inspection plans.
+
+pub mod domain;
+pub mod sampling;

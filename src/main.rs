@@ -1,0 +1,3 @@
+//! The `risktier` binary: parse, run, exit code.
+
+fn main() {}

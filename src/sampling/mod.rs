@@ -1,0 +1,1 @@
+//! Layer 1: from the frozen frame to a sample that a stranger can recompute.
