@@ -2,3 +2,23 @@
 //!
 //! A value that exists is valid: constructors parse and check, the inside never re-checks. Nothing here reads a
 //! clock, the environment or the operating system's randomness.
+
+mod coded;
+pub mod dates;
+mod enterprise;
+mod enterprise_id;
+pub mod field;
+mod label;
+mod record;
+mod tier;
+
+pub use coded::UnknownCode;
+pub use dates::AsOf;
+pub use enterprise::{
+    Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
+};
+pub use enterprise_id::{EnterpriseId, IdCheck, IdError, Uscc};
+pub use field::FieldError;
+pub use label::{Label, NotALabel};
+pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity};
+pub use tier::Tier;
