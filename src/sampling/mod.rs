@@ -1,1 +1,22 @@
 //! Layer 1: from the frozen frame to a sample that a stranger can recompute.
+//!
+//! The policy gives every object a rate by tier, complaints and tags; the pool is partitioned into strata of one rate;
+//! the allocation sets targets; the draw follows the published contract to the byte. Nothing here knows how tiers are
+//! computed.
+
+mod allocation;
+mod frame;
+mod overlay;
+mod policy;
+mod rate;
+mod strata;
+
+pub use allocation::{Allocation, AllocationError, allocate};
+pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
+pub use overlay::{ComplaintLoad, complaint_load};
+pub use policy::{
+    Band, ClassRates, ComplaintOverlay, ItemClass, ONE_VISIT_PPB, OverallBounds, PolicyError,
+    RateBasis, SamplingPolicy, TierRates,
+};
+pub use rate::{Rate, RateRule};
+pub use strata::{Stratum, StratumMeaning, stratify};
