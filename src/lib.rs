@@ -4,3 +4,4 @@ pub mod domain;
 pub mod indicators;
 pub mod model;
 pub mod sampling;
+pub mod store;

@@ -22,7 +22,7 @@ pub use enterprise::{
     Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
 };
 pub use enterprise_id::{EnterpriseId, IdCheck, IdError, Uscc};
-pub use epoch::Epoch;
+pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, NotALabel};
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity};

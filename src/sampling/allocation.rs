@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::ONE_VISIT_PPB;
 use super::strata::Stratum;
+use crate::domain::Tier;
 
 /// How the number of visits is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,10 @@ pub fn allocate(strata: &[Stratum], allocation: Allocation) -> Result<Vec<u64>, 
         .map(|stratum| Cell {
             objects: stratum.members.len() as u64,
             rate_ppb: stratum.meaning.rate.rate_ppb,
+            risk: (
+                stratum.meaning.tier,
+                stratum.meaning.rate.band_multiplier_milli,
+            ),
         })
         .collect();
     let objects: u64 = cells.iter().map(|cell| cell.objects).sum();
@@ -69,6 +74,8 @@ pub fn allocate(strata: &[Stratum], allocation: Allocation) -> Result<Vec<u64>, 
 struct Cell {
     objects: u64,
     rate_ppb: u64,
+    /// Tier and band: among equal rates the riskier cell gets the last ppb.
+    risk: (Tier, u64),
 }
 
 impl Cell {
@@ -81,7 +88,9 @@ impl Cell {
 fn scaled(cells: &[Cell], visits: u64) -> Vec<u64> {
     // From the highest rate down: once a rate fits under 1 at the factor for the remaining cells, all lower ones do.
     let mut order: Vec<usize> = (0..cells.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(cells.get(index).map(|cell| cell.rate_ppb)));
+    order.sort_by_key(|&index| {
+        std::cmp::Reverse(cells.get(index).map(|cell| (cell.rate_ppb, cell.risk)))
+    });
     let by_rate: Vec<Cell> = order
         .iter()
         .filter_map(|&index| cells.get(index).copied())
@@ -135,7 +144,11 @@ mod tests {
     use super::*;
 
     fn cell(objects: u64, rate_ppb: u64) -> Cell {
-        Cell { objects, rate_ppb }
+        Cell {
+            objects,
+            rate_ppb,
+            risk: (Tier::A, 1_000),
+        }
     }
 
     #[test]

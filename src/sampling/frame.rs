@@ -85,10 +85,9 @@ impl Frame {
             row.complaints_milli = load.weighted_milli;
             row.upheld_count = load.upheld;
             row.complaint_ratio_milli = (ratio * 1_000.0).floor() as u64;
-            if let Some(position) = band_of(overlay, ratio, load).checked_sub(1) {
-                if let Some(band) = overlay.bands.get(position) {
-                    row.complaint_band = band.name.clone();
-                }
+            let reached = band_of(overlay, ratio, load).checked_sub(1);
+            if let Some(band) = reached.and_then(|position| overlay.bands.get(position)) {
+                row.complaint_band = band.name.clone();
             }
             rows.push(row);
         }

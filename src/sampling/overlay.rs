@@ -63,11 +63,11 @@ pub fn complaint_load(policy: &ComplaintOverlay, records: &[&Record], day: Date)
 
 /// What the peer groups of one object need to know of it.
 #[derive(Clone, Copy, Debug)]
-pub struct PeerKey<'a> {
+pub(super) struct PeerKey<'a> {
     /// Industry label.
-    pub industry: Option<&'a Label>,
+    pub(super) industry: Option<&'a Label>,
     /// Size class.
-    pub size: EnterpriseSize,
+    pub(super) size: EnterpriseSize,
 }
 
 /// Sums over one peer group, exact in integers.
@@ -103,7 +103,7 @@ impl Moments {
 
 /// Peer statistics of one frame.
 #[derive(Debug, Default)]
-pub struct Peers {
+pub(super) struct Peers {
     by_industry_and_size: BTreeMap<(Label, EnterpriseSize), Moments>,
     by_letter_and_size: BTreeMap<(String, EnterpriseSize), Moments>,
     by_letter: BTreeMap<String, Moments>,
@@ -112,7 +112,7 @@ pub struct Peers {
 
 impl Peers {
     /// Adds one object.
-    pub fn add(&mut self, key: PeerKey<'_>, load: ComplaintLoad) {
+    pub(super) fn add(&mut self, key: PeerKey<'_>, load: ComplaintLoad) {
         if let Some(industry) = key.industry {
             let letter = letter_of(industry);
             self.by_industry_and_size
@@ -132,7 +132,12 @@ impl Peers {
     }
 
     /// The ratio `ρ` of one object to its narrowest peer group that is large enough.
-    pub fn ratio(&self, policy: &ComplaintOverlay, key: PeerKey<'_>, load: ComplaintLoad) -> f64 {
+    pub(super) fn ratio(
+        &self,
+        policy: &ComplaintOverlay,
+        key: PeerKey<'_>,
+        load: ComplaintLoad,
+    ) -> f64 {
         let least = u64::from(policy.least_peers);
         let narrow = key.industry.and_then(|industry| {
             let letter = letter_of(industry);
@@ -151,7 +156,7 @@ impl Peers {
 }
 
 /// The band of an object: 0 is none, then the policy's bands from 1.
-pub fn band_of(policy: &ComplaintOverlay, ratio: f64, load: ComplaintLoad) -> usize {
+pub(super) fn band_of(policy: &ComplaintOverlay, ratio: f64, load: ComplaintLoad) -> usize {
     let reached = |band: &super::policy::Band| {
         ratio >= band.ratio || band.upheld.is_some_and(|upheld| load.upheld >= upheld)
     };

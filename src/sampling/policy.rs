@@ -181,7 +181,7 @@ impl SamplingPolicy {
             }
             for tier in Tier::ALL {
                 let rate = rates.of(*tier);
-                if !(rate >= 1e-6 && rate <= 1.0) {
+                if !(1e-6..=1.0).contains(&rate) {
                     return fail(
                         &place,
                         format!(

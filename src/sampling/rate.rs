@@ -67,9 +67,8 @@ impl<'p> RateRule<'p> {
                 / u128::from(MILLI * MILLI))
             .min(u128::from(ONE_VISIT_PPB));
         }
-        if objects > 0 {
-            rule.overall_annual_ppb = u64::try_from(sum / objects).unwrap_or(ONE_VISIT_PPB);
-        }
+        let overall = sum.checked_div(objects).unwrap_or(0);
+        rule.overall_annual_ppb = u64::try_from(overall).unwrap_or(ONE_VISIT_PPB);
         let floor = u128::from(ppb(policy.overall.floor)) * objects;
         let bounded =
             class == ItemClass::General && policy.rates.of(class).basis == RateBasis::Annual;
