@@ -10,3 +10,4 @@ pub mod seed;
 pub mod selection;
 pub mod sizes;
 pub mod transcript;
+pub mod verification;
