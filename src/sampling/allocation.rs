@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::ONE_VISIT_PPB;
+use super::plan::PPB;
 use super::strata::Stratum;
 use crate::domain::Tier;
 
@@ -80,7 +80,7 @@ struct Cell {
 
 impl Cell {
     fn full(self) -> u64 {
-        self.objects * ONE_VISIT_PPB
+        self.objects * PPB
     }
 }
 
@@ -95,14 +95,14 @@ fn scaled(cells: &[Cell], visits: u64) -> Vec<u64> {
         .iter()
         .filter_map(|&index| cells.get(index).copied())
         .collect();
-    let mut left = u128::from(visits) * u128::from(ONE_VISIT_PPB);
+    let mut left = u128::from(visits) * u128::from(PPB);
     let mut weight: u128 = by_rate
         .iter()
         .map(|cell| u128::from(cell.objects) * u128::from(cell.rate_ppb))
         .sum();
     let mut taken_whole = 0;
     for cell in &by_rate {
-        if left * u128::from(cell.rate_ppb) < u128::from(ONE_VISIT_PPB) * weight {
+        if left * u128::from(cell.rate_ppb) < u128::from(PPB) * weight {
             break;
         }
         left -= u128::from(cell.full()).min(left);
@@ -110,7 +110,7 @@ fn scaled(cells: &[Cell], visits: u64) -> Vec<u64> {
         taken_whole += 1;
     }
     let per_object = |cell: &Cell| {
-        u64::try_from(left * u128::from(cell.rate_ppb) / weight.max(1)).unwrap_or(ONE_VISIT_PPB)
+        u64::try_from(left * u128::from(cell.rate_ppb) / weight.max(1)).unwrap_or(PPB)
     };
     let mut targets: Vec<u64> = by_rate
         .iter()
@@ -119,11 +119,11 @@ fn scaled(cells: &[Cell], visits: u64) -> Vec<u64> {
             if rank < taken_whole {
                 cell.full()
             } else {
-                cell.objects * per_object(cell).min(ONE_VISIT_PPB)
+                cell.objects * per_object(cell).min(PPB)
             }
         })
         .collect();
-    let mut rest = (u128::from(visits) * u128::from(ONE_VISIT_PPB))
+    let mut rest = (u128::from(visits) * u128::from(PPB))
         .saturating_sub(targets.iter().map(|target| u128::from(*target)).sum());
     for (target, cell) in targets.iter_mut().zip(&by_rate) {
         let room = rest.min(u128::from(cell.full() - *target));
@@ -160,7 +160,7 @@ mod tests {
             cell(30, 500_000_000),
         ];
         let targets = scaled(&cells, 50);
-        assert_eq!(targets.iter().sum::<u64>(), 50 * ONE_VISIT_PPB);
+        assert_eq!(targets.iter().sum::<u64>(), 50 * PPB);
         let per_object: Vec<u64> = targets
             .iter()
             .zip(&cells)
@@ -174,12 +174,12 @@ mod tests {
     fn what_would_pass_one_visit_is_taken_whole() {
         let cells = [cell(90, 10_000_000), cell(10, 500_000_000)];
         let targets = scaled(&cells, 40);
-        assert_eq!(targets, [30 * ONE_VISIT_PPB, 10 * ONE_VISIT_PPB]);
+        assert_eq!(targets, [30 * PPB, 10 * PPB]);
     }
 
     #[test]
     fn every_object_may_be_asked_for() {
-        let cells = [cell(3, 1), cell(2, ONE_VISIT_PPB)];
-        assert_eq!(scaled(&cells, 5), [3 * ONE_VISIT_PPB, 2 * ONE_VISIT_PPB]);
+        let cells = [cell(3, 1), cell(2, PPB)];
+        assert_eq!(scaled(&cells, 5), [3 * PPB, 2 * PPB]);
     }
 }

@@ -5,18 +5,29 @@
 //! computed.
 
 mod allocation;
+pub mod contribution;
+pub mod draw;
 mod frame;
+pub mod merkle;
 mod overlay;
+mod parallel;
+pub mod plan;
 mod policy;
+pub mod pool;
 mod rate;
+pub mod seed;
+pub mod selection;
+pub mod sizes;
 mod strata;
+pub mod transcript;
+pub mod verification;
 
 pub use allocation::{Allocation, AllocationError, allocate};
 pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
 pub use overlay::{ComplaintLoad, complaint_load};
 pub use policy::{
-    Band, ClassRates, ComplaintOverlay, ItemClass, ONE_VISIT_PPB, OverallBounds, PolicyError,
-    RateBasis, SamplingPolicy, TierRates,
+    Band, ClassRates, ComplaintOverlay, ItemClass, OverallBounds, PolicyError, RateBasis,
+    SamplingPolicy, TierRates,
 };
 pub use rate::{Rate, RateRule};
 pub use strata::{Stratum, StratumMeaning, stratify};

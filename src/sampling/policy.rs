@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::plan::PPB;
 use crate::domain::{Label, Tier};
-
-/// One visit a year (or in the plan) in parts per billion.
-pub const ONE_VISIT_PPB: u64 = 1_000_000_000;
 
 /// The `[sampling]` part of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,5 +252,5 @@ impl SamplingPolicy {
 /// A share in parts per billion, rounded half up.
 pub(super) fn ppb(share: f64) -> u64 {
     // Shares are checked to lie within 0 to 1 000, so the product is far below 2^53.
-    (share * ONE_VISIT_PPB as f64 + 0.5).floor() as u64
+    (share * PPB as f64 + 0.5).floor() as u64
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::frame::{Frame, FrameRow, NO_BAND, cannot_be_visited};
-use super::policy::{ItemClass, ONE_VISIT_PPB, PolicyError, RateBasis, SamplingPolicy, ppb};
+use super::plan::PPB;
+use super::policy::{ItemClass, PolicyError, RateBasis, SamplingPolicy, ppb};
 use crate::domain::Tier;
 
 /// Days of a year, to which annual rates refer.
@@ -65,10 +66,10 @@ impl<'p> RateRule<'p> {
             objects += 1;
             sum += (u128::from(base) * u128::from(band) * u128::from(tag)
                 / u128::from(MILLI * MILLI))
-            .min(u128::from(ONE_VISIT_PPB));
+            .min(u128::from(PPB));
         }
         let overall = sum.checked_div(objects).unwrap_or(0);
-        rule.overall_annual_ppb = u64::try_from(overall).unwrap_or(ONE_VISIT_PPB);
+        rule.overall_annual_ppb = u64::try_from(overall).unwrap_or(PPB);
         let floor = u128::from(ppb(policy.overall.floor)) * objects;
         let bounded =
             class == ItemClass::General && policy.rates.of(class).basis == RateBasis::Annual;
@@ -100,14 +101,13 @@ impl<'p> RateRule<'p> {
         // The product stays below 2^128: base ≤ 2^30, multipliers ≤ 2^20, days ≤ 2^22; the scale is applied after.
         let numerator = u128::from(base) * u128::from(band) * u128::from(tag) * u128::from(days);
         let denominator = u128::from(MILLI * MILLI * year);
-        let product =
-            ((2 * numerator + denominator) / (2 * denominator)).min(u128::from(ONE_VISIT_PPB));
-        let scaled = (product * self.scale.0 / self.scale.1).clamp(1, u128::from(ONE_VISIT_PPB));
+        let product = ((2 * numerator + denominator) / (2 * denominator)).min(u128::from(PPB));
+        let scaled = (product * self.scale.0 / self.scale.1).clamp(1, u128::from(PPB));
         Ok(Rate {
             tier_rate_ppb: base,
             band_multiplier_milli: band,
             tag_multiplier_milli: tag,
-            rate_ppb: u64::try_from(scaled).unwrap_or(ONE_VISIT_PPB),
+            rate_ppb: u64::try_from(scaled).unwrap_or(PPB),
         })
     }
 
