@@ -120,8 +120,13 @@ pub trait Store: Send + Sync {
     /// Documents of plans whose id is before `before`, latest id first, at most `limit`. Ids rise with time.
     fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
 
-    /// Documents of all closed plans with a number below `number`, the last one first.
-    fn closed_plan_before(&self, number: u64) -> Result<Option<String>, StoreError>;
+    /// Closes a drawn plan: `build` gets the document of the plan closed before it, if any, and returns the new one.
+    /// `false` if the plan is not in state `drawn`.
+    fn close_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(Option<String>) -> Result<String, StoreError>,
+    ) -> Result<bool, StoreError>;
 
     /// Whether the store answers.
     fn ping(&self) -> Result<(), StoreError>;

@@ -386,9 +386,7 @@ impl Store for SqliteStore {
         build: &mut dyn FnMut(u64) -> Result<(String, Vec<u8>), StoreError>,
     ) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let state: Option<String> =
-                tx.query_row("SELECT state FROM plans WHERE plan_id = ?1", [plan_id], |row| row.get(0)).optional()?;
-            if state.as_deref() != Some("draft") {
+            if plan_state(tx, plan_id)?.as_deref() != Some("draft") {
                 return Ok(false);
             }
             let number: u64 = tx.query_row("SELECT coalesce(max(number), 0) + 1 FROM plans", [], |row| row.get(0))?;
@@ -429,12 +427,25 @@ impl Store for SqliteStore {
         })
     }
 
-    fn closed_plan_before(&self, number: u64) -> Result<Option<String>, StoreError> {
-        self.read(|tx| {
-            let mut statement = tx.prepare_cached(
-                "SELECT document FROM plans WHERE state = 'closed' AND number < ?1 ORDER BY number DESC LIMIT 1",
+    fn close_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(Option<String>) -> Result<String, StoreError>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            if plan_state(tx, plan_id)?.as_deref() != Some("drawn") {
+                return Ok(false);
+            }
+            let last = "SELECT document, closed_no FROM plans WHERE closed_no IS NOT NULL ORDER BY closed_no DESC LIMIT 1";
+            let previous: Option<(String, i64)> =
+                tx.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let closed_no = previous.as_ref().map_or(1, |(_, closed_no)| closed_no + 1);
+            let document = build(previous.map(|(document, _)| document))?;
+            tx.execute(
+                "UPDATE plans SET state = 'closed', closed_no = ?2, document = ?3 WHERE plan_id = ?1",
+                params![plan_id, closed_no, document],
             )?;
-            Ok(statement.query_row([number], |row| row.get(0)).optional()?)
+            Ok(true)
         })
     }
 
@@ -455,6 +466,16 @@ impl SqliteStore {
                 .optional()?)
         })
     }
+}
+
+fn plan_state(tx: &Transaction<'_>, plan_id: &str) -> Result<Option<String>, StoreError> {
+    Ok(tx
+        .query_row(
+            "SELECT state FROM plans WHERE plan_id = ?1",
+            [plan_id],
+            |row| row.get(0),
+        )
+        .optional()?)
 }
 
 fn enterprise_row(
