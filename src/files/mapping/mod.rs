@@ -1,0 +1,5 @@
+//! stub
+/// stub
+pub struct Mapping;
+/// stub
+pub struct MappingError;
