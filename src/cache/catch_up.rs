@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{CacheError, Epoch, Position, TierCache, TierChange};
+use super::{CacheError, Position, TierCache, TierChange};
+use crate::domain::Epoch;
 
 /// Any error of the log's owner.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -16,10 +16,8 @@ use super::count::LookupCounters;
 use super::key::{entry_key, random_generation};
 use super::trust::Trust;
 use super::value::Stored;
-use super::{
-    CacheError, CachedTier, Epoch, Lookup, MissReason, Position, Ticket, TierCache, TierChange,
-};
-use crate::domain::EnterpriseId;
+use super::{CacheError, CachedTier, Lookup, MissReason, Position, Ticket, TierCache, TierChange};
+use crate::domain::{EnterpriseId, Epoch};
 
 const WAYS: usize = 32;
 const SHARDS: usize = 64;
@@ -322,7 +320,7 @@ mod tests {
     async fn trusted(entries: usize) -> (MemoryCache, Epoch) {
         let (cache, epoch) = (
             MemoryCache::with_capacity(entries),
-            Epoch::parse("0123456789abcdef").unwrap(),
+            "0123456789abcdef".parse().unwrap(),
         );
         let position = cache.restart(&epoch, 0, None).await.unwrap();
         cache.vouch(&epoch, &position);

@@ -38,10 +38,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 use jiff::civil::Date;
 
-use crate::domain::EnterpriseId;
+use crate::domain::{EnterpriseId, Epoch};
 
 pub use catch_up::{BoxError, ChangeLog, catch_up};
-pub use key::{BUCKETS, Epoch, NotAnEpoch, bucket_of};
+pub use key::{BUCKETS, bucket_of};
 pub use memory::MemoryCache;
 pub use redis::{RedisCache, RedisOptions};
 pub use trust::LEASE;

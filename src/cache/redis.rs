@@ -29,10 +29,8 @@ use super::count::LookupCounters;
 use super::key::{bucket_of, random_generation};
 use super::trust::Trust;
 use super::value::Stored;
-use super::{
-    CacheError, CachedTier, Epoch, Lookup, MissReason, Position, Ticket, TierCache, TierChange,
-};
-use crate::domain::EnterpriseId;
+use super::{CacheError, CachedTier, Lookup, MissReason, Position, Ticket, TierCache, TierChange};
+use crate::domain::{EnterpriseId, Epoch};
 
 /// Keys live this long after their last write: longer than the month between scheduled runs.
 const TTL_SECONDS: u64 = 40 * 24 * 60 * 60;

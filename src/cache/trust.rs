@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use super::{Epoch, Position};
+use super::Position;
+use crate::domain::Epoch;
 
 /// How long a complete catch-up vouches for the entries. Catch-ups run at least every second, so a lease runs out only
 /// when several of them failed.
@@ -119,10 +120,7 @@ mod tests {
 
     #[test]
     fn a_lease_runs_out() {
-        let (trust, epoch) = (
-            Trust::new("test"),
-            Epoch::parse("0123456789abcdef").unwrap(),
-        );
+        let (trust, epoch) = (Trust::new("test"), "0123456789abcdef".parse().unwrap());
         assert_eq!(trust.generation(&epoch), None);
 
         trust.grant(&epoch, &position(&trust, Instant::now()));
@@ -138,10 +136,7 @@ mod tests {
 
     #[test]
     fn a_catch_up_that_began_before_a_loss_does_not_restore_trust() {
-        let (trust, epoch) = (
-            Trust::new("test"),
-            Epoch::parse("0123456789abcdef").unwrap(),
-        );
+        let (trust, epoch) = (Trust::new("test"), "0123456789abcdef".parse().unwrap());
         let before = position(&trust, Instant::now());
         trust.revoke("a test");
 

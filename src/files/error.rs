@@ -150,6 +150,14 @@ pub enum FilesError {
     /// The header does not fit.
     #[error("the header does not fit: {0}")]
     Header(LineError),
+    /// A line of a frame file is wrong.
+    #[error("the frame file is wrong at line {line}: {reason}")]
+    Frame {
+        /// The physical line, from 1; 0 for the file as a whole.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// Writing failed.
     #[error("cannot write `{file}`: {cause}; check the space left on the disk")]
     Write {
@@ -177,6 +185,7 @@ impl FilesError {
     pub fn to_line_error(&self) -> LineError {
         match self {
             Self::Header(error) => error.clone(),
+            Self::Frame { line, reason } => LineError::whole(*line, reason.clone()),
             Self::Read { file, line, .. } | Self::DamagedGzip { file, line, .. } => {
                 LineError::whole(line + 1, self.to_string()).of_file(file)
             }

@@ -12,9 +12,11 @@
 mod cells;
 mod columns;
 mod error;
+mod frame;
 mod json;
 mod lines;
 pub mod mapping;
+mod packed;
 mod read;
 mod source;
 mod table;
@@ -22,7 +24,9 @@ mod write;
 
 pub use columns::Tabular;
 pub use error::{FilesError, LineError, Row};
+pub use frame::{read_frame, write_frame};
 pub use mapping::{Mapping, MappingError};
+pub use packed::{pack, unpack};
 pub use read::{ReadOptions, Rows, read_enterprises, read_records};
 pub use source::{Format, Source};
 pub use write::{Sink, Writer, enterprise_writer, record_writer, write_line_errors};

@@ -64,6 +64,8 @@ impl Entropy {
             Self::Insecure(_) => 0,
         };
         let random = random.first_chunk::<10>().copied().unwrap_or_default();
-        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string())
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random)
+            .into_uuid()
+            .to_string())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::canonical::CanonicalError;
 use crate::domain::{EnterpriseId, FieldError};
+use crate::files::FilesError;
 use crate::sampling::contribution::OpeningError;
 use crate::sampling::draw::DrawError;
 use crate::sampling::verification::VerifyError;
@@ -72,6 +73,9 @@ pub enum ServiceError {
     /// The draw did not run.
     #[error(transparent)]
     Draw(#[from] DrawError),
+    /// A file is wrong.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// A transcript cannot be verified at all.
     #[error(transparent)]
     Verify(#[from] VerifyError),

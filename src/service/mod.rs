@@ -20,8 +20,8 @@ pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
-    CommittedContribution, DrawnPlan, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView, PublicContribution,
-    SampleObject, StratumPreview, TierPreview,
+    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
+    PublicContribution, SampleObject, StratumPreview, TierPreview,
 };
 
 /// Where the day comes from.
@@ -54,7 +54,12 @@ pub struct Service {
 impl Service {
     /// Puts a service together.
     pub fn new(store: Arc<dyn Store>, models: Models, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, models, clock, entropy }
+        Self {
+            store,
+            models,
+            clock,
+            entropy,
+        }
     }
 
     /// The model files in force.

@@ -92,8 +92,14 @@ impl Models {
             Some(path) => read(path),
             None => Ok(default.to_owned()),
         };
-        let catalogue = text(&files.catalogue, include_str!("../../models/indicators.toml"))?;
-        let scorecard = text(&files.scorecard, include_str!("../../models/default/scorecard.json"))?;
+        let catalogue = text(
+            &files.catalogue,
+            include_str!("../../models/indicators.toml"),
+        )?;
+        let scorecard = text(
+            &files.scorecard,
+            include_str!("../../models/default/scorecard.json"),
+        )?;
         let policy = text(&files.policy, include_str!("../../models/policy.toml"))?;
         let policy: PolicyFile = toml::from_str(&policy)?;
         if policy.format != POLICY_FORMAT {
@@ -115,7 +121,10 @@ impl Models {
 }
 
 fn read(path: &Path) -> Result<String, ModelsError> {
-    std::fs::read_to_string(path).map_err(|cause| ModelsError::Read { path: path.display().to_string(), cause })
+    std::fs::read_to_string(path).map_err(|cause| ModelsError::Read {
+        path: path.display().to_string(),
+        cause,
+    })
 }
 
 #[cfg(test)]
@@ -134,7 +143,15 @@ mod tests {
         let path = directory.path().join("policy.toml");
         let policy = include_str!("../../models/policy.toml").replacen("D = 0.50", "D = 0.10", 1);
         std::fs::write(&path, policy).unwrap();
-        let error = Models::load(&ModelFiles { policy: Some(path), ..ModelFiles::default() }).unwrap_err().to_string();
-        assert!(error.contains("sampling.rates.general") && error.contains("tier D"), "{error}");
+        let error = Models::load(&ModelFiles {
+            policy: Some(path),
+            ..ModelFiles::default()
+        })
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.contains("sampling.rates.general") && error.contains("tier D"),
+            "{error}"
+        );
     }
 }

@@ -75,13 +75,13 @@ pub trait Store: Send + Sync {
     /// Changes after `seq` in order, at most `limit`.
     fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError>;
 
-    /// Keeps a frame; `document` is given its number and returns the JSON to keep.
+    /// Keeps a frame under the next consecutive number, which is returned; `document` makes the JSON to keep of it.
     fn put_frame(
         &self,
         frame_id: &str,
         body: &[u8],
         document: &dyn Fn(u64) -> String,
-    ) -> Result<(), StoreError>;
+    ) -> Result<u64, StoreError>;
 
     /// The document of one frame.
     fn frame(&self, frame_id: &str) -> Result<Option<String>, StoreError>;

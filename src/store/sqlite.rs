@@ -313,7 +313,7 @@ impl Store for SqliteStore {
         frame_id: &str,
         body: &[u8],
         document: &dyn Fn(u64) -> String,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.write(|tx| {
             let number: u64 = tx.query_row(
                 "SELECT coalesce(max(number), 0) + 1 FROM frames",
@@ -324,7 +324,7 @@ impl Store for SqliteStore {
                 "INSERT INTO frames (frame_id, number, document, body) VALUES (?1, ?2, ?3, ?4)",
                 params![frame_id, number, document(number), body],
             )?;
-            Ok(())
+            Ok(number)
         })
     }
 

@@ -182,7 +182,7 @@ async fn a_store_that_lost_changes_begins_an_empty_generation() {
 async fn epochs_do_not_mix() {
     on_both(async |cache| {
         trust(cache).await;
-        let other = risktier::cache::Epoch::parse("fedcba9876543210").unwrap();
+        let other = "fedcba9876543210".parse().unwrap();
         catch_up(cache, &other, &Log::default()).await.unwrap();
         put(cache, 1, value(1)).await;
         assert_eq!(cache.get(&other, &id(1), TODAY).await, COLD);

@@ -20,9 +20,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::civil::{Date, date};
-use risktier::cache::{
-    BoxError, CachedTier, ChangeLog, Epoch, RedisCache, RedisOptions, TierChange,
-};
+use risktier::cache::{BoxError, CachedTier, ChangeLog, RedisCache, RedisOptions, TierChange};
+use risktier::domain::Epoch;
 use risktier::domain::{EnterpriseId, Tier};
 
 pub const TODAY: Date = date(2026, 11, 22);
@@ -30,7 +29,7 @@ pub const TODAY: Date = date(2026, 11, 22);
 pub const BUDGET: Duration = Duration::from_millis(500);
 
 pub fn epoch() -> Epoch {
-    Epoch::parse("0123456789abcdef").unwrap()
+    "0123456789abcdef".parse().unwrap()
 }
 
 pub fn id(number: usize) -> EnterpriseId {

@@ -1,0 +1,188 @@
+//! Freezing the classified register into a frame.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::{Service, ServiceError};
+use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::{AsOf, Label, Tier};
+use crate::files::{pack, read_frame, unpack, write_frame};
+use crate::indicators::current_versions;
+use crate::sampling::{Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
+
+/// Objects by tier.
+pub type TierCounts = BTreeMap<Tier, u64>;
+
+/// What is known of a frame without its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameSummary {
+    /// Its id.
+    pub frame_id: String,
+    /// Its number, consecutive within the installation.
+    pub number: u64,
+    /// The day its tiers speak for.
+    pub as_of: Date,
+    /// When it was frozen, RFC 3339.
+    pub frozen_at: String,
+    /// Epoch of its tiers.
+    pub epoch: String,
+    /// Digest of catalogue and scorecard.
+    pub model_digest: Digest,
+    /// Digest of the policy.
+    pub policy_digest: Digest,
+    /// SHA-256 over the frame's file form.
+    pub frame_digest: Digest,
+    /// Number of objects.
+    pub object_count: u64,
+    /// Objects by tier.
+    pub tiers: TierCounts,
+    /// Objects by complaint band.
+    pub complaint_bands: BTreeMap<String, u64>,
+}
+
+impl Service {
+    /// Classifies the register as of `day` (default: the present day) and freezes it.
+    ///
+    /// # Errors
+    ///
+    /// When the register is empty or the store fails.
+    pub fn freeze_frame(&self, day: Option<Date>) -> Result<FrameSummary, ServiceError> {
+        let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
+        let frame = self.classified_register(as_of)?;
+        if frame.rows().is_empty() {
+            return Err(ServiceError::EmptyRegister);
+        }
+        let mut file = Vec::new();
+        write_frame(&frame, &mut file)?;
+        let mut tiers: TierCounts = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
+        let mut complaint_bands = BTreeMap::new();
+        for row in frame.rows() {
+            *tiers.entry(row.tier).or_default() += 1;
+            *complaint_bands
+                .entry(row.complaint_band.to_string())
+                .or_default() += 1;
+        }
+        let mut summary = FrameSummary {
+            frame_id: self.entropy.id()?,
+            number: 0,
+            as_of: as_of.day,
+            frozen_at: jiff::Timestamp::now().to_string(),
+            epoch: self.models.classifier.epoch().to_string(),
+            model_digest: *self.models.classifier.model_digest(),
+            policy_digest: self.models.policy_digest,
+            frame_digest: HashAlgorithm::Sha256.hash(&[&file]),
+            object_count: frame.rows().len() as u64,
+            tiers,
+            complaint_bands,
+        };
+        let body = pack(&file)?;
+        let document = |number| {
+            serde_json::to_string(&FrameSummary {
+                number,
+                ..summary.clone()
+            })
+            .unwrap_or_default()
+        };
+        summary.number = self.store.put_frame(&summary.frame_id, &body, &document)?;
+        Ok(summary)
+    }
+
+    /// The register as of a day: every enterprise founded by then, with its tier and complaint band.
+    ///
+    /// An enterprise whose day of founding is later is left out: on that day it did not exist.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub fn classified_register(&self, as_of: AsOf) -> Result<Frame, ServiceError> {
+        let overlay = &self.models.sampling.complaints;
+        let no_band =
+            Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let mut entries = Vec::new();
+        self.store.each_dossier(&mut |dossier| {
+            let enterprise = &dossier.enterprise;
+            if enterprise
+                .established_on
+                .is_some_and(|established| established > as_of.day)
+            {
+                return;
+            }
+            let classification =
+                self.models
+                    .classifier
+                    .classify(enterprise, &dossier.versions, as_of);
+            let (records, _) = current_versions(&dossier.versions, as_of.day);
+            let load = complaint_load(overlay, &records, as_of.day);
+            entries.push(FrameEntry {
+                row: FrameRow {
+                    enterprise_id: enterprise.enterprise_id.clone(),
+                    kind: enterprise.kind,
+                    division: enterprise.division.clone(),
+                    industry: enterprise.industry.clone(),
+                    size: enterprise.size,
+                    status: enterprise.status,
+                    tags: enterprise.tags.clone(),
+                    tier: classification.tier,
+                    points: classification.points,
+                    complaints_milli: load.weighted_milli,
+                    upheld_count: load.upheld,
+                    complaint_ratio_milli: 0,
+                    complaint_band: no_band.clone(),
+                },
+                load,
+            });
+        })?;
+        Ok(Frame::freeze(as_of.day, entries, overlay)?)
+    }
+
+    /// One frame's summary.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such frame or the store fails.
+    pub fn frame(&self, frame_id: &str) -> Result<FrameSummary, ServiceError> {
+        let document = self
+            .store
+            .frame(frame_id)?
+            .ok_or_else(|| ServiceError::UnknownFrame(frame_id.to_owned()))?;
+        Ok(serde_json::from_str(&document)?)
+    }
+
+    /// Frames before number `before`, latest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub fn frames(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FrameSummary>, ServiceError> {
+        let documents = self.store.frames_before(before, limit)?;
+        Ok(documents
+            .iter()
+            .map(|document| serde_json::from_str(document))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// One frame's file, CSV.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such frame or the store fails.
+    pub fn frame_file(&self, frame_id: &str) -> Result<Vec<u8>, ServiceError> {
+        let body = self
+            .store
+            .frame_body(frame_id)?
+            .ok_or_else(|| ServiceError::UnknownFrame(frame_id.to_owned()))?;
+        Ok(unpack(&body)?)
+    }
+
+    /// One frame with its rows.
+    pub(super) fn frame_rows(&self, frame_id: &str) -> Result<(FrameSummary, Frame), ServiceError> {
+        let summary = self.frame(frame_id)?;
+        let frame = read_frame(self.frame_file(frame_id)?.as_slice(), summary.as_of)?;
+        Ok((summary, frame))
+    }
+}

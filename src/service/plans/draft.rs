@@ -1,0 +1,335 @@
+//! What a plan asks for, and what would come of it.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::{FieldError, Tier, dates};
+use crate::sampling::plan::{Excluded, Method, PPB, Period, Rounding};
+use crate::sampling::sizes::{Target, exploration_split, largest_remainder};
+use crate::sampling::{
+    Allocation, Frame, ItemClass, PoolFilter, RateRule, Stratum, StratumMeaning, allocate, stratify,
+};
+use crate::service::frames::FrameSummary;
+use crate::service::{Service, ServiceError};
+
+/// What a plan asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRequest {
+    /// The frame that the pool is selected from.
+    pub frame_id: String,
+    /// Title for people, 1–200 bytes.
+    pub title: String,
+    /// Class of the check items.
+    pub item_class: ItemClass,
+    /// Codes of the check items.
+    #[serde(default)]
+    pub items: Vec<String>,
+    /// When the visits take place; annual rates are taken for its share of the year.
+    pub period: Period,
+    /// Which objects.
+    #[serde(default)]
+    pub filter: PoolFilter,
+    /// `equal` draws by stratum; `order` puts the whole pool in ticket order.
+    pub method: Method,
+    /// Number of visits; absent: by the policy's rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visits: Option<u64>,
+    /// How targets become whole numbers.
+    pub rounding: Rounding,
+    /// Share of the visits drawn with equal probability over the whole pool, 0 to 0.5.
+    #[serde(default)]
+    pub exploration_share: f64,
+    /// Objects that stand by per stratum, as a share of its target, 0 to 1.
+    #[serde(default)]
+    pub reserve_share: f64,
+    /// The hash of the draw.
+    pub hash: HashAlgorithm,
+    /// Contributions of others whose values exist already, beside the server's own.
+    #[serde(default)]
+    pub committed: Vec<CommittedContribution>,
+    /// Contributions that come into being after the freeze.
+    #[serde(default)]
+    pub public: Vec<PublicContribution>,
+    /// Whether the public edition may reveal values and seed.
+    #[serde(default)]
+    pub public_seed: bool,
+}
+
+/// A contribution whose value exists and is opened at the draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommittedContribution {
+    /// Its name.
+    pub name: String,
+    /// Its commitment.
+    pub commitment: Digest,
+}
+
+/// A contribution that comes into being after the freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicContribution {
+    /// Its name.
+    pub name: String,
+    /// Source, date and how the value is read.
+    pub rule: String,
+}
+
+/// What a plan would do, without drawing and without any secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanPreview {
+    /// Objects in the pool.
+    pub pool_size: u64,
+    /// Objects that the filter asks for but that cannot be visited, by reason.
+    pub excluded: Vec<Excluded>,
+    /// Expected number of visits.
+    pub expected_visits: f64,
+    /// Objects drawn over the whole pool beside the strata.
+    pub exploration_n: u64,
+    /// Overall annual rate of general items over the frame, before any scaling.
+    pub overall_annual_rate: f64,
+    /// By tier, from A to D.
+    pub tiers: Vec<TierPreview>,
+    /// Expected visits by division.
+    pub divisions: BTreeMap<String, f64>,
+    /// The strata in order of key; empty for method `order`.
+    pub strata: Vec<StratumPreview>,
+    /// Bounds of the policy that the plan touches.
+    pub warnings: Vec<String>,
+}
+
+/// One tier of a preview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TierPreview {
+    /// The tier.
+    pub tier: Tier,
+    /// Objects of the tier in the pool.
+    pub objects: u64,
+    /// Expected visits to them.
+    pub expected_visits: f64,
+    /// Their mean inclusion probability.
+    pub inclusion_probability: f64,
+}
+
+/// One stratum of a preview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StratumPreview {
+    /// Its opaque key.
+    pub key: String,
+    /// What it stands for.
+    pub meaning: StratumMeaning,
+    /// Its objects.
+    pub objects: u64,
+    /// Its target, in parts per billion of a visit.
+    pub target_ppb: u64,
+    /// Objects that stand by.
+    pub reserve: u64,
+    /// Inclusion probability of each of its objects, exploration included.
+    pub inclusion_probability: f64,
+}
+
+/// A plan thought through, ready to be frozen.
+pub(super) struct Drafted {
+    pub(super) summary: FrameSummary,
+    pub(super) frame: Frame,
+    pub(super) strata: Vec<Stratum>,
+    pub(super) preview: PlanPreview,
+}
+
+impl PlanRequest {
+    fn check(&self) -> Result<(), FieldError> {
+        let share = |field: &str, value: f64, most: f64| {
+            let inside = (0.0..=most).contains(&value);
+            inside.then_some(()).ok_or_else(|| {
+                FieldError::new(
+                    field,
+                    &value.to_string(),
+                    format!("is not within 0 to {most}"),
+                )
+            })
+        };
+        share("exploration_share", self.exploration_share, 0.5)?;
+        share("reserve_share", self.reserve_share, 1.0)?;
+        if self.title.is_empty() || self.title.len() > 200 {
+            return Err(FieldError::new(
+                "title",
+                &self.title,
+                "needs 1 to 200 bytes",
+            ));
+        }
+        let Period { from, to } = self.period;
+        if from > to {
+            return Err(FieldError::new(
+                "period.to",
+                &to.to_string(),
+                format!("is before `period.from` ({from})"),
+            ));
+        }
+        match self.method {
+            Method::Equal if self.rounding == Rounding::Whole => Err(FieldError::new(
+                "rounding",
+                "whole",
+                "is for method `order`; use systematic or largest_remainder",
+            )),
+            Method::Equal => Ok(()),
+            Method::Order if self.visits.is_some() => Err(FieldError::new(
+                "visits",
+                &self.visits.unwrap_or(0).to_string(),
+                "does not go with method `order`, which puts the whole pool in order",
+            )),
+            Method::Order if self.exploration_share > 0.0 => Err(FieldError::new(
+                "exploration_share",
+                &self.exploration_share.to_string(),
+                "does not go with method `order`",
+            )),
+            Method::Order => Ok(()),
+            Method::Pareto => Err(FieldError::new(
+                "method",
+                "pareto",
+                "is not offered for plans; use equal or order",
+            )),
+        }
+    }
+
+    /// Days of the period, both ends included.
+    fn days(&self) -> u64 {
+        u64::try_from(dates::days_between(self.period.from, self.period.to) + 1).unwrap_or(1)
+    }
+}
+
+impl Service {
+    /// Shows what a plan would do.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is wrong, an unknown frame, an empty pool, or visits that exceed it.
+    pub fn preview_plan(&self, request: &PlanRequest) -> Result<PlanPreview, ServiceError> {
+        Ok(self.draft(request)?.preview)
+    }
+
+    pub(super) fn draft(&self, request: &PlanRequest) -> Result<Drafted, ServiceError> {
+        request.check()?;
+        let (summary, frame) = self.frame_rows(&request.frame_id)?;
+        let rule = RateRule::new(
+            &self.models.sampling,
+            request.item_class,
+            request.days(),
+            &frame,
+        )?;
+        let selection = request.filter.select(&frame);
+        let strata = stratify(&frame, &selection.members, &rule)?;
+        let allocation = match (request.method, request.visits) {
+            (Method::Order, _) => Allocation::Total(selection.members.len().max(1) as u64),
+            (Method::Equal | Method::Pareto, Some(visits)) => Allocation::Total(visits),
+            (Method::Equal | Method::Pareto, None) => Allocation::Rates,
+        };
+        let targets = allocate(&strata, allocation)?;
+        let cells: Vec<Target> = strata
+            .iter()
+            .zip(&targets)
+            .map(|(stratum, target_ppb)| Target {
+                pool: stratum.members.len() as u64,
+                target_ppb: *target_ppb,
+            })
+            .collect();
+        let (exploration_n, mut targets) = exploration_split(
+            &cells,
+            (request.exploration_share * PPB as f64).round() as u64,
+        );
+        if request.rounding == Rounding::LargestRemainder {
+            targets = largest_remainder(&targets)
+                .into_iter()
+                .map(|visits| visits * PPB)
+                .collect();
+        }
+        let excluded = selection
+            .excluded
+            .iter()
+            .map(|(reason, count)| Excluded {
+                reason: (*reason).to_owned(),
+                count: *count,
+            })
+            .collect();
+        let mut preview = PlanPreview {
+            pool_size: selection.members.len() as u64,
+            excluded,
+            expected_visits: 0.0,
+            exploration_n,
+            overall_annual_rate: rule.overall_annual_ppb as f64 / PPB as f64,
+            tiers: Vec::new(),
+            divisions: BTreeMap::new(),
+            strata: Vec::new(),
+            warnings: warnings(&rule),
+        };
+        preview.fill(&strata, &targets, request);
+        Ok(Drafted {
+            summary,
+            frame,
+            strata,
+            preview,
+        })
+    }
+}
+
+fn warnings(rule: &RateRule<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let percent = rule.overall_annual_ppb as f64 / PPB as f64 * 100.0;
+    if rule.is_above_ceiling() {
+        warnings.push(format!(
+            "the overall annual rate of {percent:.2} % lies above the policy's ceiling"
+        ));
+    }
+    if rule.is_scaled() {
+        warnings.push(format!("the overall annual rate of {percent:.2} % lies below the policy's floor: rates are scaled up"));
+    }
+    warnings
+}
+
+impl PlanPreview {
+    fn fill(&mut self, strata: &[Stratum], targets: &[u64], request: &PlanRequest) {
+        let explored = self.exploration_n as f64 / self.pool_size.max(1) as f64;
+        let mut by_tier: BTreeMap<Tier, (u64, f64)> = BTreeMap::new();
+        for (stratum, target_ppb) in strata.iter().zip(targets) {
+            let objects = stratum.members.len() as u64;
+            let own = *target_ppb as f64 / PPB as f64 / objects.max(1) as f64;
+            // DRAW: π = 1 − (1 − π_stratum)(1 − exploration_n / pool_size).
+            let inclusion_probability = 1.0 - (1.0 - own) * (1.0 - explored);
+            let visits = inclusion_probability * objects as f64;
+            self.expected_visits += visits;
+            *self
+                .divisions
+                .entry(stratum.meaning.division.clone())
+                .or_default() += visits;
+            let tier = by_tier.entry(stratum.meaning.tier).or_default();
+            tier.0 += objects;
+            tier.1 += visits;
+            if request.method != Method::Order {
+                self.strata.push(StratumPreview {
+                    key: stratum.key.clone(),
+                    meaning: stratum.meaning.clone(),
+                    objects,
+                    target_ppb: *target_ppb,
+                    reserve: reserve(*target_ppb, objects, request.reserve_share),
+                    inclusion_probability,
+                });
+            }
+        }
+        self.tiers = by_tier
+            .into_iter()
+            .map(|(tier, (objects, expected_visits))| TierPreview {
+                tier,
+                objects,
+                expected_visits,
+                inclusion_probability: expected_visits / objects.max(1) as f64,
+            })
+            .collect();
+    }
+}
+
+/// Objects that stand by: the share of the target, rounded up, as far as the stratum has them.
+fn reserve(target_ppb: u64, objects: u64, share: f64) -> u64 {
+    let wanted = (target_ppb as f64 / PPB as f64 * share).ceil() as u64;
+    wanted.min(objects - (target_ppb / PPB).min(objects))
+}

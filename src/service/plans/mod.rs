@@ -1,0 +1,16 @@
+//! Plans: preview, draft, freeze, draw, close, void, verify.
+//!
+//! The order is law: `draft → frozen → drawn → closed`, or `void` with a reason. What is fixed at one step never
+//! changes at a later one, and every step is one transaction.
+
+mod document;
+mod draft;
+mod editions;
+mod steps;
+
+pub use document::{FrozenPart, PlanState, PlanView};
+pub use draft::{
+    CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
+    TierPreview,
+};
+pub use editions::SampleObject;

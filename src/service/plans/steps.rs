@@ -1,0 +1,400 @@
+//! The steps of a plan, each one transaction.
+
+use std::collections::BTreeMap;
+
+use super::document::{Closed, Drawn, Frozen, PlanDocument, PlanState, PlanView};
+use super::draft::{Drafted, PlanRequest};
+use crate::domain::FieldError;
+use crate::files::pack;
+use crate::sampling::contribution::{
+    Contribution, ContributionName, ContributionValue, PlannedContribution, SERVER,
+    opening_problems,
+};
+use crate::sampling::draw::Draw;
+use crate::sampling::merkle::pool_root;
+use crate::sampling::plan::{
+    FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rounding, public_seed_allowed,
+};
+use crate::sampling::pool::{Pool, PoolBuilder, StratumKey};
+use crate::service::{Service, ServiceError};
+use crate::store::{PlanChange, StoreError};
+
+impl Service {
+    /// Keeps a plan as a draft.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::preview_plan`].
+    pub fn draft_plan(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
+        let preview = self.draft(&request)?.preview;
+        planned_contributions(&request)?;
+        let document = PlanDocument {
+            plan_id: self.entropy.id()?,
+            state: PlanState::Draft,
+            created_at: now(),
+            request,
+            preview,
+            policy_digest: self.models.policy_digest,
+            frozen: None,
+            drawn: None,
+            closed: None,
+            void_reason: None,
+        };
+        let text = serde_json::to_string(&document)?;
+        self.store
+            .insert_plan(&document.plan_id, document.state.as_str(), &text)?;
+        Ok(document.view())
+    }
+
+    /// Drafts, freezes, draws and closes a plan in one call; only the server contributes.
+    ///
+    /// # Errors
+    ///
+    /// As the single steps; contributions of others cannot be awaited in one call.
+    pub fn draw_plan_now(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
+        if !request.committed.is_empty() || !request.public.is_empty() {
+            let reason = "lets nobody else contribute; draft the plan, freeze it, then draw with their contributions";
+            return Err(FieldError::new("draw", "now", reason).into());
+        }
+        let plan_id = self.draft_plan(request)?.plan_id;
+        self.freeze_plan(&plan_id)?;
+        self.draw_plan(&plan_id, Vec::new())?;
+        self.close_plan(&plan_id)
+    }
+
+    /// Fixes pool, targets and commitments under the next consecutive number.
+    ///
+    /// # Errors
+    ///
+    /// When the plan is no draft, or was drafted under another policy.
+    pub fn freeze_plan(&self, plan_id: &str) -> Result<PlanView, ServiceError> {
+        let mut document = self.plan_in(plan_id, PlanState::Draft)?;
+        if document.policy_digest != self.models.policy_digest {
+            return Err(ServiceError::Plan(
+                "the policy has changed since the draft; draft the plan anew".to_owned(),
+            ));
+        }
+        let drafted = self.draft(&document.request)?;
+        let pool = pool_of(&drafted)?;
+        let pool_file = pack(pool.file_bytes())?;
+        let pool_secret = self.entropy.secret()?;
+        let server_value = ContributionValue::from_random(self.entropy.bytes()?);
+        let mut plan = frozen_plan(&document.request, &drafted, &pool, &server_value)?;
+        plan.nonce = self.entropy.secret()?;
+        plan.pool_root = pool_root(plan.hash, &pool_secret, &pool);
+        let strata_meaning = drafted
+            .strata
+            .iter()
+            .map(|stratum| Ok((key(&stratum.key)?, stratum.meaning.clone())))
+            .collect::<Result<BTreeMap<_, _>, ServiceError>>()?;
+        document.preview = drafted.preview;
+        document.state = PlanState::Frozen;
+        let frozen_at = now();
+        let insecure = self.entropy.is_insecure();
+        let done = self.store.freeze_plan(plan_id, &mut |number| {
+            plan.number = number;
+            let abort = |error: String| StoreError::Aborted(error);
+            plan.validate().map_err(|error| abort(error.to_string()))?;
+            document.frozen = Some(Frozen {
+                plan_digest: plan.digest().map_err(|error| abort(error.to_string()))?,
+                plan: plan.clone(),
+                pool_secret: pool_secret.clone(),
+                server_value: server_value.clone(),
+                strata_meaning: strata_meaning.clone(),
+                insecure,
+                frozen_at: frozen_at.clone(),
+            });
+            let text =
+                serde_json::to_string(&document).map_err(|error| abort(error.to_string()))?;
+            Ok((text, pool_file.clone()))
+        });
+        match done {
+            Ok(true) => Ok(document.view()),
+            Ok(false) => Err(self.wrong_state(plan_id, "draft")?),
+            Err(StoreError::Aborted(problem)) => Err(ServiceError::Plan(problem)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Draws a frozen plan; `opened` are the contributions beside the server's own.
+    ///
+    /// # Errors
+    ///
+    /// When the plan is not frozen, or names every contribution that is missing, unplanned or not as committed.
+    pub fn draw_plan(
+        &self,
+        plan_id: &str,
+        opened: Vec<Contribution>,
+    ) -> Result<PlanView, ServiceError> {
+        let mut document = self.plan_in(plan_id, PlanState::Frozen)?;
+        let Some(frozen) = &document.frozen else {
+            return Err(ServiceError::Internal(
+                "a frozen plan without its frozen part".to_owned(),
+            ));
+        };
+        let mut contributions = opened;
+        contributions.push(Contribution {
+            name: ContributionName::new(SERVER).map_err(internal)?,
+            value: frozen.server_value.clone(),
+        });
+        contributions.sort_by(|a, b| a.name.cmp(&b.name));
+        let problems =
+            opening_problems(frozen.plan.hash, &frozen.plan.contributions, &contributions);
+        if !problems.is_empty() {
+            return Err(ServiceError::Opening(problems));
+        }
+        let pool = Pool::from_bytes(self.pool_file(plan_id)?).map_err(internal)?;
+        let outcome = Draw::run(&frozen.plan, &pool, &contributions)?;
+        document.drawn = Some(Drawn {
+            contributions,
+            sample_digest: outcome.sample_digest,
+            sample_size: outcome.lines.len() as u64,
+            drawn_at: now(),
+        });
+        let sample = pack(&outcome.sample_tsv)?;
+        self.advance(document, PlanState::Frozen, PlanState::Drawn, Some(&sample))
+    }
+
+    /// Closes a drawn plan: its transcript becomes final and is chained to the plan closed before it.
+    ///
+    /// # Errors
+    ///
+    /// When the plan is not drawn.
+    pub fn close_plan(&self, plan_id: &str) -> Result<PlanView, ServiceError> {
+        let mut document = self.plan_in(plan_id, PlanState::Drawn)?;
+        let replayed = self.replay(&document)?;
+        let closed_at = now();
+        let done = self.store.close_plan(plan_id, &mut |previous| {
+            let abort = |error: ServiceError| StoreError::Aborted(error.to_string());
+            let previous: Option<PlanDocument> = previous
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|error| abort(error.into()))?;
+            let previous = previous
+                .and_then(|plan| plan.closed)
+                .map(|closed| closed.transcript_digest);
+            document.state = PlanState::Closed;
+            let auditor = replayed
+                .record(&document, previous)
+                .map_err(abort)?
+                .auditor();
+            document.closed = Some(Closed {
+                previous,
+                transcript_digest: auditor.digest().map_err(|error| abort(error.into()))?,
+                closed_at: closed_at.clone(),
+            });
+            serde_json::to_string(&document).map_err(|error| abort(error.into()))
+        })?;
+        if done {
+            Ok(document.view())
+        } else {
+            Err(self.wrong_state(plan_id, "drawn")?)
+        }
+    }
+
+    /// Gives up a plan that is not closed; it stays visible with its reason.
+    ///
+    /// # Errors
+    ///
+    /// When the plan is closed or void already, or the reason is empty.
+    pub fn void_plan(&self, plan_id: &str, reason: &str) -> Result<PlanView, ServiceError> {
+        let mut document = self.plan_document(plan_id)?;
+        let from = document.state;
+        if matches!(from, PlanState::Closed | PlanState::Void) {
+            return Err(self.wrong_state(plan_id, "draft, frozen or drawn")?);
+        }
+        document.void_reason = Some(crate::domain::field::text("reason", reason, 1, 1_000)?);
+        self.advance(document, from, PlanState::Void, None)
+    }
+
+    fn advance(
+        &self,
+        mut document: PlanDocument,
+        from: PlanState,
+        to: PlanState,
+        sample: Option<&[u8]>,
+    ) -> Result<PlanView, ServiceError> {
+        document.state = to;
+        let text = serde_json::to_string(&document)?;
+        let change = PlanChange {
+            state: to.as_str(),
+            document: &text,
+            sample,
+        };
+        if self
+            .store
+            .advance_plan(&document.plan_id, from.as_str(), &change)?
+        {
+            Ok(document.view())
+        } else {
+            Err(self.wrong_state(&document.plan_id, from.as_str())?)
+        }
+    }
+
+    fn plan_in(&self, plan_id: &str, needed: PlanState) -> Result<PlanDocument, ServiceError> {
+        let document = self.plan_document(plan_id)?;
+        if document.state == needed {
+            Ok(document)
+        } else {
+            Err(ServiceError::PlanState {
+                plan_id: plan_id.to_owned(),
+                state: document.state,
+                needed: needed.as_str(),
+            })
+        }
+    }
+
+    /// The error of a step that came too late: another caller has moved the plan meanwhile.
+    fn wrong_state(
+        &self,
+        plan_id: &str,
+        needed: &'static str,
+    ) -> Result<ServiceError, ServiceError> {
+        let state = self.plan_document(plan_id)?.state;
+        Ok(ServiceError::PlanState {
+            plan_id: plan_id.to_owned(),
+            state,
+            needed,
+        })
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+pub(super) fn internal(error: impl std::fmt::Display) -> ServiceError {
+    ServiceError::Internal(error.to_string())
+}
+
+fn key(text: &str) -> Result<StratumKey, ServiceError> {
+    StratumKey::new(text).map_err(internal)
+}
+
+fn pool_of(drafted: &Drafted) -> Result<Pool, ServiceError> {
+    let mut builder = PoolBuilder::new();
+    for stratum in &drafted.strata {
+        let key = key(&stratum.key)?;
+        for row in stratum
+            .members
+            .iter()
+            .filter_map(|position| drafted.frame.rows().get(*position))
+        {
+            builder
+                .push(row.enterprise_id.as_str(), &key, 1)
+                .map_err(internal)?;
+        }
+    }
+    builder.build().map_err(internal)
+}
+
+/// The server's own contribution and those of others, as far as they are known before the freeze.
+fn planned_contributions(request: &PlanRequest) -> Result<Vec<PlannedContribution>, ServiceError> {
+    let name = |field: &str, name: &str| -> Result<ContributionName, ServiceError> {
+        if name == SERVER {
+            return Err(FieldError::new(
+                field,
+                name,
+                "is the server's own contribution; choose another name",
+            )
+            .into());
+        }
+        ContributionName::new(name)
+            .map_err(|error| FieldError::new(field, name, error.to_string()).into())
+    };
+    let mut planned = Vec::new();
+    for contribution in &request.committed {
+        planned.push(PlannedContribution::Committed {
+            name: name("committed.name", &contribution.name)?,
+            commitment: contribution.commitment,
+        });
+    }
+    for contribution in &request.public {
+        planned.push(PlannedContribution::Public {
+            name: name("public.name", &contribution.name)?,
+            rule: contribution.rule.clone(),
+        });
+    }
+    planned.sort_by(|a, b| a.name().cmp(b.name()));
+    if let Some(twice) = planned.windows(2).find_map(|pair| match pair {
+        [a, b] if a.name() == b.name() => Some(a.name().to_string()),
+        _ => None,
+    }) {
+        return Err(FieldError::new("contributions", &twice, "is named twice").into());
+    }
+    Ok(planned)
+}
+
+/// The plan object but for number, nonce and root, which the freeze adds.
+fn frozen_plan(
+    request: &PlanRequest,
+    drafted: &Drafted,
+    pool: &Pool,
+    server_value: &ContributionValue,
+) -> Result<FrozenPlan, ServiceError> {
+    let server = Contribution {
+        name: ContributionName::new(SERVER).map_err(internal)?,
+        value: server_value.clone(),
+    };
+    let mut contributions = planned_contributions(request)?;
+    contributions.push(PlannedContribution::Committed {
+        commitment: server.commitment(request.hash),
+        name: server.name,
+    });
+    contributions.sort_by(|a, b| a.name().cmp(b.name()));
+    let filter = match serde_json::to_value(&request.filter)? {
+        serde_json::Value::Object(members) => members,
+        _ => serde_json::Map::new(),
+    };
+    let strata = drafted
+        .preview
+        .strata
+        .iter()
+        .map(|stratum| {
+            Ok(PlannedStratum {
+                key: key(&stratum.key)?,
+                pool: stratum.objects,
+                target_ppb: stratum.target_ppb,
+                reserve: stratum.reserve,
+            })
+        })
+        .collect::<Result<Vec<_>, ServiceError>>()?;
+    let zero = crate::domain::digest::Digest::from_bytes([0; 32]);
+    let mut plan = FrozenPlan {
+        format: PLAN_FORMAT.to_owned(),
+        nonce: crate::domain::digest::Secret32::from_bytes([0; 32]),
+        number: 1,
+        extends: None,
+        title: request.title.clone(),
+        hash: request.hash,
+        method: request.method,
+        rounding: if request.method == Method::Order {
+            Rounding::Whole
+        } else {
+            request.rounding
+        },
+        pool_digest: pool.digest(request.hash),
+        pool_root: zero,
+        pool_size: pool.len() as u64,
+        strata: (request.method != Method::Order).then_some(strata),
+        exploration_n: drafted.preview.exploration_n,
+        excluded: drafted.preview.excluded.clone(),
+        filter,
+        items: request.items.clone(),
+        period: request.period,
+        group: None,
+        contributions,
+        frame_digest: drafted.summary.frame_digest,
+        policy_digest: drafted.summary.policy_digest,
+        model_digest: drafted.summary.model_digest,
+        public_seed: request.public_seed,
+    };
+    if plan.public_seed && !public_seed_allowed(&plan) {
+        let reason = "would let large tickets show high rates, and so tiers; it is allowed for method `order` and for one rate over all strata";
+        return Err(FieldError::new("public_seed", "true", reason).into());
+    }
+    if plan.method == Method::Order {
+        plan.exploration_n = 0;
+    }
+    Ok(plan)
+}
