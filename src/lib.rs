@@ -1,5 +1,10 @@
 //! risktier: credit-risk tiers and verifiable inspection plans.
 
+pub mod cache;
 pub mod domain;
 pub mod files;
+pub mod indicators;
+pub mod model;
 pub mod sampling;
+pub mod service;
+pub mod store;

@@ -3,13 +3,17 @@
 //! A value that exists is valid: constructors parse and check, the inside never re-checks. Nothing here reads a
 //! clock, the environment or the operating system's randomness.
 
+pub mod canonical;
 mod coded;
 pub mod dates;
+pub mod digest;
 mod enterprise;
 mod enterprise_id;
+mod epoch;
 pub mod field;
 mod label;
 mod record;
+pub mod rng;
 mod tier;
 
 pub use coded::UnknownCode;
@@ -18,6 +22,7 @@ pub use enterprise::{
     Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
 };
 pub use enterprise_id::{EnterpriseId, IdCheck, IdError, Uscc};
+pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, NotALabel};
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity};

@@ -1,1 +1,33 @@
 //! Layer 1: from the frozen frame to a sample that a stranger can recompute.
+//!
+//! The policy gives every object a rate by tier, complaints and tags; the pool is partitioned into strata of one rate;
+//! the allocation sets targets; the draw follows the published contract to the byte. Nothing here knows how tiers are
+//! computed.
+
+mod allocation;
+pub mod contribution;
+pub mod draw;
+mod frame;
+pub mod merkle;
+mod overlay;
+mod parallel;
+pub mod plan;
+mod policy;
+pub mod pool;
+mod rate;
+pub mod seed;
+pub mod selection;
+pub mod sizes;
+mod strata;
+pub mod transcript;
+pub mod verification;
+
+pub use allocation::{Allocation, AllocationError, allocate};
+pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
+pub use overlay::{ComplaintLoad, complaint_load};
+pub use policy::{
+    Band, ClassRates, ComplaintOverlay, ItemClass, OverallBounds, PolicyError, RateBasis,
+    SamplingPolicy, TierRates,
+};
+pub use rate::{Rate, RateRule};
+pub use strata::{Stratum, StratumMeaning, stratify};

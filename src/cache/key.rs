@@ -1,0 +1,116 @@
+//! Where an enterprise's tier lies: the epoch, the hash of the id, the bucket.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::CacheError;
+use crate::domain::EnterpriseId;
+
+/// Number of Redis buckets; part of the layout, so it never changes under the `rt:` prefix.
+///
+/// At one million enterprises a bucket holds about 61 fields, at five million 305: both stay in the compact form
+/// that Redis uses for small hashes (up to 512 fields). 16,384 is also the number of Redis Cluster slots.
+pub const BUCKETS: u16 = 16_384;
+
+/// Which answers belong together: the first 16 hexadecimal digits of the digest of catalogue, scorecard and tier rules.
+///
+/// A promotion starts a new epoch; tiers of two epochs never meet under one key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch([u8; 16]);
+
+/// A text that is not an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an epoch; it starts with 16 lower-case hexadecimal digits")]
+pub struct NotAnEpoch(String);
+
+impl Epoch {
+    /// The epoch of a digest in lower-case hexadecimal; digits after the sixteenth are dropped.
+    pub fn parse(digest: &str) -> Result<Self, NotAnEpoch> {
+        let leading = digest
+            .as_bytes()
+            .first_chunk::<16>()
+            .filter(|_| digest.bytes().all(is_hex_digit));
+        leading
+            .map(|digits| Self(*digits))
+            .ok_or_else(|| NotAnEpoch(digest.chars().take(80).collect()))
+    }
+
+    /// The sixteen digits.
+    pub fn as_str(&self) -> &str {
+        // INVARIANT: the bytes are ASCII; `parse` is the only constructor.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Epoch({self})")
+    }
+}
+
+/// The Redis bucket of an enterprise: the first two bytes of the SHA-256 of its id, as a big-endian number, modulo
+/// [`BUCKETS`]. Other systems can compute it.
+pub fn bucket_of(id: &EnterpriseId) -> u16 {
+    let digest = Sha256::digest(id.as_str());
+    let leading = digest.first_chunk::<2>().copied().unwrap_or_default();
+    u16::from_be_bytes(leading) % BUCKETS
+}
+
+/// The key of an entry in process: 128 bits of `SHA-256(epoch, generation, id)`.
+///
+/// Keeping the hash instead of the id makes every entry the same size. Two ids meet with probability 2⁻¹²⁸, and
+/// nobody can search for such a pair in less than 2⁶⁴ steps.
+pub(super) fn entry_key(epoch: &Epoch, generation: u64, id: &EnterpriseId) -> u128 {
+    let digest = Sha256::new()
+        .chain_update(epoch.0)
+        .chain_update(generation.to_be_bytes())
+        .chain_update(id.as_str())
+        .finalize();
+    let leading = digest.first_chunk::<16>().copied().unwrap_or_default();
+    // Zero marks an empty slot.
+    u128::from_be_bytes(leading).max(1)
+}
+
+/// A number for a new generation that no other replica draws.
+pub(super) fn random_generation() -> Result<u64, CacheError> {
+    getrandom::u64().map_err(|error| CacheError::Unavailable(format!("no random number: {error}")))
+}
+
+fn is_hex_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_the_start_of_a_digest() {
+        let epoch = Epoch::parse("0123456789abcdef99").unwrap();
+        assert_eq!(epoch.as_str(), "0123456789abcdef");
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789ABCDEF",
+            "0123456789abcdeg",
+            "０123456789abcdef",
+        ] {
+            assert!(Epoch::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_bucket_of_an_id_is_part_of_the_layout() {
+        // printf 9144030071526726XG | sha256sum: the first four digits, modulo 0x4000.
+        let bucket = |id: &str| bucket_of(&EnterpriseId::parse(id).unwrap());
+        assert_eq!(bucket("9144030071526726XG"), 0xbb68 % 0x4000);
+        assert_eq!(bucket("licence-7a"), 0x06cc);
+    }
+}

@@ -1,0 +1,31 @@
+-- Puts entries of one bucket: KEYS[1] the bucket, ARGV the time to live and pairs of id and compact form.
+--
+-- An entry goes in when its revision is later than the standing one's, or equal and its day not earlier (a tombstone
+-- has no day and so the earliest). What is not in our form counts as nothing. Numbers are compared as numbers: Lua
+-- compares strings by the server's locale.
+local function order(form)
+  if not form then return -1, -1 end
+  local size, kind = #form, string.byte(form, 1)
+  if not ((size == 8 and kind == 16) or (size == 16 and kind > 16 and kind <= 20)) then return -1, -1 end
+  local a, b, c, d, e, f, x, y, z = string.byte(form, 2, 10)
+  local revision = ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
+  if size == 8 then return revision, -1 end
+  return revision, (x * 256 + y) * 256 + z
+end
+local ids = {}
+for at = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[at] end
+local standing = redis.pcall('HMGET', KEYS[1], unpack(ids))
+if standing.err then
+  redis.call('DEL', KEYS[1])
+  standing = {}
+end
+for at, id in ipairs(ids) do
+  local form = ARGV[at * 2 + 1]
+  local revision, day = order(form)
+  local standing_revision, standing_day = order(standing[at])
+  if revision > standing_revision or (revision == standing_revision and day >= standing_day) then
+    redis.call('HSET', KEYS[1], id, form)
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1

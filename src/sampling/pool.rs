@@ -1,0 +1,650 @@
+//! The pool: the objects that one plan selects from, partitioned into strata (`risktier-draw/1` section 1).
+//!
+//! A pool keeps the bytes of its file `pool.tsv` and indexes into them, so that a pool of millions holds no text of
+//! its own per object, and what is hashed is what was read. It refuses anything but the one documented form: clean
+//! ids before they come here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::digest::{Digest, HashAlgorithm};
+
+/// Key under which the whole pool stands in a sample of method `order`; no stratum may use it.
+pub const ALL: &str = "ALL";
+/// Key under which exploration objects stand in a sample; no stratum may use it.
+pub const EXPLORE: &str = "EXPLORE";
+
+/// Longest id, stratum key and group id, in bytes.
+const MAX_TEXT: usize = 64;
+/// Line starts are kept in 32 bits.
+const MAX_FILE: usize = u32::MAX as usize;
+
+/// Why a text cannot be the id of an object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Empty, or longer than 64 bytes.
+    #[error("the id has {0} bytes: use 1 to 64")]
+    Length(usize),
+    /// Not UTF-8.
+    #[error("the id is not UTF-8: convert the file")]
+    Encoding,
+    /// Contains white space or a control character.
+    #[error("the id `{0}` contains white space or a control character: clean it before import")]
+    Character(String),
+}
+
+/// Checks an object's id: 1–64 bytes of UTF-8 without Unicode white space and control characters.
+///
+/// # Errors
+///
+/// [`IdError`] says which rule is broken.
+pub fn check_id(id: &[u8]) -> Result<(), IdError> {
+    if id.is_empty() || id.len() > MAX_TEXT {
+        return Err(IdError::Length(id.len()));
+    }
+    if id.iter().all(u8::is_ascii_graphic) {
+        return Ok(());
+    }
+    let text = std::str::from_utf8(id).map_err(|_| IdError::Encoding)?;
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(IdError::Character(text.escape_debug().to_string()));
+    }
+    Ok(())
+}
+
+/// A text that cannot be a stratum key or a group id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Wrong length or characters.
+    #[error("`{0}` is not a key: use 1 to 64 of letters, digits, `.`, `_`, `/`, `-`")]
+    Form(String),
+    /// `ALL` or `EXPLORE`.
+    #[error("the key `{0}` is reserved: use another")]
+    Reserved(String),
+}
+
+/// The key of a stratum, or the id of a coordinated group: 1–64 of `[A-Za-z0-9._/-]`, not `ALL` or `EXPLORE`. Ordered
+/// by bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StratumKey(String);
+
+impl StratumKey {
+    /// Checks and wraps a key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when the form is wrong or the key is reserved.
+    pub fn new(key: impl Into<String>) -> Result<Self, KeyError> {
+        let key = key.into();
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
+        if key.is_empty() || key.len() > MAX_TEXT || !key.bytes().all(fits) {
+            return Err(KeyError::Form(
+                key.escape_debug().take(2 * MAX_TEXT).collect(),
+            ));
+        }
+        if key == ALL || key == EXPLORE {
+            return Err(KeyError::Reserved(key));
+        }
+        Ok(Self(key))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StratumKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for StratumKey {
+    type Error = KeyError;
+
+    fn try_from(key: String) -> Result<Self, KeyError> {
+        Self::new(key)
+    }
+}
+
+impl From<StratumKey> for String {
+    fn from(key: StratumKey) -> Self {
+        key.0
+    }
+}
+
+/// What is wrong with one line of a pool file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Not three fields.
+    #[error("expected id, stratum and size, separated by one tab each")]
+    Fields,
+    /// The file ends without a line feed.
+    #[error("the line does not end in a line feed: the file may be cut off")]
+    Unfinished,
+    /// The id breaks a rule.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// The stratum key breaks a rule.
+    #[error("stratum: {0}")]
+    Stratum(#[from] KeyError),
+    /// The size is not a whole number from 1 to 2^32 − 1 without leading zeros.
+    #[error("the size `{0}` is not a whole number from 1 to 4294967295 without leading zeros")]
+    Size(String),
+    /// The id does not come after the one before.
+    #[error("the id `{0}` is not in byte order: sort the file by id bytes")]
+    Order(String),
+    /// The id was there already.
+    #[error("the id `{0}` is there twice: keep one line per object")]
+    Duplicate(String),
+}
+
+/// Why a pool cannot be read or built.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// No object at all.
+    #[error("the pool is empty: select at least one object")]
+    Empty,
+    /// More than 4 GiB.
+    #[error("the pool file is larger than 4 GiB: split the pool")]
+    TooLarge,
+    /// One line breaks a rule; counted from 1.
+    #[error("line {line}: {problem}")]
+    Line {
+        /// Number of the line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: LineError,
+    },
+    /// A row given to [`PoolBuilder`] breaks a rule.
+    #[error(transparent)]
+    Row(#[from] LineError),
+    /// The source could not be read.
+    #[error("cannot read the pool: {0}")]
+    Read(#[from] io::Error),
+}
+
+/// One object of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolObject<'a> {
+    /// The object's id.
+    pub id: &'a str,
+    /// The stratum it belongs to.
+    pub stratum: &'a StratumKey,
+    /// Its size measure, 1 to 2^32 − 1; matters only for method `pareto`.
+    pub size: u32,
+}
+
+/// A valid pool, sorted by id bytes. Objects and strata are addressed by index, both in byte order.
+pub struct Pool {
+    /// The file `pool.tsv` itself.
+    file: Vec<u8>,
+    /// Where each object's line starts, and one more: the length of the file.
+    starts: Vec<u32>,
+    id_lengths: Vec<u8>,
+    strata: Vec<u32>,
+    sizes: Vec<u32>,
+    /// Keys in byte order with the number of their objects.
+    keys: Vec<(StratumKey, u32)>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("objects", &self.len())
+            .field("strata", &self.keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Reads a pool file strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`] names the first line that breaks a rule and the rule.
+    pub fn read(reader: impl Read) -> Result<Self, PoolError> {
+        let mut file = Vec::new();
+        reader
+            .take(u64::from(u32::MAX) + 1)
+            .read_to_end(&mut file)?;
+        Self::from_bytes(file)
+    }
+
+    /// Takes the bytes of a pool file, strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`] names the first line that breaks a rule and the rule.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes"
+    )]
+    pub fn from_bytes(mut file: Vec<u8>) -> Result<Self, PoolError> {
+        if file.len() > MAX_FILE {
+            return Err(PoolError::TooLarge);
+        }
+        file.shrink_to_fit();
+        let mut rows = Rows::default();
+        let mut before: &[u8] = b"";
+        let mut start = 0_usize;
+        for (line, bytes) in (1_u64..).zip(file.split_inclusive(|&byte| byte == b'\n')) {
+            let fail = |problem| PoolError::Line { line, problem };
+            let (id, key, size) = split_line(bytes).map_err(fail)?;
+            if id <= before {
+                let text = String::from_utf8_lossy(id).into_owned();
+                return Err(fail(if id == before {
+                    LineError::Duplicate(text)
+                } else {
+                    LineError::Order(text)
+                }));
+            }
+            rows.starts.push(start as u32);
+            rows.id_lengths.push(id.len() as u8);
+            rows.sizes.push(size);
+            rows.count(key).map_err(|problem| fail(problem.into()))?;
+            start += bytes.len();
+            before = id;
+        }
+        if rows.sizes.is_empty() {
+            return Err(PoolError::Empty);
+        }
+        rows.starts.push(start as u32);
+        Ok(rows.into_pool(file))
+    }
+
+    /// Number of objects, at least one.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Always false: an empty pool cannot be built.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// The strata in byte order of their keys, with the number of objects of each.
+    #[must_use]
+    pub fn strata(&self) -> &[(StratumKey, u32)] {
+        &self.keys
+    }
+
+    /// The bytes of the file `pool.tsv`.
+    #[must_use]
+    pub fn file_bytes(&self) -> &[u8] {
+        &self.file
+    }
+
+    /// Writes the file `pool.tsv`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write(&self, mut writer: impl Write) -> io::Result<()> {
+        writer.write_all(&self.file)
+    }
+
+    /// The pool digest: the hash of the file.
+    #[must_use]
+    pub fn digest(&self, algorithm: HashAlgorithm) -> Digest {
+        algorithm.hash(&[&self.file])
+    }
+
+    /// The object at an index of the file, if there is one.
+    #[must_use]
+    pub fn object(&self, index: usize) -> Option<PoolObject<'_>> {
+        let stratum = *self.strata.get(index)?;
+        let (key, _) = self.keys.get(stratum as usize)?;
+        Some(PoolObject {
+            id: self.id(index),
+            stratum: key,
+            size: *self.sizes.get(index)?,
+        })
+    }
+
+    /// All objects in file order.
+    pub fn objects(&self) -> impl Iterator<Item = PoolObject<'_>> {
+        (0..self.len()).filter_map(|index| self.object(index))
+    }
+
+    /// The index of an id, by binary search.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.id_bytes(middle).cmp(id.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    pub(super) fn id(&self, index: usize) -> &str {
+        // INVARIANT: every id passed `check_id`, so it is UTF-8.
+        std::str::from_utf8(self.id_bytes(index)).unwrap_or_default()
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the index is below len, the offsets lie in the file"
+    )]
+    pub(super) fn id_bytes(&self, index: usize) -> &[u8] {
+        let start = self.starts[index] as usize;
+        &self.file[start..start + usize::from(self.id_lengths[index])]
+    }
+
+    /// The rest of an object's line after the id and its tab: `stratum TAB size`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the index is below len, the offsets lie in the file"
+    )]
+    pub(super) fn row_bytes(&self, index: usize) -> &[u8] {
+        let id_end = self.starts[index] as usize + usize::from(self.id_lengths[index]);
+        &self.file[id_end + 1..self.starts[index + 1] as usize - 1]
+    }
+
+    /// The stratum index of every object, in file order.
+    pub(super) fn stratum_indexes(&self) -> &[u32] {
+        &self.strata
+    }
+
+    /// The size of every object, in file order.
+    pub(super) fn sizes(&self) -> &[u32] {
+        &self.sizes
+    }
+}
+
+/// The columns while a file is read; strata are numbered as they appear.
+#[derive(Default)]
+struct Rows {
+    starts: Vec<u32>,
+    id_lengths: Vec<u8>,
+    sizes: Vec<u32>,
+    strata: Vec<u32>,
+    seen: BTreeMap<StratumKey, u32>,
+    counts: Vec<u32>,
+    last: Option<(StratumKey, u32)>,
+}
+
+impl Rows {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: there are fewer strata than bytes in the file"
+    )]
+    fn count(&mut self, key: &str) -> Result<(), KeyError> {
+        let number = match &self.last {
+            Some((last, number)) if last.as_str() == key => *number,
+            _ => {
+                let key = StratumKey::new(key)?;
+                let number = *self
+                    .seen
+                    .entry(key.clone())
+                    .or_insert(self.counts.len() as u32);
+                self.last = Some((key, number));
+                number
+            }
+        };
+        match self.counts.get_mut(number as usize) {
+            Some(count) => *count += 1,
+            None => self.counts.push(1),
+        }
+        self.strata.push(number);
+        Ok(())
+    }
+
+    fn into_pool(mut self, file: Vec<u8>) -> Pool {
+        let mut rank = vec![0_u32; self.counts.len()];
+        let mut keys = Vec::with_capacity(self.counts.len());
+        for (position, (key, number)) in (0_u32..).zip(self.seen) {
+            if let Some(slot) = rank.get_mut(number as usize) {
+                *slot = position;
+            }
+            keys.push((
+                key,
+                self.counts
+                    .get(number as usize)
+                    .copied()
+                    .unwrap_or_default(),
+            ));
+        }
+        for stratum in &mut self.strata {
+            *stratum = rank.get(*stratum as usize).copied().unwrap_or_default();
+        }
+        Pool {
+            file,
+            starts: self.starts,
+            id_lengths: self.id_lengths,
+            strata: self.strata,
+            sizes: self.sizes,
+            keys,
+        }
+    }
+}
+
+fn split_line(bytes: &[u8]) -> Result<(&[u8], &str, u32), LineError> {
+    let line = bytes.strip_suffix(b"\n").ok_or(LineError::Unfinished)?;
+    let mut fields = line.split(|&byte| byte == b'\t');
+    let (Some(id), Some(key), Some(size), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Err(LineError::Fields);
+    };
+    check_id(id)?;
+    let key = std::str::from_utf8(key)
+        .map_err(|_| KeyError::Form(String::from_utf8_lossy(key).into_owned()))?;
+    Ok((id, key, parse_size(size)?))
+}
+
+fn parse_size(field: &[u8]) -> Result<u32, LineError> {
+    let wrong = || LineError::Size(String::from_utf8_lossy(field).chars().take(20).collect());
+    let (Some(b'1'..=b'9'), true) = (field.first(), field.iter().all(u8::is_ascii_digit)) else {
+        return Err(wrong());
+    };
+    std::str::from_utf8(field)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(wrong)
+}
+
+/// Collects objects in any order and builds the sorted pool.
+#[derive(Debug, Default)]
+pub struct PoolBuilder {
+    ids: Vec<u8>,
+    rows: Vec<BuilderRow>,
+    keys: BTreeMap<StratumKey, u32>,
+}
+
+#[derive(Debug)]
+struct BuilderRow {
+    start: usize,
+    length: u8,
+    stratum: u32,
+    size: u32,
+}
+
+impl PoolBuilder {
+    /// An empty builder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an object; write size 1 where the method is not `pareto`.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::Row`] when the id breaks a rule or the size is 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: a checked id has at most 64 bytes"
+    )]
+    pub fn push(&mut self, id: &str, stratum: &StratumKey, size: u32) -> Result<(), PoolError> {
+        check_id(id.as_bytes()).map_err(LineError::from)?;
+        if size == 0 {
+            return Err(LineError::Size("0".to_owned()).into());
+        }
+        let stratum = match self.keys.get(stratum) {
+            Some(number) => *number,
+            None => {
+                let number = self.keys.len() as u32;
+                self.keys.insert(stratum.clone(), number);
+                number
+            }
+        };
+        self.rows.push(BuilderRow {
+            start: self.ids.len(),
+            length: id.len() as u8,
+            stratum,
+            size,
+        });
+        self.ids.extend_from_slice(id.as_bytes());
+        Ok(())
+    }
+
+    /// Sorts the objects by id bytes and builds the pool; the order in which they came does not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::Row`] for an id that came twice, [`PoolError::Empty`] when nothing came.
+    pub fn build(mut self) -> Result<Pool, PoolError> {
+        let ids = &self.ids;
+        let id = |row: &BuilderRow| {
+            ids.get(row.start..row.start + usize::from(row.length))
+                .unwrap_or_default()
+        };
+        self.rows.sort_unstable_by(|a, b| id(a).cmp(id(b)));
+        if let Some(row) = self
+            .rows
+            .array_windows()
+            .find_map(|[a, b]| (id(a) == id(b)).then_some(a))
+        {
+            return Err(LineError::Duplicate(String::from_utf8_lossy(id(row)).into_owned()).into());
+        }
+        let mut names = vec![""; self.keys.len()];
+        for (key, number) in &self.keys {
+            if let Some(name) = names.get_mut(*number as usize) {
+                *name = key.as_str();
+            }
+        }
+        let mut file = Vec::with_capacity(self.ids.len() + 8 * self.rows.len());
+        for row in &self.rows {
+            file.extend_from_slice(id(row));
+            let key = names.get(row.stratum as usize).copied().unwrap_or_default();
+            writeln!(file, "\t{key}\t{}", row.size)?;
+        }
+        Pool::from_bytes(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(file: &str) -> String {
+        Pool::from_bytes(file.as_bytes().to_vec())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_well_formed_file_is_kept_byte_for_byte() {
+        let file = "a\tS002\t1\nb,c\tS001\t4294967295\n牧场\tS002\t7\n";
+
+        let pool = Pool::read(file.as_bytes()).unwrap();
+
+        let mut written = Vec::new();
+        pool.write(&mut written).unwrap();
+        assert_eq!(written, file.as_bytes());
+        assert_eq!(pool.len(), 3);
+        let strata: Vec<_> = pool
+            .strata()
+            .iter()
+            .map(|(key, count)| (key.as_str(), *count))
+            .collect();
+        assert_eq!(strata, [("S001", 1), ("S002", 2)]);
+        assert_eq!(pool.find("牧场"), Some(2));
+        assert_eq!(pool.find("zz"), None);
+        let object = pool.object(1).unwrap();
+        assert_eq!(
+            (object.id, object.stratum.as_str(), object.size),
+            ("b,c", "S001", u32::MAX)
+        );
+        assert_eq!(pool.row_bytes(2), b"S002\t7");
+    }
+
+    #[test]
+    fn a_broken_line_is_named_with_its_number() {
+        assert_eq!(problem(""), "the pool is empty: select at least one object");
+        assert_eq!(
+            problem("a\tS\t1\nb\tS\n"),
+            "line 2: expected id, stratum and size, separated by one tab each"
+        );
+        assert!(problem("a\tS\t1").starts_with("line 1: the line does not end"));
+        assert!(problem("a\tS\t1\r\n").contains("size"));
+        assert!(problem("b\tS\t1\na\tS\t1\n").contains("line 2: the id `a` is not in byte order"));
+        assert!(problem("a\tS\t1\na\tS\t1\n").contains("line 2: the id `a` is there twice"));
+        assert!(problem("a b\tS\t1\n").contains("white space"));
+        assert!(problem("a\u{3000}b\tS\t1\n").contains("white space"));
+        assert!(problem("a\u{85}b\tS\t1\n").contains("control"));
+        assert!(problem("\tS\t1\n").contains("0 bytes"));
+        assert!(problem("a\tALL\t1\n").contains("reserved"));
+        assert!(problem("a\tS 1\t1\n").contains("not a key"));
+        for size in ["0", "01", "+1", "", "4294967296", "1.0"] {
+            assert!(
+                problem(&format!("a\tS\t{size}\n")).contains("the size"),
+                "{size}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_builder_does_not_mind_the_order_of_rows() {
+        let (s1, s2) = (
+            StratumKey::new("S001").unwrap(),
+            StratumKey::new("S002").unwrap(),
+        );
+        let mut forward = PoolBuilder::new();
+        let mut backward = PoolBuilder::new();
+        let rows = [("a", &s2, 1), ("b", &s1, 2), ("c", &s2, 3)];
+
+        rows.iter()
+            .for_each(|(id, key, size)| forward.push(id, key, *size).unwrap());
+        rows.iter()
+            .rev()
+            .for_each(|(id, key, size)| backward.push(id, key, *size).unwrap());
+
+        assert_eq!(
+            forward.build().unwrap().file_bytes(),
+            backward.build().unwrap().file_bytes()
+        );
+    }
+
+    #[test]
+    fn the_builder_refuses_duplicates_and_size_zero() {
+        let key = StratumKey::new("S001").unwrap();
+        let mut builder = PoolBuilder::new();
+        builder.push("a", &key, 1).unwrap();
+        builder.push("a", &key, 1).unwrap();
+
+        assert!(builder.push("b", &key, 0).is_err());
+        assert!(
+            builder
+                .build()
+                .unwrap_err()
+                .to_string()
+                .contains("there twice")
+        );
+        assert!(matches!(PoolBuilder::new().build(), Err(PoolError::Empty)));
+    }
+}

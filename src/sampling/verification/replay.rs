@@ -1,0 +1,259 @@
+//! Complete replay of the auditor and internal editions from the pool file.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::super::contribution::{Assurance, OpeningError, PlannedContribution, opening_problems};
+use super::super::draw::{DrawOutcome, replay};
+use super::super::merkle::pool_root;
+use super::super::pool::{Pool, PoolError};
+use super::super::seed::Seed;
+use super::super::transcript::{AuditorTranscript, DrawnCount, Edition};
+use super::Checks;
+
+/// Members of the internal edition only.
+const STRATA_MEANING: &str = "strata_meaning";
+const EXCLUDED_REASONS: &str = "excluded_reasons";
+
+/// The keys explained by the internal edition.
+pub(super) struct Meaning {
+    strata: BTreeSet<String>,
+    reasons: BTreeSet<String>,
+}
+
+/// Takes the members of the internal edition out, so that the body reads as the auditor edition does.
+pub(super) fn without_meaning(mut value: Value) -> (Value, Meaning) {
+    let mut take = |member: &str| {
+        let object = value
+            .as_object_mut()
+            .and_then(|members| members.remove(member));
+        let members: Map<String, Value> = object
+            .and_then(|o| o.as_object().cloned())
+            .unwrap_or_default();
+        members.into_iter().map(|(key, _)| key).collect()
+    };
+    let meaning = Meaning {
+        strata: take(STRATA_MEANING),
+        reasons: take(EXCLUDED_REASONS),
+    };
+    (value, meaning)
+}
+
+/// The internal edition explains exactly the strata and the reasons of its plan.
+pub(super) fn meaning(transcript: &AuditorTranscript, meaning: &Meaning, checks: &mut Checks) {
+    if transcript.edition != Edition::Internal {
+        return;
+    }
+    let plan = &transcript.plan;
+    if plan.strata.is_some() {
+        let strata: BTreeSet<String> = plan
+            .strata()
+            .iter()
+            .map(|stratum| stratum.key.to_string())
+            .collect();
+        checks.holds(
+            STRATA_MEANING,
+            strata == meaning.strata,
+            "does not explain exactly the plan's strata",
+        );
+    }
+    let reasons: BTreeSet<String> = plan
+        .excluded
+        .iter()
+        .map(|excluded| excluded.reason.clone())
+        .collect();
+    checks.holds(
+        EXCLUDED_REASONS,
+        reasons == meaning.reasons,
+        "does not explain exactly the plan's reasons",
+    );
+}
+
+/// Recomputes everything and compares it with what is recorded.
+pub(super) fn checks(
+    transcript: &AuditorTranscript,
+    pool: Vec<u8>,
+    sample: Option<&[u8]>,
+    checks: &mut Checks,
+) {
+    let plan = &transcript.plan;
+    let problems = plan.problems();
+    for problem in &problems {
+        checks.differs(format!("plan.{}", problem.member), problem.message.clone());
+    }
+    let Ok(plan_digest) = plan.digest() else {
+        checks.differs("plan_digest", "the plan has no canonical form".to_owned());
+        return;
+    };
+    checks.compare("plan_digest", &transcript.plan_digest, &plan_digest);
+    contributions(transcript, checks);
+    let seed = Seed::of(plan, &plan_digest, &transcript.contributions);
+    checks.compare("seed", &transcript.seed.expose_hex(), &seed.expose_hex());
+    let assurance = Assurance::of(&plan.contributions);
+    checks.compare("assurance", &transcript.assurance.name(), &assurance.name());
+
+    checks.compare("pool_digest", &plan.pool_digest, &plan.hash.hash(&[&pool]));
+    let pool = match Pool::from_bytes(pool) {
+        Ok(pool) => pool,
+        Err(error) => {
+            let name = match &error {
+                PoolError::Line { line, problem: _ } => format!("pool:line {line}"),
+                PoolError::Empty | PoolError::TooLarge | PoolError::Row(_) | PoolError::Read(_) => {
+                    "pool".to_owned()
+                }
+            };
+            checks.differs(name, error.to_string());
+            not_replayed(sample, "the pool file cannot be read", checks);
+            return;
+        }
+    };
+    checks.compare(
+        "pool_root",
+        &plan.pool_root,
+        &pool_root(plan.hash, &transcript.pool_secret, &pool),
+    );
+    let mismatches = plan.pool_problems(&pool);
+    for mismatch in &mismatches {
+        checks.differs(mismatch.member.clone(), mismatch.message.clone());
+    }
+    if !problems.is_empty() || !mismatches.is_empty() {
+        not_replayed(sample, "the plan does not fit itself or the pool", checks);
+        return;
+    }
+    outcome(
+        transcript,
+        &replay(plan, plan_digest, seed, &pool),
+        sample,
+        checks,
+    );
+}
+
+fn contributions(transcript: &AuditorTranscript, checks: &mut Checks) {
+    let plan = &transcript.plan;
+    let sorted = transcript
+        .contributions
+        .is_sorted_by(|a, b| a.name < b.name);
+    checks.holds("contributions", sorted, "must be sorted by name, each once");
+    let problems = opening_problems(plan.hash, &plan.contributions, &transcript.contributions);
+    commitments(&plan.contributions, &problems, checks);
+}
+
+/// One check per commitment, and one per contribution that does not belong or is not there.
+pub(super) fn commitments(
+    planned: &[PlannedContribution],
+    problems: &[OpeningError],
+    checks: &mut Checks,
+) {
+    for contribution in planned
+        .iter()
+        .filter(|contribution| !contribution.is_public())
+    {
+        let name = contribution.name();
+        let kept = !problems.contains(&OpeningError::Commitment(name.clone()))
+            && !problems.contains(&OpeningError::Missing(name.clone()));
+        checks.holds(
+            format!("commitment:{name}"),
+            kept,
+            "the opened value is not the one committed to",
+        );
+    }
+    for problem in problems {
+        match problem {
+            OpeningError::Commitment(_) => {}
+            OpeningError::Missing(name)
+            | OpeningError::Unplanned(name)
+            | OpeningError::Twice(name) => {
+                checks.differs(format!("contribution:{name}"), problem.to_string());
+            }
+            OpeningError::Guessable => checks.differs("contributions", problem.to_string()),
+        }
+    }
+}
+
+fn not_replayed(sample: Option<&[u8]>, why: &str, checks: &mut Checks) {
+    for name in ["rounding_v", "drawn", "explore_drawn", "sample_digest"] {
+        checks.not_checked(name, why);
+    }
+    if sample.is_some() {
+        checks.not_checked("sample", why);
+    }
+}
+
+fn outcome(
+    transcript: &AuditorTranscript,
+    outcome: &DrawOutcome,
+    sample: Option<&[u8]>,
+    checks: &mut Checks,
+) {
+    let or_absent = |v: Option<u64>| v.map_or_else(|| "absent".to_owned(), |v| v.to_string());
+    checks.compare(
+        "rounding_v",
+        &or_absent(transcript.rounding_v),
+        &or_absent(outcome.rounding_v),
+    );
+    drawn(&transcript.drawn, outcome, checks);
+    checks.compare(
+        "explore_drawn",
+        &transcript.explore_drawn,
+        &outcome.explore_drawn,
+    );
+    checks.compare(
+        "sample_digest",
+        &transcript.sample_digest,
+        &outcome.sample_digest,
+    );
+    if let Some(sample) = sample {
+        compare_lines(sample, &outcome.sample_tsv, checks);
+    }
+}
+
+fn drawn(recorded: &[DrawnCount], outcome: &DrawOutcome, checks: &mut Checks) {
+    for stratum in &outcome.strata {
+        let name = format!("drawn:{}", stratum.key);
+        match recorded.iter().find(|count| count.key == stratum.key) {
+            Some(count) => checks.compare(name, &count.n, &stratum.n),
+            None => checks.differs(name, "missing".to_owned()),
+        }
+    }
+    for count in recorded.iter().filter(|count| {
+        !outcome
+            .strata
+            .iter()
+            .any(|stratum| stratum.key == count.key)
+    }) {
+        checks.differs(
+            format!("drawn:{}", count.key),
+            "the plan has no such stratum".to_owned(),
+        );
+    }
+    let sorted = recorded.is_sorted_by(|a, b| a.key < b.key);
+    checks.holds("drawn", sorted, "must be sorted by key, each once");
+}
+
+fn compare_lines(given: &[u8], recomputed: &[u8], checks: &mut Checks) {
+    if given == recomputed {
+        checks.holds("sample", true, "");
+        return;
+    }
+    let show = |line: Option<&[u8]>| {
+        line.map_or_else(
+            || "nothing".to_owned(),
+            |line| format!("`{}`", String::from_utf8_lossy(line).escape_debug()),
+        )
+    };
+    let mut given = given.split_inclusive(|&byte| byte == b'\n');
+    let mut recomputed = recomputed.split_inclusive(|&byte| byte == b'\n');
+    for number in 1_u64.. {
+        let (there, expected) = (given.next(), recomputed.next());
+        if there.is_none() && expected.is_none() {
+            break;
+        }
+        if there != expected {
+            checks.differs(
+                format!("sample:line {number}"),
+                format!("given {}, recomputed {}", show(there), show(expected)),
+            );
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What can go wrong in a use-case, in the words of the caller.
+
+use crate::domain::canonical::CanonicalError;
+use crate::domain::{EnterpriseId, FieldError};
+use crate::sampling::contribution::OpeningError;
+use crate::sampling::draw::DrawError;
+use crate::sampling::verification::VerifyError;
+use crate::sampling::{AllocationError, FrameError, PolicyError};
+use crate::store::{Refusal, StoreError};
+
+use super::plans::PlanState;
+
+/// Why a use-case did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A field of the request is wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// No such enterprise.
+    #[error("enterprise `{0}` is not in the register")]
+    UnknownEnterprise(EnterpriseId),
+    /// No such record.
+    #[error("record `{record_id}` of source `{source_name}` is not in the register")]
+    UnknownRecord {
+        /// Its source.
+        source_name: String,
+        /// Its id.
+        record_id: String,
+    },
+    /// No such frame.
+    #[error("frame `{0}` does not exist")]
+    UnknownFrame(String),
+    /// No such plan.
+    #[error("plan `{0}` does not exist")]
+    UnknownPlan(String),
+    /// The register holds nothing to freeze.
+    #[error("the register is empty; import enterprises first")]
+    EmptyRegister,
+    /// A row was not written.
+    #[error("`{subject}` {refusal}")]
+    Refused {
+        /// The record or enterprise.
+        subject: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A step that the plan's state does not allow.
+    #[error("plan `{plan_id}` is {state}; this step needs it to be {needed}")]
+    PlanState {
+        /// The plan.
+        plan_id: String,
+        /// Its state.
+        state: PlanState,
+        /// The state that the step needs.
+        needed: &'static str,
+    },
+    /// Visits cannot be allocated.
+    #[error(transparent)]
+    Allocation(#[from] AllocationError),
+    /// The policy does not fit.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The frame is wrong.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The request breaks a rule of the draw contract.
+    #[error("the plan is not valid: {0}")]
+    Plan(String),
+    /// Opened contributions do not fit the frozen plan.
+    #[error("the contributions do not fit the plan: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Opening(Vec<OpeningError>),
+    /// The draw did not run.
+    #[error(transparent)]
+    Draw(#[from] DrawError),
+    /// A transcript cannot be verified at all.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that cannot happen with valid data did.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<CanonicalError> for ServiceError {
+    fn from(error: CanonicalError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<getrandom::Error> for ServiceError {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Internal(format!("the operating system gives no randomness: {error}"))
+    }
+}
+
+impl From<std::io::Error> for ServiceError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Internal(format!("reading or writing failed: {error}"))
+    }
+}
+
+impl From<serde_json::Error> for ServiceError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(format!("a stored document cannot be read: {error}"))
+    }
+}

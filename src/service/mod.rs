@@ -1,0 +1,79 @@
+//! Layer 3: the use-cases that HTTP and command line share.
+//!
+//! A [`Service`] holds the store, the tier cache, the model files in force, the clock and the source of secrets. Nothing
+//! here knows HTTP or terminals.
+
+mod entropy;
+mod error;
+mod frames;
+mod models;
+mod plans;
+
+use jiff::civil::Date;
+use std::sync::Arc;
+
+use crate::domain::AsOf;
+use crate::store::Store;
+
+pub use entropy::Entropy;
+pub use error::ServiceError;
+pub use frames::{FrameSummary, TierCounts};
+pub use models::{ModelFiles, Models, ModelsError};
+pub use plans::{
+    CommittedContribution, DrawnPlan, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView, PublicContribution,
+    SampleObject, StratumPreview, TierPreview,
+};
+
+/// Where the day comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The system's clock and time zone.
+    System,
+    /// A fixed day, for demonstrations and for classifying a past register.
+    Fixed(Date),
+}
+
+impl Clock {
+    /// The present day.
+    pub fn today(self) -> Date {
+        match self {
+            Self::System => jiff::Zoned::now().date(),
+            Self::Fixed(day) => day,
+        }
+    }
+}
+
+/// Everything that the use-cases need.
+pub struct Service {
+    store: Arc<dyn Store>,
+    models: Models,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Service {
+    /// Puts a service together.
+    pub fn new(store: Arc<dyn Store>, models: Models, clock: Clock, entropy: Entropy) -> Self {
+        Self { store, models, clock, entropy }
+    }
+
+    /// The model files in force.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The present day.
+    pub fn today(&self) -> Date {
+        self.clock.today()
+    }
+
+    /// The present day with its decay clock.
+    pub fn as_of_today(&self) -> AsOf {
+        AsOf::monthly(self.today())
+    }
+
+    /// Whether the store answers.
+    pub fn ping(&self) -> Result<(), ServiceError> {
+        Ok(self.store.ping()?)
+    }
+}

@@ -1,0 +1,32 @@
+//! What can go wrong in a store.
+
+/// Why the store could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database answered with an error.
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The database was written by a newer release.
+    #[error(
+        "the store at `{path}` has schema {found}, this release knows up to {known}; use a newer release"
+    )]
+    TooNew {
+        /// The database.
+        path: String,
+        /// Its schema version.
+        found: i64,
+        /// The newest that this release knows.
+        known: i64,
+    },
+    /// A stored value has no meaning.
+    #[error(
+        "the store holds an unreadable value in `{column}`; the database was changed by something else"
+    )]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+    },
+    /// A step of the caller inside a transaction failed; nothing was written.
+    #[error("{0}")]
+    Aborted(String),
+}

@@ -1,0 +1,235 @@
+//! Layer 2: the system of record.
+//!
+//! One trait; the embedded store ([`SqliteStore`]) is the default for one machine. What a method has acknowledged is
+//! durable. The store keeps and finds; it computes no tier and draws no plan.
+
+mod error;
+mod rows;
+mod sqlite;
+
+use jiff::civil::Date;
+
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier};
+
+pub use error::StoreError;
+pub use sqlite::SqliteStore;
+
+/// The system of record.
+pub trait Store: Send + Sync {
+    /// Begins an import and returns its number.
+    fn begin_import(&self) -> Result<i64, StoreError>;
+
+    /// Writes enterprises in one transaction. `import_no` is 0 outside imports.
+    fn put_enterprises(
+        &self,
+        batch: &[Enterprise],
+        import_no: i64,
+    ) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Writes records in one transaction; refused ones are told and the others go in. `import_no` is 0 outside imports.
+    fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Changes the current version of one record on `day`: `change` gets the version known on that day and returns the
+    /// new one, which becomes known on `day`.
+    fn amend_record(
+        &self,
+        source: &Label,
+        record_id: &str,
+        day: Date,
+        change: &dyn Fn(&mut Record),
+    ) -> Result<Option<Changed>, StoreError>;
+
+    /// One enterprise with its revision.
+    fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError>;
+
+    /// One enterprise with all versions of its records, grouped by record and ordered by `known_on`, read at one instant.
+    fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError>;
+
+    /// Enterprises after `after` in id order, at most `limit`.
+    fn enterprises_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Enterprise, u64)>, StoreError>;
+
+    /// Goes through all dossiers in id order, as they are at one instant.
+    fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError>;
+
+    /// Number of enterprises and of record versions.
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// The stored tier of one enterprise, whatever its epoch, with the enterprise's present revision; `None` for an
+    /// unknown enterprise.
+    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError>;
+
+    /// Keeps tiers, in one transaction. A tier of an older revision than the stored one is dropped.
+    fn put_tiers(
+        &self,
+        epoch: &Epoch,
+        tiers: &[(EnterpriseId, StoredTier)],
+    ) -> Result<(), StoreError>;
+
+    /// Number of the last change in the log of tier changes; 0 without any.
+    fn last_change(&self) -> Result<u64, StoreError>;
+
+    /// Changes after `seq` in order, at most `limit`.
+    fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError>;
+
+    /// Keeps a frame; `document` is given its number and returns the JSON to keep.
+    fn put_frame(
+        &self,
+        frame_id: &str,
+        body: &[u8],
+        document: &dyn Fn(u64) -> String,
+    ) -> Result<(), StoreError>;
+
+    /// The document of one frame.
+    fn frame(&self, frame_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// The body of one frame.
+    fn frame_body(&self, frame_id: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Documents of the frames before number `before`, latest first, at most `limit`.
+    fn frames_before(&self, before: Option<u64>, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// Keeps a new plan without a number.
+    fn insert_plan(&self, plan_id: &str, state: &str, document: &str) -> Result<(), StoreError>;
+
+    /// Moves a plan from one state to another; nothing happens, and `false` is returned, if it is not in state `from`.
+    fn advance_plan(
+        &self,
+        plan_id: &str,
+        from: &str,
+        change: &PlanChange<'_>,
+    ) -> Result<bool, StoreError>;
+
+    /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
+    /// `false` if the plan is no draft any more.
+    fn freeze_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(u64) -> Result<(String, Vec<u8>), StoreError>,
+    ) -> Result<bool, StoreError>;
+
+    /// The document of one plan.
+    fn plan(&self, plan_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Pool or sample file of one plan, gzip; `None` where there is none (yet).
+    fn plan_file(&self, plan_id: &str, file: PlanFile) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Documents of plans whose id is before `before`, latest id first, at most `limit`. Ids rise with time.
+    fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// Closes a drawn plan: `build` gets the document of the plan closed before it, if any, and returns the new one.
+    /// `false` if the plan is not in state `drawn`.
+    fn close_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(Option<String>) -> Result<String, StoreError>,
+    ) -> Result<bool, StoreError>;
+
+    /// Whether the store answers.
+    fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What became of one written row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new.
+    Created(Changed),
+    /// It replaced or followed an earlier version.
+    Updated(Changed),
+    /// It says nothing new; nothing was written.
+    Unchanged,
+    /// It was not written.
+    Refused(Refusal),
+}
+
+/// Why a row was not written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The enterprise of a record is not in the register.
+    #[error("is not in the register; import its enterprise first")]
+    UnknownEnterprise,
+    /// The id of a record belongs to another enterprise.
+    #[error("belongs to enterprise `{0}`; a record does not move between enterprises")]
+    OtherEnterprise(EnterpriseId),
+    /// The same id stood earlier in the same import with other content.
+    #[error("stood earlier in this import with other content; keep one of the two")]
+    DuplicateInImport,
+}
+
+/// An enterprise that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Number in the log of tier changes.
+    pub seq: u64,
+    /// The enterprise.
+    pub enterprise_id: EnterpriseId,
+    /// Its revision after the change.
+    pub revision: u64,
+}
+
+/// An enterprise with everything that its tier rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dossier {
+    /// The enterprise.
+    pub enterprise: Enterprise,
+    /// Its revision.
+    pub revision: u64,
+    /// All versions of its records, grouped by record and ordered by `known_on`.
+    pub versions: Vec<Record>,
+}
+
+/// Size of the register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Enterprises.
+    pub enterprises: u64,
+    /// Record versions.
+    pub record_versions: u64,
+}
+
+/// A computed tier as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredTier {
+    /// The enterprise's revision that it was computed from.
+    pub revision: u64,
+    /// The tier.
+    pub tier: Tier,
+    /// The points behind it.
+    pub points: u16,
+    /// The day it was computed for.
+    pub as_of: Date,
+    /// The first later day on which it may differ.
+    pub next_change_on: Option<Date>,
+}
+
+/// What the store knows of an enterprise's tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TierRow {
+    /// The enterprise's present revision.
+    pub revision: u64,
+    /// The last computed tier with its epoch, which may be outdated.
+    pub stored: Option<(Epoch, StoredTier)>,
+}
+
+/// What a step of a plan changes.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanChange<'a> {
+    /// The new state.
+    pub state: &'a str,
+    /// The new document.
+    pub document: &'a str,
+    /// The sample file, gzip, when the step makes one.
+    pub sample: Option<&'a [u8]>,
+}
+
+/// The files of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanFile {
+    /// `pool.tsv`.
+    Pool,
+    /// `sample.tsv`.
+    Sample,
+}

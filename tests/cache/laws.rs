@@ -1,0 +1,191 @@
+//! One suite for both caches.
+
+use jiff::civil::date;
+use risktier::cache::{CachedTier, Lookup, MemoryCache, MissReason, TierCache, catch_up};
+
+use crate::redis_server::RedisServer;
+use crate::{BUDGET, Log, TODAY, epoch, id, redis_cache, value};
+
+/// Runs a law against the in-process cache and against Redis.
+async fn on_both(law: impl AsyncFn(&dyn TierCache)) {
+    law(&MemoryCache::with_capacity(10_000)).await;
+    let server = RedisServer::start();
+    law(&redis_cache(&server.url(), BUDGET)).await;
+}
+
+async fn trust(cache: &dyn TierCache) -> Log {
+    let log = Log::default();
+    catch_up(cache, &epoch(), &log).await.unwrap();
+    log
+}
+
+async fn put(cache: &dyn TierCache, number: usize, tier: CachedTier) {
+    let ticket = cache.ticket(&epoch()).unwrap();
+    cache.put_many(&ticket, &[(id(number), tier)]).await;
+}
+
+async fn get(cache: &dyn TierCache, number: usize) -> Lookup {
+    cache.get(&epoch(), &id(number), TODAY).await
+}
+
+const COLD: Lookup = Lookup::Miss(MissReason::Cold);
+
+#[tokio::test]
+async fn what_was_put_is_found_and_nothing_else() {
+    on_both(async |cache| {
+        trust(cache).await;
+        let ticket = cache.ticket(&epoch()).unwrap();
+        let entries: Vec<_> = (0..3_000).map(|n| (id(n), value(n as u64))).collect();
+        cache.put_many(&ticket, &entries).await;
+
+        let ids: Vec<_> = (0..6_000).rev().map(id).collect();
+        let found = cache.get_many(&epoch(), &ids, TODAY).await;
+
+        for (n, lookup) in (0..6_000_u64).rev().zip(found) {
+            let expected = if n < 3_000 {
+                Lookup::Hit(value(n))
+            } else {
+                COLD
+            };
+            assert_eq!(lookup, expected, "{n}");
+        }
+        assert_eq!(cache.get_many(&epoch(), &[], TODAY).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_untrusted_cache_answers_nothing_and_takes_nothing_in() {
+    on_both(async |cache| {
+        assert_eq!(get(cache, 1).await, Lookup::Miss(MissReason::Untrusted));
+        assert!(cache.ticket(&epoch()).is_none());
+        assert!(!cache.is_trusted(&epoch()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_older_revision_never_replaces_a_newer_one() {
+    on_both(async |cache| {
+        trust(cache).await;
+        put(cache, 1, value(5)).await;
+        put(cache, 1, value(4)).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(5)));
+
+        put(cache, 1, value(300)).await;
+        put(cache, 1, value(299)).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(300)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_one_revision_the_later_day_stands() {
+    on_both(async |cache| {
+        trust(cache).await;
+        let earlier = CachedTier {
+            as_of: date(2026, 11, 1),
+            ..value(5)
+        };
+        put(cache, 1, earlier).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(earlier));
+        put(cache, 1, value(5)).await;
+        put(cache, 1, earlier).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(5)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tombstone_stops_older_values_and_lets_its_own_revision_in() {
+    on_both(async |cache| {
+        trust(cache).await;
+        put(cache, 1, value(5)).await;
+        cache.invalidate(&epoch(), &[(id(1), 6)]).await.unwrap();
+        let changed = Lookup::Miss(MissReason::Changed { revision: 6 });
+        assert_eq!(get(cache, 1).await, changed);
+
+        put(cache, 1, value(5)).await;
+        assert_eq!(get(cache, 1).await, changed);
+        put(cache, 1, value(6)).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(6)));
+
+        cache.invalidate(&epoch(), &[(id(1), 6)]).await.unwrap();
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(6)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tier_is_a_hit_from_its_day_to_the_day_before_the_next_change() {
+    on_both(async |cache| {
+        trust(cache).await;
+        put(cache, 1, value(1)).await;
+        let due = Lookup::Miss(MissReason::Due);
+        for (day, expected) in [
+            (date(2026, 11, 21), due),
+            (date(2026, 11, 22), Lookup::Hit(value(1))),
+            (date(2026, 11, 30), Lookup::Hit(value(1))),
+            (date(2026, 12, 1), due),
+        ] {
+            assert_eq!(cache.get(&epoch(), &id(1), day).await, expected, "{day}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn catching_up_applies_every_change_once_seen() {
+    on_both(async |cache| {
+        let log = trust(cache).await;
+        let ticket = cache.ticket(&epoch()).unwrap();
+        let entries: Vec<_> = (0..2_500).map(|n| (id(n), value(1))).collect();
+        cache.put_many(&ticket, &entries).await;
+        for n in 0..2_400 {
+            log.commit(id(n), 2);
+        }
+
+        let position = catch_up(cache, &epoch(), &log).await.unwrap();
+
+        assert_eq!(position.seq(), 2_400);
+        assert_eq!(get(cache, 2_400).await, Lookup::Hit(value(1)));
+        for n in [0, 999, 1_000, 2_399] {
+            let changed = Lookup::Miss(MissReason::Changed { revision: 2 });
+            assert_eq!(get(cache, n).await, changed, "{n}");
+        }
+        let again = catch_up(cache, &epoch(), &log).await.unwrap();
+        assert_eq!(again.seq(), 2_400);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_that_lost_changes_begins_an_empty_generation() {
+    on_both(async |cache| {
+        let log = trust(cache).await;
+        let old = cache.ticket(&epoch()).unwrap();
+        log.commit(id(1), 1);
+        catch_up(cache, &epoch(), &log).await.unwrap();
+        put(cache, 1, value(1)).await;
+
+        let restored = Log::default();
+        catch_up(cache, &epoch(), &restored).await.unwrap();
+
+        assert_eq!(get(cache, 1).await, COLD);
+        cache.put_many(&old, &[(id(1), value(1))]).await;
+        assert_eq!(get(cache, 1).await, COLD, "a ticket of the old generation");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn epochs_do_not_mix() {
+    on_both(async |cache| {
+        trust(cache).await;
+        let other = risktier::cache::Epoch::parse("fedcba9876543210").unwrap();
+        catch_up(cache, &other, &Log::default()).await.unwrap();
+        put(cache, 1, value(1)).await;
+        assert_eq!(cache.get(&other, &id(1), TODAY).await, COLD);
+    })
+    .await;
+}

@@ -1,0 +1,91 @@
+//! The laws of the tier cache, held against both implementations, and Redis broken on purpose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+#[path = "../support/redis_server.rs"]
+mod redis_server;
+
+mod faults;
+mod laws;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::civil::{Date, date};
+use risktier::cache::{
+    BoxError, CachedTier, ChangeLog, Epoch, RedisCache, RedisOptions, TierChange,
+};
+use risktier::domain::{EnterpriseId, Tier};
+
+pub const TODAY: Date = date(2026, 11, 22);
+/// Generous, because tests share their machine; the tests of the budget itself set their own.
+pub const BUDGET: Duration = Duration::from_millis(500);
+
+pub fn epoch() -> Epoch {
+    Epoch::parse("0123456789abcdef").unwrap()
+}
+
+pub fn id(number: usize) -> EnterpriseId {
+    EnterpriseId::parse(&format!("91990000MA{number:08}")).unwrap()
+}
+
+pub fn value(revision: u64) -> CachedTier {
+    CachedTier {
+        tier: Tier::C,
+        points: 612,
+        revision,
+        as_of: TODAY,
+        next_change_on: Some(date(2026, 12, 1)),
+    }
+}
+
+pub fn redis_cache(url: &str, budget: Duration) -> RedisCache {
+    RedisCache::new(RedisOptions {
+        url: url.to_owned(),
+        budget,
+        log_id: "log1".to_owned(),
+    })
+    .unwrap()
+}
+
+/// A store's change log in memory.
+#[derive(Default)]
+pub struct Log(Mutex<Vec<TierChange>>);
+
+impl Log {
+    /// Commits a change of an enterprise.
+    pub fn commit(&self, enterprise_id: EnterpriseId, revision: u64) {
+        let mut changes = self.0.lock().unwrap();
+        let seq = changes.len() as u64 + 1;
+        changes.push(TierChange {
+            seq,
+            enterprise_id,
+            revision,
+        });
+    }
+}
+
+#[async_trait]
+impl ChangeLog for Log {
+    async fn last_seq(&self) -> Result<u64, BoxError> {
+        Ok(self.0.lock().unwrap().len() as u64)
+    }
+
+    async fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<TierChange>, BoxError> {
+        let changes = self.0.lock().unwrap();
+        Ok(changes
+            .iter()
+            .filter(|change| change.seq > seq)
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+}
