@@ -189,6 +189,21 @@ impl<D> Column<D> {
         Ok(())
     }
 
+    /// Puts one value into the draft; a list takes it as one item, whatever characters it holds.
+    pub(super) fn put(&self, draft: &mut D, text: String) -> Result<(), FieldError> {
+        match self.slot {
+            Slot::List(slot) => {
+                slot(draft).push(text);
+                Ok(())
+            }
+            Slot::Required(_)
+            | Slot::Text(_)
+            | Slot::Number(_)
+            | Slot::Count(_)
+            | Slot::Flag(_) => self.set(draft, &text),
+        }
+    }
+
     /// The text of this column in a draft; empty where the draft has none.
     pub(super) fn text(&self, draft: &mut D) -> String {
         match self.slot {
