@@ -39,10 +39,6 @@ pub(super) fn random_generation() -> Result<u64, CacheError> {
     getrandom::u64().map_err(|error| CacheError::Unavailable(format!("no random number: {error}")))
 }
 
-fn is_hex_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

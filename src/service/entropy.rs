@@ -10,13 +10,16 @@ pub enum Entropy {
     /// The operating system.
     System,
     /// A seed: every secret can be guessed. For demonstrations and tests only; whoever shows its results says so.
-    Insecure(Mutex<SeededRng>),
+    Insecure(Box<Mutex<SeededRng>>),
 }
 
 impl Entropy {
     /// A source whose every value follows from `seed`.
     pub fn insecure(seed: u64) -> Self {
-        Self::Insecure(Mutex::new(SeededRng::new(seed, "insecure-secrets")))
+        Self::Insecure(Box::new(Mutex::new(SeededRng::new(
+            seed,
+            "insecure-secrets",
+        ))))
     }
 
     /// Whether the values can be guessed.

@@ -6,23 +6,31 @@
 mod entropy;
 mod error;
 mod frames;
+mod import;
 mod models;
 mod plans;
+mod register;
+mod tiers;
 
 use jiff::civil::Date;
 use std::sync::Arc;
 
+use crate::cache::TierCache;
 use crate::domain::AsOf;
 use crate::store::Store;
 
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
+pub use import::{ImportObserver, ImportReport, Importable};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
     PublicContribution, SampleObject, StratumPreview, TierPreview,
 };
+
+pub use register::{Amendment, RegisteredEnterprise, Written, source_label};
+pub use tiers::{Explanation, Origin, TierAnswer};
 
 /// Where the day comes from.
 #[derive(Clone, Copy, Debug)]
@@ -46,17 +54,25 @@ impl Clock {
 /// Everything that the use-cases need.
 pub struct Service {
     store: Arc<dyn Store>,
-    models: Models,
+    cache: Arc<dyn TierCache>,
+    models: Arc<Models>,
     clock: Clock,
     entropy: Entropy,
 }
 
 impl Service {
     /// Puts a service together.
-    pub fn new(store: Arc<dyn Store>, models: Models, clock: Clock, entropy: Entropy) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        cache: Arc<dyn TierCache>,
+        models: Models,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
         Self {
             store,
-            models,
+            cache,
+            models: Arc::new(models),
             clock,
             entropy,
         }
@@ -80,5 +96,17 @@ impl Service {
     /// Whether the store answers.
     pub fn ping(&self) -> Result<(), ServiceError> {
         Ok(self.store.ping()?)
+    }
+}
+
+/// Runs blocking work off the asynchronous threads.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(ServiceError::Internal(format!(
+            "a task ended early: {error}"
+        ))),
     }
 }

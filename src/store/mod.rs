@@ -29,14 +29,19 @@ pub trait Store: Send + Sync {
     /// Writes records in one transaction; refused ones are told and the others go in. `import_no` is 0 outside imports.
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError>;
 
-    /// Changes the current version of one record on `day`: `change` gets the version known on that day and returns the
-    /// new one, which becomes known on `day`.
+    /// Writes records in one transaction, all or none: as soon as one is refused nothing is written, and the last of the
+    /// outcomes returned says why.
+    fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Changes one record: `change` gets the version known on `day` and makes it the new one, which becomes known on
+    /// `day`; if it says no, with a reason, nothing is written and [`StoreError::Aborted`] carries the reason. `None` for
+    /// an unknown record.
     fn amend_record(
         &self,
         source: &Label,
         record_id: &str,
         day: Date,
-        change: &dyn Fn(&mut Record),
+        change: &dyn Fn(&mut Record) -> Result<(), String>,
     ) -> Result<Option<Changed>, StoreError>;
 
     /// One enterprise with its revision.

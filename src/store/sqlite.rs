@@ -134,12 +134,29 @@ impl Store for SqliteStore {
         })
     }
 
+    fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for record in batch {
+            let outcome = put_record(&transaction, record, 0)?;
+            let refused = matches!(outcome, Outcome::Refused(_));
+            outcomes.push(outcome);
+            if refused {
+                transaction.rollback()?;
+                return Ok(outcomes);
+            }
+        }
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
     fn amend_record(
         &self,
         source: &Label,
         record_id: &str,
         day: Date,
-        change: &dyn Fn(&mut Record),
+        change: &dyn Fn(&mut Record) -> Result<(), String>,
     ) -> Result<Option<Changed>, StoreError> {
         self.write(|tx| {
             let Some(owner) = owner_of(tx, source, record_id)? else {
@@ -149,7 +166,7 @@ impl Store for SqliteStore {
             else {
                 return Ok(None);
             };
-            change(&mut record);
+            change(&mut record).map_err(StoreError::Aborted)?;
             record.known_on = day.max(record.known_on);
             write_version(tx, &record, 0)?;
             touch(tx, &owner).map(Some)
