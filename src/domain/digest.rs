@@ -8,8 +8,8 @@ use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::digest::Digest as _;
 use sha2::Sha256;
+use sha2::digest::Digest as _;
 use sm3::Sm3;
 
 /// The hash that a plan uses for every digest, ticket and sub-key.
@@ -246,8 +246,14 @@ mod tests {
         let sha = HashAlgorithm::Sha256.hash(&[b"a", b"bc"]);
         let sm3 = HashAlgorithm::Sm3.hash(&[b"abc"]);
 
-        assert_eq!(sha.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(sm3.to_string(), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
+        assert_eq!(
+            sha.to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            sm3.to_string(),
+            "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+        );
     }
 
     #[test]
@@ -262,7 +268,10 @@ mod tests {
         let secret = Secret32::from_bytes([7; 32]);
 
         assert_eq!(format!("{secret:?}"), "Secret32(hidden)");
-        assert_eq!(serde_json::to_string(&secret).unwrap(), format!("\"{}\"", "07".repeat(32)));
+        assert_eq!(
+            serde_json::to_string(&secret).unwrap(),
+            format!("\"{}\"", "07".repeat(32))
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ impl SeededRng {
     #[must_use]
     pub fn new(seed: u64, purpose: &str) -> Self {
         let text = format!("risktier-seeded/1\n{seed}\n{purpose}\n");
-        Self(SubKeyRng::new(&HashAlgorithm::Sha256.hash(&[text.as_bytes()])))
+        Self(SubKeyRng::new(
+            &HashAlgorithm::Sha256.hash(&[text.as_bytes()]),
+        ))
     }
 
     /// The next 64-bit word.
@@ -89,7 +91,10 @@ mod tests {
         // RFC 8439 A.1, test vector 1: zero key, zero nonce, block 0.
         let mut rng = SubKeyRng::new(&Digest::from_bytes([0; 32]));
 
-        assert_eq!(rng.next_u64(), u64::from_le_bytes([0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]));
+        assert_eq!(
+            rng.next_u64(),
+            u64::from_le_bytes([0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90])
+        );
     }
 
     #[test]
@@ -109,8 +114,14 @@ mod tests {
         let values = [rng.below(1000), rng.below(1000), rng.below(1000)];
 
         let mut again = SeededRng::new(42, "stability");
-        assert_eq!(values, [again.below(1000), again.below(1000), again.below(1000)]);
-        assert_ne!(SeededRng::new(42, "other").next_u64(), SeededRng::new(42, "stability").next_u64());
+        assert_eq!(
+            values,
+            [again.below(1000), again.below(1000), again.below(1000)]
+        );
+        assert_ne!(
+            SeededRng::new(42, "other").next_u64(),
+            SeededRng::new(42, "stability").next_u64()
+        );
         let unit = again.unit_f64();
         assert!((0.0..1.0).contains(&unit));
         assert!(again.chance(1.0) && !again.chance(0.0));

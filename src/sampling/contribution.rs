@@ -36,7 +36,9 @@ impl ContributionName {
         let name = name.into();
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
         if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
-            return Err(ContributionError::Name(name.escape_debug().take(128).collect()));
+            return Err(ContributionError::Name(
+                name.escape_debug().take(128).collect(),
+            ));
         }
         Ok(Self(name))
     }
@@ -143,7 +145,13 @@ impl Contribution {
     #[must_use]
     pub fn commitment(&self, algorithm: HashAlgorithm) -> Digest {
         let (name, value) = (self.name.as_str(), self.value.expose());
-        algorithm.hash(&[b"risktier-commit/1\n", name.as_bytes(), b"=", value.as_bytes(), b"\n"])
+        algorithm.hash(&[
+            b"risktier-commit/1\n",
+            name.as_bytes(),
+            b"=",
+            value.as_bytes(),
+            b"\n",
+        ])
     }
 }
 
@@ -172,7 +180,11 @@ impl PlannedContribution {
     #[must_use]
     pub const fn name(&self) -> &ContributionName {
         match self {
-            Self::Committed { name, commitment: _ } | Self::Public { name, rule: _ } => name,
+            Self::Committed {
+                name,
+                commitment: _,
+            }
+            | Self::Public { name, rule: _ } => name,
         }
     }
 
@@ -200,7 +212,11 @@ impl Assurance {
     /// The assurance that these contributions give.
     #[must_use]
     pub fn of(contributions: &[PlannedContribution]) -> Self {
-        if contributions.iter().any(PlannedContribution::is_public) { Self::Public } else { Self::Operator }
+        if contributions.iter().any(PlannedContribution::is_public) {
+            Self::Public
+        } else {
+            Self::Operator
+        }
     }
 
     /// The word used in transcripts.
@@ -229,7 +245,9 @@ pub enum OpeningError {
     #[error("contribution `{0}` does not match its commitment: open the value that was committed")]
     Commitment(ContributionName),
     /// No committed value is 32 random bytes.
-    #[error("no committed contribution is 32 random bytes in hex: add one, else targets can be guessed")]
+    #[error(
+        "no committed contribution is 32 random bytes in hex: add one, else targets can be guessed"
+    )]
     Guessable,
 }
 
@@ -238,7 +256,10 @@ impl OpeningError {
     #[must_use]
     pub const fn contribution(&self) -> Option<&ContributionName> {
         match self {
-            Self::Missing(name) | Self::Unplanned(name) | Self::Twice(name) | Self::Commitment(name) => Some(name),
+            Self::Missing(name)
+            | Self::Unplanned(name)
+            | Self::Twice(name)
+            | Self::Commitment(name) => Some(name),
             Self::Guessable => None,
         }
     }
@@ -254,7 +275,9 @@ pub fn opening_problems(
     let mut problems = Vec::new();
     let mut random = false;
     for plan in planned {
-        let mut values = opened.iter().filter(|contribution| contribution.name == *plan.name());
+        let mut values = opened
+            .iter()
+            .filter(|contribution| contribution.name == *plan.name());
         let Some(value) = values.next() else {
             problems.push(OpeningError::Missing(plan.name().clone()));
             continue;
@@ -307,24 +330,42 @@ mod tests {
     fn a_plan_refuses_missing_unplanned_repeated_and_wrong_values() {
         let secret = contribution("server", &"ab".repeat(32));
         let planned = [
-            PlannedContribution::Public { name: ContributionName::new("dice").unwrap(), rule: "notary".into() },
+            PlannedContribution::Public {
+                name: ContributionName::new("dice").unwrap(),
+                rule: "notary".into(),
+            },
             PlannedContribution::Committed {
                 name: secret.name.clone(),
                 commitment: secret.commitment(HashAlgorithm::Sha256),
             },
         ];
         let dice = contribution("dice", "6");
-        let problems = |opened: &[Contribution]| opening_problems(HashAlgorithm::Sha256, &planned, opened);
+        let problems =
+            |opened: &[Contribution]| opening_problems(HashAlgorithm::Sha256, &planned, opened);
 
         assert_eq!(problems(&[dice.clone(), secret.clone()]), []);
-        assert_eq!(problems(std::slice::from_ref(&secret)), [OpeningError::Missing(dice.name.clone())]);
         assert_eq!(
-            problems(&[dice.clone(), dice.clone(), secret.clone(), contribution("x", "1")]),
-            [OpeningError::Twice(dice.name.clone()), OpeningError::Unplanned(contribution("x", "1").name)]
+            problems(std::slice::from_ref(&secret)),
+            [OpeningError::Missing(dice.name.clone())]
+        );
+        assert_eq!(
+            problems(&[
+                dice.clone(),
+                dice.clone(),
+                secret.clone(),
+                contribution("x", "1")
+            ]),
+            [
+                OpeningError::Twice(dice.name.clone()),
+                OpeningError::Unplanned(contribution("x", "1").name)
+            ]
         );
         assert_eq!(
             problems(&[dice, contribution("server", "guess")]),
-            [OpeningError::Commitment(secret.name), OpeningError::Guessable]
+            [
+                OpeningError::Commitment(secret.name),
+                OpeningError::Guessable
+            ]
         );
         assert_eq!(Assurance::of(&planned), Assurance::Public);
         assert_eq!(Assurance::of(&planned[1..]), Assurance::Operator);

@@ -137,7 +137,11 @@ impl Draw {
     /// # Errors
     ///
     /// [`DrawError`] when the plan is not valid, the pool is not the frozen one or a contribution does not fit.
-    pub fn run(plan: &FrozenPlan, pool: &Pool, contributions: &[Contribution]) -> Result<DrawOutcome, DrawError> {
+    pub fn run(
+        plan: &FrozenPlan,
+        pool: &Pool,
+        contributions: &[Contribution],
+    ) -> Result<DrawOutcome, DrawError> {
         plan.validate()?;
         let differences = plan.pool_problems(pool);
         if !differences.is_empty() {
@@ -145,9 +149,15 @@ impl Draw {
         }
         let found = pool.digest(plan.hash);
         if found != plan.pool_digest {
-            return Err(DrawError::PoolDigest { planned: plan.pool_digest, found });
+            return Err(DrawError::PoolDigest {
+                planned: plan.pool_digest,
+                found,
+            });
         }
-        if let Some(problem) = opening_problems(plan.hash, &plan.contributions, contributions).into_iter().next() {
+        if let Some(problem) = opening_problems(plan.hash, &plan.contributions, contributions)
+            .into_iter()
+            .next()
+        {
             return Err(problem.into());
         }
         let plan_digest = plan.digest()?;
@@ -157,7 +167,12 @@ impl Draw {
 }
 
 /// The draw under a seed, for a valid plan whose strata are those of the pool.
-pub(super) fn replay(plan: &FrozenPlan, plan_digest: Digest, seed: Seed, pool: &Pool) -> DrawOutcome {
+pub(super) fn replay(
+    plan: &FrozenPlan,
+    plan_digest: Digest,
+    seed: Seed,
+    pool: &Pool,
+) -> DrawOutcome {
     let tickets = Tickets::new(plan.hash, &seed);
     let mut outcome = DrawOutcome {
         plan_digest,
@@ -189,47 +204,88 @@ fn draw_strata(plan: &FrozenPlan, pool: &Pool, tickets: &Tickets, outcome: &mut 
         .strata()
         .iter()
         .zip(&sizes)
-        .map(|(stratum, size)| Wanted { size: *size, length: size.saturating_add(stratum.reserve) })
+        .map(|(stratum, size)| Wanted {
+            size: *size,
+            length: size.saturating_add(stratum.reserve),
+        })
         .collect();
     let orders = select(plan.method, pool, tickets, &wanted);
     outcome.exploration = explore(plan, pool, &outcome.plan_digest, &outcome.seed);
 
-    let mut drawn = vec![false; if outcome.exploration.is_empty() { 0 } else { pool.len() }];
-    let mut mark = |object: u32| drawn.get_mut(object as usize).is_some_and(|slot| std::mem::replace(slot, true));
+    let mut drawn = vec![
+        false;
+        if outcome.exploration.is_empty() {
+            0
+        } else {
+            pool.len()
+        }
+    ];
+    let mut mark = |object: u32| {
+        drawn
+            .get_mut(object as usize)
+            .is_some_and(|slot| std::mem::replace(slot, true))
+    };
     for (order, wanted) in orders.iter().zip(&wanted) {
         split(order, wanted.size).0.iter().for_each(|object| {
             mark(*object);
         });
     }
-    let explored: Vec<u32> = outcome.exploration.iter().copied().filter(|object| !mark(*object)).collect();
+    let explored: Vec<u32> = outcome
+        .exploration
+        .iter()
+        .copied()
+        .filter(|object| !mark(*object))
+        .collect();
     outcome.explore_drawn = explored.len() as u64;
 
     let mut explore_lines = Some(lines_of(SampleKey::Explore, &explored));
-    for (index, ((key, _), (order, wanted))) in (0_u32..).zip(pool.strata().iter().zip(orders.iter().zip(&wanted))) {
+    for (index, ((key, _), (order, wanted))) in
+        (0_u32..).zip(pool.strata().iter().zip(orders.iter().zip(&wanted)))
+    {
         if key.as_str() > EXPLORE {
-            outcome.lines.extend(explore_lines.take().into_iter().flatten());
+            outcome
+                .lines
+                .extend(explore_lines.take().into_iter().flatten());
         }
         let (selected, standing_by) = split(order, wanted.size);
-        outcome.lines.extend(lines_of(SampleKey::Stratum(index), selected));
+        outcome
+            .lines
+            .extend(lines_of(SampleKey::Stratum(index), selected));
         let reserve = (wanted.size + 1..)
             .zip(standing_by)
             .filter(|(_, object)| !drawn.get(**object as usize).copied().unwrap_or_default())
-            .map(|(order, object)| ReserveObject { object: *object, order })
+            .map(|(order, object)| ReserveObject {
+                object: *object,
+                order,
+            })
             .collect();
-        outcome.strata.push(DrawnStratum { key: key.clone(), n: wanted.size, certain: order.certain, reserve });
+        outcome.strata.push(DrawnStratum {
+            key: key.clone(),
+            n: wanted.size,
+            certain: order.certain,
+            reserve,
+        });
     }
-    outcome.lines.extend(explore_lines.take().into_iter().flatten());
+    outcome
+        .lines
+        .extend(explore_lines.take().into_iter().flatten());
 }
 
 /// The whole sample sizes, and the random start if rounding is systematic.
 fn sizes(plan: &FrozenPlan, plan_digest: &Digest, seed: &Seed) -> (Vec<u64>, Option<u64>) {
-    let targets: Vec<u64> = plan.strata().iter().map(|stratum| stratum.target_ppb).collect();
+    let targets: Vec<u64> = plan
+        .strata()
+        .iter()
+        .map(|stratum| stratum.target_ppb)
+        .collect();
     match plan.rounding {
         Rounding::Systematic => {
             let v = seed.stream(plan.hash, ROUNDING, plan_digest).below(PPB);
             (systematic(&targets, v), Some(v))
         }
-        Rounding::LargestRemainder | Rounding::Whole => (targets.iter().map(|target| target / PPB).collect(), None),
+        Rounding::LargestRemainder | Rounding::Whole => {
+            (targets.iter().map(|target| target / PPB).collect(), None)
+        }
     }
 }
 
@@ -244,19 +300,30 @@ fn explore(plan: &FrozenPlan, pool: &Pool, plan_digest: &Digest, seed: &Seed) ->
 
 /// The objects drawn and those standing by.
 fn split(order: &StratumOrder, size: u64) -> (&[u32], &[u32]) {
-    let size = usize::try_from(size).unwrap_or(usize::MAX).min(order.objects.len());
+    let size = usize::try_from(size)
+        .unwrap_or(usize::MAX)
+        .min(order.objects.len());
     order.objects.split_at(size)
 }
 
 fn lines_of(key: SampleKey, objects: &[u32]) -> impl Iterator<Item = SampleLine> {
-    (1_u32..).zip(objects).map(move |(order, object)| SampleLine { object: *object, key, order })
+    (1_u32..)
+        .zip(objects)
+        .map(move |(order, object)| SampleLine {
+            object: *object,
+            key,
+            order,
+        })
 }
 
 fn rows<'a>(lines: &'a [SampleLine], pool: &'a Pool) -> impl Iterator<Item = SampleRow<'a>> {
     lines.iter().map(|line| SampleRow {
         id: pool.id(line.object as usize),
         key: match line.key {
-            SampleKey::Stratum(index) => pool.strata().get(index as usize).map_or("", |(key, _)| key.as_str()),
+            SampleKey::Stratum(index) => pool
+                .strata()
+                .get(index as usize)
+                .map_or("", |(key, _)| key.as_str()),
             SampleKey::Explore => EXPLORE,
             SampleKey::All => ALL,
         },

@@ -38,10 +38,13 @@ impl MembershipProof {
     #[must_use]
     pub fn leads_to(&self, algorithm: HashAlgorithm, root: &Digest) -> bool {
         let leaf = leaf(algorithm, self.id.as_bytes(), &self.blind);
-        let top = self.path.iter().fold(leaf, |here, (side, sibling)| match side {
-            Side::L => node(algorithm, sibling, &here),
-            Side::R => node(algorithm, &here, sibling),
-        });
+        let top = self
+            .path
+            .iter()
+            .fold(leaf, |here, (side, sibling)| match side {
+                Side::L => node(algorithm, sibling, &here),
+                Side::R => node(algorithm, &here, sibling),
+            });
         top == *root
     }
 }
@@ -63,7 +66,12 @@ pub struct OwnRow {
 impl OwnRow {
     /// Whether this row is the one behind the proof, and the proof leads to the root.
     #[must_use]
-    pub fn matches(&self, algorithm: HashAlgorithm, proof: &MembershipProof, root: &Digest) -> bool {
+    pub fn matches(
+        &self,
+        algorithm: HashAlgorithm,
+        proof: &MembershipProof,
+        root: &Digest,
+    ) -> bool {
         let row = format!("{}\t{}", self.stratum, self.size);
         proof.id == self.id
             && proof.blind == blind(algorithm, &self.salt, row.as_bytes())
@@ -98,7 +106,11 @@ fn blind_at(algorithm: HashAlgorithm, secret: &Secret32, pool: &Pool, index: usi
 }
 
 fn leaf_at(algorithm: HashAlgorithm, secret: &Secret32, pool: &Pool, index: usize) -> Digest {
-    leaf(algorithm, pool.id_bytes(index), &blind_at(algorithm, secret, pool, index))
+    leaf(
+        algorithm,
+        pool.id_bytes(index),
+        &blind_at(algorithm, secret, pool, index),
+    )
 }
 
 /// One level up: neighbours are joined, a last one without neighbour rises as it is. Repeated to the top this is the
@@ -126,7 +138,9 @@ pub fn root_of_leaves(algorithm: HashAlgorithm, leaves: &[Digest]) -> Option<Dig
 #[must_use]
 pub fn pool_root(algorithm: HashAlgorithm, secret: &Secret32, pool: &Pool) -> Digest {
     let tops = map_chunks(pool.len(), CHUNK, |range| {
-        let leaves: Vec<Digest> = range.map(|index| leaf_at(algorithm, secret, pool, index)).collect();
+        let leaves: Vec<Digest> = range
+            .map(|index| leaf_at(algorithm, secret, pool, index))
+            .collect();
         root_of_leaves(algorithm, &leaves)
     });
     let tops: Vec<Digest> = tops.into_iter().flatten().collect();
@@ -149,7 +163,9 @@ impl<'a> PoolTree<'a> {
     #[must_use]
     pub fn new(algorithm: HashAlgorithm, secret: &'a Secret32, pool: &'a Pool) -> Self {
         let leaves = map_chunks(pool.len(), CHUNK, |range| {
-            range.map(|index| leaf_at(algorithm, secret, pool, index)).collect::<Vec<_>>()
+            range
+                .map(|index| leaf_at(algorithm, secret, pool, index))
+                .collect::<Vec<_>>()
         });
         let mut levels = Vec::new();
         let mut level = leaves.concat();
@@ -158,14 +174,23 @@ impl<'a> PoolTree<'a> {
             levels.push(std::mem::replace(&mut level, above));
         }
         levels.push(level);
-        Self { algorithm, secret, pool, levels }
+        Self {
+            algorithm,
+            secret,
+            pool,
+            levels,
+        }
     }
 
     /// The pool root.
     #[must_use]
     pub fn root(&self) -> Digest {
         // INVARIANT: the last level holds exactly the root.
-        self.levels.last().and_then(|top| top.first()).copied().unwrap_or(Digest::from_bytes([0; 32]))
+        self.levels
+            .last()
+            .and_then(|top| top.first())
+            .copied()
+            .unwrap_or(Digest::from_bytes([0; 32]))
     }
 
     /// The membership proof of the object at an index of the pool, if there is one.
@@ -182,7 +207,11 @@ impl<'a> PoolTree<'a> {
             position /= 2;
         }
         let blind = blind_at(self.algorithm, self.secret, self.pool, index);
-        Some(MembershipProof { id: object.id.to_owned(), blind, path })
+        Some(MembershipProof {
+            id: object.id.to_owned(),
+            blind,
+            path,
+        })
     }
 
     /// The row that the object at this index may be shown about itself, if there is one.
@@ -219,16 +248,25 @@ mod tests {
         }
         let split = leaves.len().next_power_of_two() / 2;
         let (left, right) = leaves.split_at(split);
-        node(algorithm, &by_definition(algorithm, left), &by_definition(algorithm, right))
+        node(
+            algorithm,
+            &by_definition(algorithm, left),
+            &by_definition(algorithm, right),
+        )
     }
 
     #[test]
     fn joining_neighbours_gives_the_tree_of_the_definition() {
-        let leaves: Vec<Digest> = (0..70_u8).map(|n| HashAlgorithm::Sha256.hash(&[&[n]])).collect();
+        let leaves: Vec<Digest> = (0..70_u8)
+            .map(|n| HashAlgorithm::Sha256.hash(&[&[n]]))
+            .collect();
 
         for count in 1..=leaves.len() {
             let expected = by_definition(HashAlgorithm::Sha256, &leaves[..count]);
-            assert_eq!(root_of_leaves(HashAlgorithm::Sha256, &leaves[..count]), Some(expected));
+            assert_eq!(
+                root_of_leaves(HashAlgorithm::Sha256, &leaves[..count]),
+                Some(expected)
+            );
         }
         assert_eq!(root_of_leaves(HashAlgorithm::Sha256, &[]), None);
     }
@@ -259,7 +297,10 @@ mod tests {
 
         let root = pool_root(HashAlgorithm::Sha256, &secret, &pool);
 
-        assert_eq!(PoolTree::new(HashAlgorithm::Sha256, &secret, &pool).root(), root);
+        assert_eq!(
+            PoolTree::new(HashAlgorithm::Sha256, &secret, &pool).root(),
+            root
+        );
     }
 
     #[test]

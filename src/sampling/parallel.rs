@@ -9,11 +9,17 @@ use std::thread;
 
 /// Applies `work` to consecutive chunks of `0..count`, each `chunk` long (the last may be shorter), and returns the
 /// results in order.
-pub(super) fn map_chunks<T: Send>(count: usize, chunk: usize, work: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
+pub(super) fn map_chunks<T: Send>(
+    count: usize,
+    chunk: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
     let chunk = chunk.max(1);
     let chunks = count.div_ceil(chunk);
     let range = |index: usize| index * chunk..((index + 1) * chunk).min(count);
-    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(chunks);
+    let workers = thread::available_parallelism()
+        .map_or(1, std::num::NonZero::get)
+        .min(chunks);
     if workers <= 1 {
         return (0..chunks).map(|index| work(range(index))).collect();
     }
@@ -30,7 +36,10 @@ pub(super) fn map_chunks<T: Send>(count: usize, chunk: usize, work: impl Fn(Rang
     };
     let mut parts: Vec<(usize, T)> = thread::scope(|scope| {
         let handles: Vec<_> = (0..workers).map(|_| scope.spawn(run)).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_else(|cause| resume_unwind(cause))).collect()
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().unwrap_or_else(|cause| resume_unwind(cause)))
+            .collect()
     });
     parts.sort_unstable_by_key(|(index, _)| *index);
     parts.into_iter().map(|(_, result)| result).collect()

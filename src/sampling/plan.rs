@@ -90,7 +90,11 @@ pub struct FrozenPlan {
     /// Consecutive number within the installation, from 1.
     pub number: u64,
     /// Digest of the plan that this one extends.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub extends: Option<Digest>,
     /// Title for people.
     pub title: String,
@@ -107,7 +111,11 @@ pub struct FrozenPlan {
     /// Number of objects in the pool.
     pub pool_size: u64,
     /// The strata in byte order of key, exactly those of the pool; absent for method `order`.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub strata: Option<Vec<PlannedStratum>>,
     /// Number of exploration objects drawn from the whole pool.
     pub exploration_n: u64,
@@ -120,7 +128,11 @@ pub struct FrozenPlan {
     /// When the visits take place.
     pub period: Period,
     /// Id of the coordinated group, if the plan belongs to one.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub group: Option<StratumKey>,
     /// The contributions in byte order of name.
     pub contributions: Vec<PlannedContribution>,
@@ -135,7 +147,9 @@ pub struct FrozenPlan {
 }
 
 /// A member that may be absent but, if there, is not null.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -197,30 +211,78 @@ impl FrozenPlan {
     /// [`PlanError::Invalid`] with every broken constraint.
     pub fn validate(&self) -> Result<(), PlanError> {
         let problems = self.problems();
-        if problems.is_empty() { Ok(()) } else { Err(PlanError::Invalid(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(PlanError::Invalid(problems))
+        }
     }
 
     /// Every constraint that the plan breaks; empty for a valid plan.
     #[must_use]
     pub fn problems(&self) -> Vec<PlanProblem> {
         let mut found = Problems::default();
-        found.unless(self.format == PLAN_FORMAT, "format", "must be `risktier-plan/1`: use a matching version");
-        found.unless((1..=MAX_INTEGER).contains(&self.number), "number", "must be from 1 to 2^53 - 1");
-        found.unless((1..=MAX_INTEGER).contains(&self.pool_size), "pool_size", "must be from 1 to 2^53 - 1");
-        found.unless(self.exploration_n <= self.pool_size, "exploration_n", "must not exceed `pool_size`");
-        found.unless(self.period.from <= self.period.to, "period", "must not end before it begins");
-        found.unless(self.excluded.is_sorted_by(|a, b| a.reason < b.reason), "excluded", "must be sorted by reason, each once");
+        found.unless(
+            self.format == PLAN_FORMAT,
+            "format",
+            "must be `risktier-plan/1`: use a matching version",
+        );
+        found.unless(
+            (1..=MAX_INTEGER).contains(&self.number),
+            "number",
+            "must be from 1 to 2^53 - 1",
+        );
+        found.unless(
+            (1..=MAX_INTEGER).contains(&self.pool_size),
+            "pool_size",
+            "must be from 1 to 2^53 - 1",
+        );
+        found.unless(
+            self.exploration_n <= self.pool_size,
+            "exploration_n",
+            "must not exceed `pool_size`",
+        );
+        found.unless(
+            self.period.from <= self.period.to,
+            "period",
+            "must not end before it begins",
+        );
+        found.unless(
+            self.excluded.is_sorted_by(|a, b| a.reason < b.reason),
+            "excluded",
+            "must be sorted by reason, each once",
+        );
         for (index, excluded) in self.excluded.iter().enumerate() {
-            found.unless(excluded.count <= MAX_INTEGER, &format!("excluded[{index}].count"), "must be below 2^53");
+            found.unless(
+                excluded.count <= MAX_INTEGER,
+                &format!("excluded[{index}].count"),
+                "must be below 2^53",
+            );
         }
-        found.unless(self.filter.values().all(is_exact), "filter", "must hold text, true, false and whole numbers below 2^53 only");
+        found.unless(
+            self.filter.values().all(is_exact),
+            "filter",
+            "must hold text, true, false and whole numbers below 2^53 only",
+        );
         self.contribution_problems(&mut found);
         match self.method {
             Method::Equal | Method::Pareto => self.strata_problems(&mut found),
             Method::Order => {
-                found.unless(self.strata.is_none(), "strata", "must be left out for method `order`");
-                found.unless(self.rounding == Rounding::Whole, "rounding", "must be `whole` for method `order`");
-                found.unless(self.exploration_n == 0, "exploration_n", "must be 0 for method `order`");
+                found.unless(
+                    self.strata.is_none(),
+                    "strata",
+                    "must be left out for method `order`",
+                );
+                found.unless(
+                    self.rounding == Rounding::Whole,
+                    "rounding",
+                    "must be `whole` for method `order`",
+                );
+                found.unless(
+                    self.exploration_n == 0,
+                    "exploration_n",
+                    "must be 0 for method `order`",
+                );
             }
         }
         found.0
@@ -228,36 +290,84 @@ impl FrozenPlan {
 
     fn contribution_problems(&self, found: &mut Problems) {
         let list = &self.contributions;
-        found.unless(list.is_sorted_by(|a, b| a.name() < b.name()), "contributions", "must be sorted by name, each once");
-        found.unless(!list.iter().all(PlannedContribution::is_public), "contributions", "must have one of kind `committed`");
+        found.unless(
+            list.is_sorted_by(|a, b| a.name() < b.name()),
+            "contributions",
+            "must be sorted by name, each once",
+        );
+        found.unless(
+            !list.iter().all(PlannedContribution::is_public),
+            "contributions",
+            "must have one of kind `committed`",
+        );
         for (index, contribution) in list.iter().enumerate() {
             if let PlannedContribution::Public { name: _, rule } = contribution {
-                found.unless(!rule.trim().is_empty(), &format!("contributions[{index}].rule"), "must say source, date and reading rule");
+                found.unless(
+                    !rule.trim().is_empty(),
+                    &format!("contributions[{index}].rule"),
+                    "must say source, date and reading rule",
+                );
             }
         }
     }
 
     fn strata_problems(&self, found: &mut Problems) {
         let Some(strata) = &self.strata else {
-            found.unless(false, "strata", "must be there for methods `equal` and `pareto`");
+            found.unless(
+                false,
+                "strata",
+                "must be there for methods `equal` and `pareto`",
+            );
             return;
         };
-        found.unless(strata.is_sorted_by(|a, b| a.key < b.key), "strata", "must be sorted by key, each once");
+        found.unless(
+            strata.is_sorted_by(|a, b| a.key < b.key),
+            "strata",
+            "must be sorted by key, each once",
+        );
         let objects: u128 = strata.iter().map(|stratum| u128::from(stratum.pool)).sum();
-        found.unless(objects == u128::from(self.pool_size), "strata", "must hold `pool_size` objects in all");
+        found.unless(
+            objects == u128::from(self.pool_size),
+            "strata",
+            "must hold `pool_size` objects in all",
+        );
         let whole = match self.rounding {
             Rounding::Systematic => false,
             Rounding::LargestRemainder | Rounding::Whole => true,
         };
-        found.unless(whole || self.method != Method::Pareto, "rounding", "must be `whole` or `largest_remainder` for method `pareto`");
+        found.unless(
+            whole || self.method != Method::Pareto,
+            "rounding",
+            "must be `whole` or `largest_remainder` for method `pareto`",
+        );
         for (index, stratum) in strata.iter().enumerate() {
             let target = format!("strata[{index}].target_ppb");
             let most = u128::from(stratum.pool) * u128::from(PPB);
-            found.unless(stratum.pool >= 1, &format!("strata[{index}].pool"), "must be at least 1");
-            found.unless(stratum.reserve <= MAX_INTEGER, &format!("strata[{index}].reserve"), "must be below 2^53");
-            found.unless(stratum.target_ppb <= MAX_INTEGER, &target, "must be below 2^53");
-            found.unless(u128::from(stratum.target_ppb) <= most, &target, "must not exceed the stratum's pool");
-            found.unless(!whole || stratum.target_ppb % PPB == 0, &target, "must be a whole number of visits for this rounding");
+            found.unless(
+                stratum.pool >= 1,
+                &format!("strata[{index}].pool"),
+                "must be at least 1",
+            );
+            found.unless(
+                stratum.reserve <= MAX_INTEGER,
+                &format!("strata[{index}].reserve"),
+                "must be below 2^53",
+            );
+            found.unless(
+                stratum.target_ppb <= MAX_INTEGER,
+                &target,
+                "must be below 2^53",
+            );
+            found.unless(
+                u128::from(stratum.target_ppb) <= most,
+                &target,
+                "must not exceed the stratum's pool",
+            );
+            found.unless(
+                !whole || stratum.target_ppb % PPB == 0,
+                &target,
+                "must be a whole number of visits for this rounding",
+            );
         }
     }
 
@@ -265,18 +375,35 @@ impl FrozenPlan {
     #[must_use]
     pub fn pool_problems(&self, pool: &Pool) -> Vec<PlanProblem> {
         let mut found = Problems::default();
-        found.unless(self.pool_size == pool.len() as u64, "pool_size", &format!("the pool has {} objects", pool.len()));
+        found.unless(
+            self.pool_size == pool.len() as u64,
+            "pool_size",
+            &format!("the pool has {} objects", pool.len()),
+        );
         if self.method == Method::Order {
             return found.0;
         }
         for stratum in self.strata() {
-            let there = pool.strata().binary_search_by(|(key, _)| key.cmp(&stratum.key)).ok();
-            let count = there.and_then(|index| pool.strata().get(index)).map_or(0, |(_, count)| u64::from(*count));
-            found.unless(count == stratum.pool, &format!("strata:{}", stratum.key), &format!("the pool has {count} objects in it"));
+            let there = pool
+                .strata()
+                .binary_search_by(|(key, _)| key.cmp(&stratum.key))
+                .ok();
+            let count = there
+                .and_then(|index| pool.strata().get(index))
+                .map_or(0, |(_, count)| u64::from(*count));
+            found.unless(
+                count == stratum.pool,
+                &format!("strata:{}", stratum.key),
+                &format!("the pool has {count} objects in it"),
+            );
         }
         for (key, _) in pool.strata() {
             let planned = self.strata().iter().any(|stratum| stratum.key == *key);
-            found.unless(planned, &format!("strata:{key}"), "the pool has this stratum, the plan has not");
+            found.unless(
+                planned,
+                &format!("strata:{key}"),
+                "the pool has this stratum, the plan has not",
+            );
         }
         found.0
     }
@@ -321,7 +448,9 @@ fn is_exact(value: &Value) -> bool {
         Value::Bool(_) | Value::String(_) => true,
         Value::Number(number) => {
             number.as_u64().is_some_and(|n| n <= MAX_INTEGER)
-                || number.as_i64().is_some_and(|n| n < 0 && n.unsigned_abs() <= MAX_INTEGER)
+                || number
+                    .as_i64()
+                    .is_some_and(|n| n < 0 && n.unsigned_abs() <= MAX_INTEGER)
         }
         Value::Array(items) => items.iter().all(is_exact),
         Value::Object(members) => members.values().all(is_exact),
@@ -334,7 +463,10 @@ struct Problems(Vec<PlanProblem>);
 impl Problems {
     fn unless(&mut self, holds: bool, member: &str, message: &str) {
         if !holds {
-            self.0.push(PlanProblem { member: member.to_owned(), message: message.to_owned() });
+            self.0.push(PlanProblem {
+                member: member.to_owned(),
+                message: message.to_owned(),
+            });
         }
     }
 }
@@ -344,7 +476,12 @@ mod tests {
     use super::*;
 
     fn stratum(key: &str, pool: u64, target_ppb: u64) -> PlannedStratum {
-        PlannedStratum { key: StratumKey::new(key).unwrap(), pool, target_ppb, reserve: 1 }
+        PlannedStratum {
+            key: StratumKey::new(key).unwrap(),
+            pool,
+            target_ppb,
+            reserve: 1,
+        }
     }
 
     fn plan() -> FrozenPlan {
@@ -362,7 +499,10 @@ mod tests {
     }
 
     fn members(plan: &FrozenPlan) -> Vec<String> {
-        plan.problems().into_iter().map(|problem| problem.member).collect()
+        plan.problems()
+            .into_iter()
+            .map(|problem| problem.member)
+            .collect()
     }
 
     #[test]
@@ -397,23 +537,69 @@ mod tests {
             (|p| p.number = 0, "number"),
             (|p| p.pool_size = 6, "strata"),
             (|p| p.exploration_n = 6, "exploration_n"),
-            (|p| p.period.to = p.period.from.yesterday().unwrap(), "period"),
-            (|p| p.excluded = vec![Excluded { reason: "a".into(), count: 1 << 53 }], "excluded[0].count"),
-            (|p| p.excluded = ["b", "a"].map(|r| Excluded { reason: r.into(), count: 1 }).into(), "excluded"),
-            (|p| p.filter = serde_json::from_str("{\"a\":[1.5]}").unwrap(), "filter"),
-            (|p| p.filter = serde_json::from_str("{\"a\":{\"b\":null}}").unwrap(), "filter"),
+            (
+                |p| p.period.to = p.period.from.yesterday().unwrap(),
+                "period",
+            ),
+            (
+                |p| {
+                    p.excluded = vec![Excluded {
+                        reason: "a".into(),
+                        count: 1 << 53,
+                    }]
+                },
+                "excluded[0].count",
+            ),
+            (
+                |p| {
+                    p.excluded = ["b", "a"]
+                        .map(|r| Excluded {
+                            reason: r.into(),
+                            count: 1,
+                        })
+                        .into()
+                },
+                "excluded",
+            ),
+            (
+                |p| p.filter = serde_json::from_str("{\"a\":[1.5]}").unwrap(),
+                "filter",
+            ),
+            (
+                |p| p.filter = serde_json::from_str("{\"a\":{\"b\":null}}").unwrap(),
+                "filter",
+            ),
             (|p| p.contributions.clear(), "contributions"),
-            (|p| p.contributions.push(p.contributions[0].clone()), "contributions"),
+            (
+                |p| p.contributions.push(p.contributions[0].clone()),
+                "contributions",
+            ),
             (|p| p.strata = None, "strata"),
             (|p| p.strata.as_mut().unwrap().reverse(), "strata"),
-            (|p| p.strata.as_mut().unwrap()[1].target_ppb = 4 * PPB, "strata[1].target_ppb"),
-            (|p| p.strata.as_mut().unwrap()[0].target_ppb = 1, "strata[0].target_ppb"),
-            (|p| { p.method = Method::Pareto; p.rounding = Rounding::Systematic }, "rounding"),
+            (
+                |p| p.strata.as_mut().unwrap()[1].target_ppb = 4 * PPB,
+                "strata[1].target_ppb",
+            ),
+            (
+                |p| p.strata.as_mut().unwrap()[0].target_ppb = 1,
+                "strata[0].target_ppb",
+            ),
+            (
+                |p| {
+                    p.method = Method::Pareto;
+                    p.rounding = Rounding::Systematic
+                },
+                "rounding",
+            ),
         ];
         for (edit, member) in cases {
             let mut broken = plan();
             edit(&mut broken);
-            assert!(members(&broken).iter().any(|found| found == member), "{member}: {:?}", broken.problems());
+            assert!(
+                members(&broken).iter().any(|found| found == member),
+                "{member}: {:?}",
+                broken.problems()
+            );
         }
     }
 
@@ -432,7 +618,10 @@ mod tests {
     fn the_seed_may_be_public_only_with_one_rate() {
         let mut equal = plan();
         assert!(!public_seed_allowed(&equal));
-        equal.strata = Some(vec![stratum("A", 3, 142_857_142 * 3), stratum("B", 7, PPB - 1)]);
+        equal.strata = Some(vec![
+            stratum("A", 3, 142_857_142 * 3),
+            stratum("B", 7, PPB - 1),
+        ]);
         assert!(!public_seed_allowed(&equal));
         equal.strata = Some(vec![stratum("A", 3, 428_571_428), stratum("B", 7, PPB)]);
         assert!(public_seed_allowed(&equal));

@@ -82,7 +82,9 @@ impl StratumKey {
         let key = key.into();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
         if key.is_empty() || key.len() > MAX_TEXT || !key.bytes().all(fits) {
-            return Err(KeyError::Form(key.escape_debug().take(2 * MAX_TEXT).collect()));
+            return Err(KeyError::Form(
+                key.escape_debug().take(2 * MAX_TEXT).collect(),
+            ));
         }
         if key == ALL || key == EXPLORE {
             return Err(KeyError::Reserved(key));
@@ -194,7 +196,10 @@ pub struct Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("objects", &self.len()).field("strata", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("objects", &self.len())
+            .field("strata", &self.keys.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,7 +211,9 @@ impl Pool {
     /// [`PoolError`] names the first line that breaks a rule and the rule.
     pub fn read(reader: impl Read) -> Result<Self, PoolError> {
         let mut file = Vec::new();
-        reader.take(u64::from(u32::MAX) + 1).read_to_end(&mut file)?;
+        reader
+            .take(u64::from(u32::MAX) + 1)
+            .read_to_end(&mut file)?;
         Self::from_bytes(file)
     }
 
@@ -215,7 +222,10 @@ impl Pool {
     /// # Errors
     ///
     /// [`PoolError`] names the first line that breaks a rule and the rule.
-    #[expect(clippy::cast_possible_truncation, reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes"
+    )]
     pub fn from_bytes(mut file: Vec<u8>) -> Result<Self, PoolError> {
         if file.len() > MAX_FILE {
             return Err(PoolError::TooLarge);
@@ -229,7 +239,11 @@ impl Pool {
             let (id, key, size) = split_line(bytes).map_err(fail)?;
             if id <= before {
                 let text = String::from_utf8_lossy(id).into_owned();
-                return Err(fail(if id == before { LineError::Duplicate(text) } else { LineError::Order(text) }));
+                return Err(fail(if id == before {
+                    LineError::Duplicate(text)
+                } else {
+                    LineError::Order(text)
+                }));
             }
             rows.starts.push(start as u32);
             rows.id_lengths.push(id.len() as u8);
@@ -289,7 +303,11 @@ impl Pool {
     pub fn object(&self, index: usize) -> Option<PoolObject<'_>> {
         let stratum = *self.strata.get(index)?;
         let (key, _) = self.keys.get(stratum as usize)?;
-        Some(PoolObject { id: self.id(index), stratum: key, size: *self.sizes.get(index)? })
+        Some(PoolObject {
+            id: self.id(index),
+            stratum: key,
+            size: *self.sizes.get(index)?,
+        })
     }
 
     /// All objects in file order.
@@ -317,14 +335,20 @@ impl Pool {
         std::str::from_utf8(self.id_bytes(index)).unwrap_or_default()
     }
 
-    #[expect(clippy::indexing_slicing, reason = "INVARIANT: the index is below len, the offsets lie in the file")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the index is below len, the offsets lie in the file"
+    )]
     pub(super) fn id_bytes(&self, index: usize) -> &[u8] {
         let start = self.starts[index] as usize;
         &self.file[start..start + usize::from(self.id_lengths[index])]
     }
 
     /// The rest of an object's line after the id and its tab: `stratum TAB size`.
-    #[expect(clippy::indexing_slicing, reason = "INVARIANT: the index is below len, the offsets lie in the file")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the index is below len, the offsets lie in the file"
+    )]
     pub(super) fn row_bytes(&self, index: usize) -> &[u8] {
         let id_end = self.starts[index] as usize + usize::from(self.id_lengths[index]);
         &self.file[id_end + 1..self.starts[index + 1] as usize - 1]
@@ -354,13 +378,19 @@ struct Rows {
 }
 
 impl Rows {
-    #[expect(clippy::cast_possible_truncation, reason = "INVARIANT: there are fewer strata than bytes in the file")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: there are fewer strata than bytes in the file"
+    )]
     fn count(&mut self, key: &str) -> Result<(), KeyError> {
         let number = match &self.last {
             Some((last, number)) if last.as_str() == key => *number,
             _ => {
                 let key = StratumKey::new(key)?;
-                let number = *self.seen.entry(key.clone()).or_insert(self.counts.len() as u32);
+                let number = *self
+                    .seen
+                    .entry(key.clone())
+                    .or_insert(self.counts.len() as u32);
                 self.last = Some((key, number));
                 number
             }
@@ -380,7 +410,13 @@ impl Rows {
             if let Some(slot) = rank.get_mut(number as usize) {
                 *slot = position;
             }
-            keys.push((key, self.counts.get(number as usize).copied().unwrap_or_default()));
+            keys.push((
+                key,
+                self.counts
+                    .get(number as usize)
+                    .copied()
+                    .unwrap_or_default(),
+            ));
         }
         for stratum in &mut self.strata {
             *stratum = rank.get(*stratum as usize).copied().unwrap_or_default();
@@ -399,11 +435,14 @@ impl Rows {
 fn split_line(bytes: &[u8]) -> Result<(&[u8], &str, u32), LineError> {
     let line = bytes.strip_suffix(b"\n").ok_or(LineError::Unfinished)?;
     let mut fields = line.split(|&byte| byte == b'\t');
-    let (Some(id), Some(key), Some(size), None) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
+    let (Some(id), Some(key), Some(size), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
         return Err(LineError::Fields);
     };
     check_id(id)?;
-    let key = std::str::from_utf8(key).map_err(|_| KeyError::Form(String::from_utf8_lossy(key).into_owned()))?;
+    let key = std::str::from_utf8(key)
+        .map_err(|_| KeyError::Form(String::from_utf8_lossy(key).into_owned()))?;
     Ok((id, key, parse_size(size)?))
 }
 
@@ -412,7 +451,10 @@ fn parse_size(field: &[u8]) -> Result<u32, LineError> {
     let (Some(b'1'..=b'9'), true) = (field.first(), field.iter().all(u8::is_ascii_digit)) else {
         return Err(wrong());
     };
-    std::str::from_utf8(field).ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)
+    std::str::from_utf8(field)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(wrong)
 }
 
 /// Collects objects in any order and builds the sorted pool.
@@ -443,7 +485,10 @@ impl PoolBuilder {
     /// # Errors
     ///
     /// [`PoolError::Row`] when the id breaks a rule or the size is 0.
-    #[expect(clippy::cast_possible_truncation, reason = "INVARIANT: a checked id has at most 64 bytes")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: a checked id has at most 64 bytes"
+    )]
     pub fn push(&mut self, id: &str, stratum: &StratumKey, size: u32) -> Result<(), PoolError> {
         check_id(id.as_bytes()).map_err(LineError::from)?;
         if size == 0 {
@@ -457,7 +502,12 @@ impl PoolBuilder {
                 number
             }
         };
-        self.rows.push(BuilderRow { start: self.ids.len(), length: id.len() as u8, stratum, size });
+        self.rows.push(BuilderRow {
+            start: self.ids.len(),
+            length: id.len() as u8,
+            stratum,
+            size,
+        });
         self.ids.extend_from_slice(id.as_bytes());
         Ok(())
     }
@@ -469,9 +519,16 @@ impl PoolBuilder {
     /// [`PoolError::Row`] for an id that came twice, [`PoolError::Empty`] when nothing came.
     pub fn build(mut self) -> Result<Pool, PoolError> {
         let ids = &self.ids;
-        let id = |row: &BuilderRow| ids.get(row.start..row.start + usize::from(row.length)).unwrap_or_default();
+        let id = |row: &BuilderRow| {
+            ids.get(row.start..row.start + usize::from(row.length))
+                .unwrap_or_default()
+        };
         self.rows.sort_unstable_by(|a, b| id(a).cmp(id(b)));
-        if let Some(row) = self.rows.array_windows().find_map(|[a, b]| (id(a) == id(b)).then_some(a)) {
+        if let Some(row) = self
+            .rows
+            .array_windows()
+            .find_map(|[a, b]| (id(a) == id(b)).then_some(a))
+        {
             return Err(LineError::Duplicate(String::from_utf8_lossy(id(row)).into_owned()).into());
         }
         let mut names = vec![""; self.keys.len()];
@@ -495,7 +552,9 @@ mod tests {
     use super::*;
 
     fn problem(file: &str) -> String {
-        Pool::from_bytes(file.as_bytes().to_vec()).unwrap_err().to_string()
+        Pool::from_bytes(file.as_bytes().to_vec())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -508,19 +567,29 @@ mod tests {
         pool.write(&mut written).unwrap();
         assert_eq!(written, file.as_bytes());
         assert_eq!(pool.len(), 3);
-        let strata: Vec<_> = pool.strata().iter().map(|(key, count)| (key.as_str(), *count)).collect();
+        let strata: Vec<_> = pool
+            .strata()
+            .iter()
+            .map(|(key, count)| (key.as_str(), *count))
+            .collect();
         assert_eq!(strata, [("S001", 1), ("S002", 2)]);
         assert_eq!(pool.find("牧场"), Some(2));
         assert_eq!(pool.find("zz"), None);
         let object = pool.object(1).unwrap();
-        assert_eq!((object.id, object.stratum.as_str(), object.size), ("b,c", "S001", u32::MAX));
+        assert_eq!(
+            (object.id, object.stratum.as_str(), object.size),
+            ("b,c", "S001", u32::MAX)
+        );
         assert_eq!(pool.row_bytes(2), b"S002\t7");
     }
 
     #[test]
     fn a_broken_line_is_named_with_its_number() {
         assert_eq!(problem(""), "the pool is empty: select at least one object");
-        assert_eq!(problem("a\tS\t1\nb\tS\n"), "line 2: expected id, stratum and size, separated by one tab each");
+        assert_eq!(
+            problem("a\tS\t1\nb\tS\n"),
+            "line 2: expected id, stratum and size, separated by one tab each"
+        );
         assert!(problem("a\tS\t1").starts_with("line 1: the line does not end"));
         assert!(problem("a\tS\t1\r\n").contains("size"));
         assert!(problem("b\tS\t1\na\tS\t1\n").contains("line 2: the id `a` is not in byte order"));
@@ -532,21 +601,33 @@ mod tests {
         assert!(problem("a\tALL\t1\n").contains("reserved"));
         assert!(problem("a\tS 1\t1\n").contains("not a key"));
         for size in ["0", "01", "+1", "", "4294967296", "1.0"] {
-            assert!(problem(&format!("a\tS\t{size}\n")).contains("the size"), "{size}");
+            assert!(
+                problem(&format!("a\tS\t{size}\n")).contains("the size"),
+                "{size}"
+            );
         }
     }
 
     #[test]
     fn the_builder_does_not_mind_the_order_of_rows() {
-        let (s1, s2) = (StratumKey::new("S001").unwrap(), StratumKey::new("S002").unwrap());
+        let (s1, s2) = (
+            StratumKey::new("S001").unwrap(),
+            StratumKey::new("S002").unwrap(),
+        );
         let mut forward = PoolBuilder::new();
         let mut backward = PoolBuilder::new();
         let rows = [("a", &s2, 1), ("b", &s1, 2), ("c", &s2, 3)];
 
-        rows.iter().for_each(|(id, key, size)| forward.push(id, key, *size).unwrap());
-        rows.iter().rev().for_each(|(id, key, size)| backward.push(id, key, *size).unwrap());
+        rows.iter()
+            .for_each(|(id, key, size)| forward.push(id, key, *size).unwrap());
+        rows.iter()
+            .rev()
+            .for_each(|(id, key, size)| backward.push(id, key, *size).unwrap());
 
-        assert_eq!(forward.build().unwrap().file_bytes(), backward.build().unwrap().file_bytes());
+        assert_eq!(
+            forward.build().unwrap().file_bytes(),
+            backward.build().unwrap().file_bytes()
+        );
     }
 
     #[test]
@@ -557,7 +638,13 @@ mod tests {
         builder.push("a", &key, 1).unwrap();
 
         assert!(builder.push("b", &key, 0).is_err());
-        assert!(builder.build().unwrap_err().to_string().contains("there twice"));
+        assert!(
+            builder
+                .build()
+                .unwrap_err()
+                .to_string()
+                .contains("there twice")
+        );
         assert!(matches!(PoolBuilder::new().build(), Err(PoolError::Empty)));
     }
 }

@@ -47,7 +47,10 @@ impl Seed {
         contributions: &[Contribution],
     ) -> Self {
         let mut text = String::from("risktier-seed/1\n");
-        text += &group.map_or_else(|| format!("plan={plan_digest}\n"), |group| format!("group={group}\n"));
+        text += &group.map_or_else(
+            || format!("plan={plan_digest}\n"),
+            |group| format!("group={group}\n"),
+        );
         let mut sorted: Vec<&Contribution> = contributions.iter().collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         for contribution in sorted {
@@ -72,7 +75,12 @@ impl Seed {
 
     /// The generator of the sub-key for a purpose; use each stream for one purpose, in order.
     #[must_use]
-    pub fn stream(&self, algorithm: HashAlgorithm, purpose: &str, plan_digest: &Digest) -> SubKeyRng {
+    pub fn stream(
+        &self,
+        algorithm: HashAlgorithm,
+        purpose: &str,
+        plan_digest: &Digest,
+    ) -> SubKeyRng {
         SubKeyRng::new(&self.sub_key(algorithm, purpose, plan_digest))
     }
 }

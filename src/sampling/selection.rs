@@ -34,13 +34,21 @@ pub struct Wanted {
 
 /// The order of each stratum of the pool; `wanted` has one entry per stratum, in the pool's order.
 #[must_use]
-pub fn select(method: Method, pool: &Pool, tickets: &Tickets, wanted: &[Wanted]) -> Vec<StratumOrder> {
+pub fn select(
+    method: Method,
+    pool: &Pool,
+    tickets: &Tickets,
+    wanted: &[Wanted],
+) -> Vec<StratumOrder> {
     match method {
         Method::Equal => {
             let lengths: Vec<u64> = wanted.iter().map(|stratum| stratum.length).collect();
             lowest_tickets(pool, tickets, Grouping::ByStratum, &lengths)
                 .into_iter()
-                .map(|objects| StratumOrder { objects, certain: 0 })
+                .map(|objects| StratumOrder {
+                    objects,
+                    certain: 0,
+                })
                 .collect()
         }
         Method::Pareto => pareto(pool, tickets, wanted),
@@ -51,7 +59,9 @@ pub fn select(method: Method, pool: &Pool, tickets: &Tickets, wanted: &[Wanted])
 /// The objects with the smallest tickets of the whole pool, in ticket order; at most `length`.
 #[must_use]
 pub fn lowest_of_pool(pool: &Pool, tickets: &Tickets, length: u64) -> Vec<u32> {
-    lowest_tickets(pool, tickets, Grouping::Whole, &[length]).pop().unwrap_or_default()
+    lowest_tickets(pool, tickets, Grouping::Whole, &[length])
+        .pop()
+        .unwrap_or_default()
 }
 
 /// An object with the number that orders it.
@@ -84,13 +94,30 @@ enum Grouping {
 ///
 /// One pass keeps only the objects below a threshold that is generous for the number wanted, so that nothing is kept
 /// of most objects. A group that comes out short is passed over again without threshold; the result is exact always.
-fn lowest_tickets(pool: &Pool, tickets: &Tickets, grouping: Grouping, lengths: &[u64]) -> Vec<Vec<u32>> {
+fn lowest_tickets(
+    pool: &Pool,
+    tickets: &Tickets,
+    grouping: Grouping,
+    lengths: &[u64],
+) -> Vec<Vec<u32>> {
     let counts: Vec<u64> = match grouping {
-        Grouping::ByStratum => pool.strata().iter().map(|(_, count)| u64::from(*count)).collect(),
+        Grouping::ByStratum => pool
+            .strata()
+            .iter()
+            .map(|(_, count)| u64::from(*count))
+            .collect(),
         Grouping::Whole => vec![pool.len() as u64],
     };
-    let limits: Vec<u64> = lengths.iter().zip(&counts).map(|(length, count)| *length.min(count)).collect();
-    let thresholds = limits.iter().zip(&counts).map(|(limit, count)| threshold(*limit, *count)).collect();
+    let limits: Vec<u64> = lengths
+        .iter()
+        .zip(&counts)
+        .map(|(length, count)| *length.min(count))
+        .collect();
+    let thresholds = limits
+        .iter()
+        .zip(&counts)
+        .map(|(limit, count)| threshold(*limit, *count))
+        .collect();
     lowest_below(pool, tickets, grouping, &limits, thresholds)
 }
 
@@ -104,12 +131,20 @@ fn lowest_below(
     let mut groups: Vec<Vec<u32>> = vec![Vec::new(); limits.len()];
     while thresholds.iter().any(Option::is_some) {
         let mut found = candidates(pool, tickets, grouping, &thresholds);
-        found.sort_unstable_by(|a, b| a.group.cmp(&b.group).then_with(|| a.order(b, pool, tickets)));
+        found.sort_unstable_by(|a, b| {
+            a.group
+                .cmp(&b.group)
+                .then_with(|| a.order(b, pool, tickets))
+        });
         for members in found.chunk_by(|a, b| a.group == b.group) {
             let group = members.first().map_or(0, |first| first.group as usize);
             let limit = limits.get(group).copied().unwrap_or_default();
             if let Some(objects) = groups.get_mut(group) {
-                *objects = members.iter().take(to_usize(limit)).map(|member| member.object).collect();
+                *objects = members
+                    .iter()
+                    .take(to_usize(limit))
+                    .map(|member| member.object)
+                    .collect();
             }
         }
         for ((threshold, limit), objects) in thresholds.iter_mut().zip(limits).zip(&groups) {
@@ -135,20 +170,37 @@ fn threshold(limit: u64, count: u64) -> Option<u64> {
     Some((generous / count as f64 * u64::MAX as f64) as u64)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "INVARIANT: a pool has fewer than 2^32 objects")]
-fn candidates(pool: &Pool, tickets: &Tickets, grouping: Grouping, thresholds: &[Option<u64>]) -> Vec<Candidate> {
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "INVARIANT: a pool has fewer than 2^32 objects"
+)]
+fn candidates(
+    pool: &Pool,
+    tickets: &Tickets,
+    grouping: Grouping,
+    thresholds: &[Option<u64>],
+) -> Vec<Candidate> {
     let scan = |range: Range<usize>| {
-        let strata = pool.stratum_indexes().get(range.clone()).unwrap_or_default();
+        let strata = pool
+            .stratum_indexes()
+            .get(range.clone())
+            .unwrap_or_default();
         let mut kept = Vec::new();
         for (object, stratum) in range.zip(strata) {
             let group = match grouping {
                 Grouping::ByStratum => *stratum,
                 Grouping::Whole => 0,
             };
-            let Some(Some(threshold)) = thresholds.get(group as usize) else { continue };
+            let Some(Some(threshold)) = thresholds.get(group as usize) else {
+                continue;
+            };
             let key = tickets.ticket(pool.id_bytes(object)).leading_u64();
             if key <= *threshold {
-                kept.push(Candidate { key, group, object: object as u32 });
+                kept.push(Candidate {
+                    key,
+                    group,
+                    object: object as u32,
+                });
             }
         }
         kept
@@ -164,14 +216,27 @@ fn to_usize(number: u64) -> usize {
 fn pareto(pool: &Pool, tickets: &Tickets, wanted: &[Wanted]) -> Vec<StratumOrder> {
     let members = members_by_stratum(pool);
     let order = |range: Range<usize>| {
-        let strata = members.iter().zip(wanted).skip(range.start).take(range.len());
-        strata.map(|(objects, wanted)| pareto_order(pool, tickets, objects, *wanted)).collect::<Vec<_>>()
+        let strata = members
+            .iter()
+            .zip(wanted)
+            .skip(range.start)
+            .take(range.len());
+        strata
+            .map(|(objects, wanted)| pareto_order(pool, tickets, objects, *wanted))
+            .collect::<Vec<_>>()
     };
-    map_chunks(members.len(), 1, order).into_iter().flatten().collect()
+    map_chunks(members.len(), 1, order)
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn members_by_stratum(pool: &Pool) -> Vec<Vec<u32>> {
-    let mut members: Vec<Vec<u32>> = pool.strata().iter().map(|(_, count)| Vec::with_capacity(*count as usize)).collect();
+    let mut members: Vec<Vec<u32>> = pool
+        .strata()
+        .iter()
+        .map(|(_, count)| Vec::with_capacity(*count as usize))
+        .collect();
     for (object, stratum) in (0_u32..).zip(pool.stratum_indexes()) {
         if let Some(list) = members.get_mut(*stratum as usize) {
             list.push(object);
@@ -186,14 +251,29 @@ fn pareto_order(pool: &Pool, tickets: &Tickets, members: &[u32], wanted: Wanted)
         return StratumOrder::default();
     }
     let size_of = |object: u32| pool.sizes().get(object as usize).copied().unwrap_or(1);
-    let design = Design::new(members.iter().map(|object| size_of(*object)).collect(), wanted.size);
+    let design = Design::new(
+        members.iter().map(|object| size_of(*object)).collect(),
+        wanted.size,
+    );
     let (mut certain, mut rest) = (Vec::new(), Vec::with_capacity(members.len()));
     for &object in members {
         let ticket = tickets.ticket(pool.id_bytes(object as usize)).leading_u64();
         match design.probability(size_of(object)) {
-            Probability::Certain => certain.push(Candidate { key: ticket, group: 0, object }),
-            Probability::None => rest.push(Candidate { key: ticket, group: 0, object }),
-            Probability::Below(lambda) => rest.push(Candidate { key: pareto_number(ticket, lambda).to_bits(), group: 0, object }),
+            Probability::Certain => certain.push(Candidate {
+                key: ticket,
+                group: 0,
+                object,
+            }),
+            Probability::None => rest.push(Candidate {
+                key: ticket,
+                group: 0,
+                object,
+            }),
+            Probability::Below(lambda) => rest.push(Candidate {
+                key: pareto_number(ticket, lambda).to_bits(),
+                group: 0,
+                object,
+            }),
         }
     }
     let order = |a: &Candidate, b: &Candidate| a.order(b, pool, tickets);
@@ -205,13 +285,24 @@ fn pareto_order(pool: &Pool, tickets: &Tickets, members: &[u32], wanted: Wanted)
     rest.truncate(more);
     rest.sort_unstable_by(order);
     let count = u32::try_from(certain.len()).unwrap_or(u32::MAX);
-    let objects = certain.iter().chain(&rest).take(length).map(|candidate| candidate.object).collect();
-    StratumOrder { objects, certain: count }
+    let objects = certain
+        .iter()
+        .chain(&rest)
+        .take(length)
+        .map(|candidate| candidate.object)
+        .collect();
+    StratumOrder {
+        objects,
+        certain: count,
+    }
 }
 
 /// `q = (u·(1 − λ)) / (λ·(1 − u))` in binary64, each operation rounded to nearest even, none fused, with
 /// `u = (t + 0.5)/2^52` and `t` the ticket's leading 52 bits. Never negative, so its bits order as it does.
-#[expect(clippy::cast_precision_loss, reason = "52 bits and a half fit a binary64 exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "52 bits and a half fit a binary64 exactly"
+)]
 fn pareto_number(ticket: u64, lambda: f64) -> f64 {
     let u = ((ticket >> 12) as f64 + 0.5) / (1_u64 << 52) as f64;
     let above = u * (1.0 - lambda);
@@ -245,7 +336,11 @@ impl Design {
     #[must_use]
     pub fn new(mut sizes: Vec<u32>, n: u64) -> Self {
         let sum = sizes.iter().map(|size| u64::from(*size)).sum();
-        let mut design = Self { certain_from: None, n, sum };
+        let mut design = Self {
+            certain_from: None,
+            n,
+            sum,
+        };
         let largest = sizes.iter().max().copied().unwrap_or_default();
         if !design.is_above(largest) {
             return design;
@@ -272,7 +367,10 @@ impl Design {
         } else if self.n == 0 {
             Probability::None
         } else {
-            Probability::Below(quotient(u128::from(self.n) * u128::from(size), u128::from(self.sum)))
+            Probability::Below(quotient(
+                u128::from(self.n) * u128::from(size),
+                u128::from(self.sum),
+            ))
         }
     }
 
@@ -334,7 +432,10 @@ mod tests {
     }
 
     fn tickets() -> Tickets {
-        Tickets::new(HashAlgorithm::Sha256, &Seed::new(Digest::from_bytes([5; 32])))
+        Tickets::new(
+            HashAlgorithm::Sha256,
+            &Seed::new(Digest::from_bytes([5; 32])),
+        )
     }
 
     #[test]
@@ -343,32 +444,58 @@ mod tests {
         let limits = [10, 0, 333];
 
         let generous = lowest_tickets(&pool, &tickets, Grouping::ByStratum, &limits);
-        let low = lowest_below(&pool, &tickets, Grouping::ByStratum, &limits, vec![Some(0), None, Some(1 << 60)]);
+        let low = lowest_below(
+            &pool,
+            &tickets,
+            Grouping::ByStratum,
+            &limits,
+            vec![Some(0), None, Some(1 << 60)],
+        );
 
         assert_eq!(generous, low);
-        assert_eq!(generous.iter().map(Vec::len).collect::<Vec<_>>(), [10, 0, 333]);
+        assert_eq!(
+            generous.iter().map(Vec::len).collect::<Vec<_>>(),
+            [10, 0, 333]
+        );
     }
 
     #[test]
     fn the_lowest_tickets_are_those_of_a_full_sort() {
         let (pool, tickets) = (pool_of(500, 2), tickets());
-        let mut all: Vec<_> = (0..500_u32).map(|i| (tickets.ticket(pool.id_bytes(i as usize)), i)).collect();
+        let mut all: Vec<_> = (0..500_u32)
+            .map(|i| (tickets.ticket(pool.id_bytes(i as usize)), i))
+            .collect();
         all.sort();
 
         let lowest = lowest_of_pool(&pool, &tickets, 40);
 
-        assert_eq!(lowest, all[..40].iter().map(|(_, object)| *object).collect::<Vec<_>>());
+        assert_eq!(
+            lowest,
+            all[..40]
+                .iter()
+                .map(|(_, object)| *object)
+                .collect::<Vec<_>>()
+        );
         assert_eq!(lowest_of_pool(&pool, &tickets, u64::MAX).len(), 500);
     }
 
     #[test]
     fn equal_leading_bits_are_ordered_by_the_whole_ticket() {
         let (pool, tickets) = (pool_of(50, 1), tickets());
-        let mut tied: Vec<_> = (0..50).map(|object| Candidate { key: 0, group: 0, object }).collect();
+        let mut tied: Vec<_> = (0..50)
+            .map(|object| Candidate {
+                key: 0,
+                group: 0,
+                object,
+            })
+            .collect();
 
         tied.sort_unstable_by(|a, b| a.order(b, &pool, &tickets));
 
-        assert_eq!(tied.iter().map(|c| c.object).collect::<Vec<_>>(), lowest_of_pool(&pool, &tickets, 50));
+        assert_eq!(
+            tied.iter().map(|c| c.object).collect::<Vec<_>>(),
+            lowest_of_pool(&pool, &tickets, 50)
+        );
     }
 
     /// The definition, literally: all at once, repeated.
@@ -377,7 +504,9 @@ mod tests {
         let mut certain = Vec::new();
         let mut sum: u64 = left.iter().map(|s| u64::from(*s)).sum();
         loop {
-            let (out, rest): (Vec<u32>, Vec<u32>) = left.iter().partition(|s| n > 0 && n * u64::from(**s) >= sum);
+            let (out, rest): (Vec<u32>, Vec<u32>) = left
+                .iter()
+                .partition(|s| n > 0 && n * u64::from(**s) >= sum);
             if out.is_empty() {
                 certain.sort_unstable();
                 return (certain, n, sum);
@@ -395,15 +524,25 @@ mod tests {
         for _ in 0..2000 {
             let count = 1 + rng.below(12);
             let spread = 1 + rng.below(40);
-            let sizes: Vec<u32> = (0..count).map(|_| 1 + u32::try_from(rng.below(spread) * rng.below(spread)).unwrap()).collect();
+            let sizes: Vec<u32> = (0..count)
+                .map(|_| 1 + u32::try_from(rng.below(spread) * rng.below(spread)).unwrap())
+                .collect();
             let n = rng.below(count + 1);
 
             let design = Design::new(sizes.clone(), n);
 
             let (certain, left, sum) = certain_by_definition(&sizes, n);
-            let mut found: Vec<u32> = sizes.iter().copied().filter(|s| design.probability(*s) == Probability::Certain).collect();
+            let mut found: Vec<u32> = sizes
+                .iter()
+                .copied()
+                .filter(|s| design.probability(*s) == Probability::Certain)
+                .collect();
             found.sort_unstable();
-            assert_eq!((found, design.n, design.sum), (certain, left, sum), "{sizes:?} {n}");
+            assert_eq!(
+                (found, design.n, design.sum),
+                (certain, left, sum),
+                "{sizes:?} {n}"
+            );
             if n > 0 {
                 let total: f64 = sizes.iter().map(|s| design.inclusion_probability(*s)).sum();
                 assert!((total - n as f64).abs() < 1e-9);
@@ -418,7 +557,11 @@ mod tests {
             let denominator = u128::from(2 + (rng.next_u64() >> (11 + rng.below(50))));
             let numerator = u128::from(1 + rng.below(u64::try_from(denominator).unwrap() - 1));
             let exact = numerator as f64 / denominator as f64;
-            assert_eq!(long_quotient(numerator, denominator).to_bits(), exact.to_bits(), "{numerator}/{denominator}");
+            assert_eq!(
+                long_quotient(numerator, denominator).to_bits(),
+                exact.to_bits(),
+                "{numerator}/{denominator}"
+            );
         }
     }
 
@@ -430,6 +573,9 @@ mod tests {
         // A tie exactly between two numbers goes to the even one.
         let tie = (1_u128 << 54) - 1;
         assert_eq!(quotient(tie, 1 << 54).to_bits(), 1.0_f64.to_bits());
-        assert_eq!(quotient(tie - 2, 1 << 54).to_bits(), (1.0 - f64::EPSILON).to_bits());
+        assert_eq!(
+            quotient(tie - 2, 1 << 54).to_bits(),
+            (1.0 - f64::EPSILON).to_bits()
+        );
     }
 }

@@ -26,12 +26,19 @@ pub fn systematic(targets_ppb: &[u64], v: u64) -> Vec<u64> {
 pub fn largest_remainder(targets_ppb: &[u64]) -> Vec<u64> {
     let sum: u128 = targets_ppb.iter().map(|target| u128::from(*target)).sum();
     let total = (sum + VISIT / 2) / VISIT;
-    let floors: u128 = targets_ppb.iter().map(|target| u128::from(target / PPB)).sum();
+    let floors: u128 = targets_ppb
+        .iter()
+        .map(|target| u128::from(target / PPB))
+        .sum();
     // INVARIANT: the total is at least the sum of the floors, and fewer visits are left than there are remainders.
     let mut left = total.saturating_sub(floors);
     let mut by_remainder: Vec<usize> = (0..targets_ppb.len()).collect();
-    by_remainder.sort_by_key(|index| std::cmp::Reverse(targets_ppb.get(*index).map(|target| target % PPB)));
-    let mut rounded: Vec<u64> = targets_ppb.iter().map(|target| target / PPB * PPB).collect();
+    by_remainder
+        .sort_by_key(|index| std::cmp::Reverse(targets_ppb.get(*index).map(|target| target % PPB)));
+    let mut rounded: Vec<u64> = targets_ppb
+        .iter()
+        .map(|target| target / PPB * PPB)
+        .collect();
     for index in by_remainder {
         if left == 0 {
             break;
@@ -107,7 +114,10 @@ mod tests {
 
     #[test]
     fn largest_remainder_breaks_ties_by_key() {
-        assert_eq!(largest_remainder(&[500_000_000, 500_000_000, 0]), [PPB, 0, 0]);
+        assert_eq!(
+            largest_remainder(&[500_000_000, 500_000_000, 0]),
+            [PPB, 0, 0]
+        );
         assert_eq!(largest_remainder(&[400_000_000]), [0]);
         assert_eq!(largest_remainder(&[500_000_000]), [PPB]);
         assert_eq!(largest_remainder(&[]), [0_u64; 0]);
@@ -115,9 +125,21 @@ mod tests {
 
     #[test]
     fn strata_taken_whole_keep_their_target_under_exploration() {
-        let strata = [Target { pool: 2, target_ppb: 2 * PPB }, Target { pool: 100, target_ppb: 20 * PPB }];
+        let strata = [
+            Target {
+                pool: 2,
+                target_ppb: 2 * PPB,
+            },
+            Target {
+                pool: 100,
+                target_ppb: 20 * PPB,
+            },
+        ];
 
-        assert_eq!(exploration_split(&strata, PPB / 10), (2, vec![2 * PPB, 18 * PPB]));
+        assert_eq!(
+            exploration_split(&strata, PPB / 10),
+            (2, vec![2 * PPB, 18 * PPB])
+        );
         assert_eq!(exploration_split(&strata[..1], PPB), (0, vec![2 * PPB]));
         assert_eq!(exploration_split(&strata, PPB), (20, vec![2 * PPB, 0]));
     }

@@ -198,7 +198,11 @@ impl Record<'_> {
         strata_meaning: BTreeMap<StratumKey, Value>,
         excluded_reasons: BTreeMap<String, Value>,
     ) -> InternalTranscript {
-        InternalTranscript { body: self.body(Edition::Internal), strata_meaning, excluded_reasons }
+        InternalTranscript {
+            body: self.body(Edition::Internal),
+            strata_meaning,
+            excluded_reasons,
+        }
     }
 
     /// The public edition. Values and seed are revealed if and only if the plan says `public_seed`; whether it may say
@@ -216,7 +220,10 @@ impl Record<'_> {
             plan_digest: self.outcome.plan_digest,
             pool_root: self.plan.pool_root,
             commitments: self.plan.contributions.clone(),
-            selected: drawn.into_iter().filter_map(|object| tree.proof(object as usize)).collect(),
+            selected: drawn
+                .into_iter()
+                .filter_map(|object| tree.proof(object as usize))
+                .collect(),
             assurance: Assurance::of(&self.plan.contributions),
             previous: self.previous,
             contributions: self.plan.public_seed.then(|| self.sorted_contributions()),
@@ -225,7 +232,10 @@ impl Record<'_> {
     }
 
     fn body(&self, edition: Edition) -> AuditorTranscript {
-        let count = |stratum: &super::draw::DrawnStratum| DrawnCount { key: stratum.key.clone(), n: stratum.n };
+        let count = |stratum: &super::draw::DrawnStratum| DrawnCount {
+            key: stratum.key.clone(),
+            n: stratum.n,
+        };
         AuditorTranscript {
             format: TRANSCRIPT_FORMAT.to_owned(),
             edition,

@@ -31,9 +31,9 @@ def read_pool(data):
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
             id_, key, size = line.split(b"\t")
-            good = ((not pool or pool[-1][0] < id_) and re.fullmatch(b"[1-9][0-9]*", size) and int(size) < 2**32
-                    and re.fullmatch(rb"(?!(ALL|EXPLORE)\Z)[A-Za-z0-9._/-]{1,64}", key)
-                    and 0 < len(id_) <= 64 and not any(c.isspace() or c < " " or "\x7f" <= c <= "\x9f" for c in id_.decode()))
+            good = ((not pool or pool[-1][0] < id_) and 0 < len(id_) <= 64 and re.fullmatch(b"[1-9][0-9]*", size)
+                    and int(size) < 2**32 and re.fullmatch(rb"(?!(ALL|EXPLORE)\Z)[A-Za-z0-9._/-]{1,64}", key)
+                    and all(c > " " and not "\x7f" <= c <= "\x9f" and not c.isspace() for c in id_.decode()))
         except ValueError: good = False
         if not good: return holds(f"pool:line {number}", 0, f"not `id TAB stratum TAB size` by id: {line[:90]!r}")
         pool.append((id_, key.decode(), int(size)))
@@ -137,9 +137,9 @@ def verify(data, pool, sample, group):
     replay(hash_function(t["plan"]["hash"]), t, t["plan"], pool, sample)
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for option in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + option)
-    args = parser.parse_args()
+    for name in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + name)
     try:
+        args = parser.parse_args()
         data, *files = (p and open(p, "rb").read() for p in (args.transcript or "", args.pool, args.sample))
         try: verify(data, *files, args.group)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

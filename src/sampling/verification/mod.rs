@@ -95,7 +95,9 @@ impl Verification {
 
     /// The checks that found a difference.
     pub fn differences(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Differs { .. }))
+        self.checks
+            .iter()
+            .filter(|check| matches!(check.outcome, Outcome::Differs { .. }))
     }
 }
 
@@ -110,10 +112,17 @@ pub fn verify(input: VerifyInput<'_>) -> Result<Verification, VerifyError> {
     if let Some(expected) = input.expected_digest {
         let matches = |algorithm: &HashAlgorithm| algorithm.hash(&[input.transcript]) == expected;
         let same = HashAlgorithm::ALL.iter().any(matches);
-        checks.holds("transcript_digest", same, "the file does not have the digest that was expected");
+        checks.holds(
+            "transcript_digest",
+            same,
+            "the file does not have the digest that was expected",
+        );
     }
     let edition = examine(input, &mut checks)?;
-    Ok(Verification { edition, checks: checks.0 })
+    Ok(Verification {
+        edition,
+        checks: checks.0,
+    })
 }
 
 fn examine(input: VerifyInput<'_>, checks: &mut Checks) -> Result<Option<Edition>, VerifyError> {
@@ -125,22 +134,36 @@ fn examine(input: VerifyInput<'_>, checks: &mut Checks) -> Result<Option<Edition
         }
     };
     refuse_newer(value.get("format"), TRANSCRIPT_FORMAT)?;
-    refuse_newer(value.get("plan").and_then(|plan| plan.get("format")), PLAN_FORMAT)?;
+    refuse_newer(
+        value.get("plan").and_then(|plan| plan.get("format")),
+        PLAN_FORMAT,
+    )?;
     let canonical = canonical_bytes(&value).is_ok_and(|bytes| bytes == input.transcript);
-    checks.holds("canonical", canonical, "the bytes are not the canonical JSON of their content");
+    checks.holds(
+        "canonical",
+        canonical,
+        "the bytes are not the canonical JSON of their content",
+    );
     let Some(edition) = edition_of(&value) else {
-        checks.differs("edition", "must be `internal`, `auditor` or `public`".to_owned());
+        checks.differs(
+            "edition",
+            "must be `internal`, `auditor` or `public`".to_owned(),
+        );
         return Ok(None);
     };
     let before = checks.0.len();
-    shape::check(&value, shape::of(edition), &mut |member, problem| checks.differs(member, problem));
+    shape::check(&value, shape::of(edition), &mut |member, problem| {
+        checks.differs(member, problem)
+    });
     if checks.0.len() > before {
         return Ok(Some(edition));
     }
     match edition {
         Edition::Public => {
             if let Some(transcript) = typed::<PublicTranscript>(value, checks) {
-                checks.0.extend(public::checks(&transcript, input.sample, input.group));
+                checks
+                    .0
+                    .extend(public::checks(&transcript, input.sample, input.group));
             }
         }
         Edition::Auditor | Edition::Internal => {
@@ -166,15 +189,24 @@ fn edition_of(value: &Value) -> Option<Edition> {
 }
 
 fn typed<T: serde::de::DeserializeOwned>(value: Value, checks: &mut Checks) -> Option<T> {
-    serde_json::from_value(value).map_err(|error| checks.differs("transcript", error.to_string())).ok()
+    serde_json::from_value(value)
+        .map_err(|error| checks.differs("transcript", error.to_string()))
+        .ok()
 }
 
 /// Refuses `name/2` and later where `name/1` is read; any other wrong text is a difference of the shape.
 fn refuse_newer(format: Option<&Value>, known: &'static str) -> Result<(), VerifyError> {
-    let split = |text: &str| text.rsplit_once('/').and_then(|(name, v)| Some((name.to_owned(), v.parse::<u32>().ok()?)));
-    let Some(text) = format.and_then(Value::as_str) else { return Ok(()) };
+    let split = |text: &str| {
+        text.rsplit_once('/')
+            .and_then(|(name, v)| Some((name.to_owned(), v.parse::<u32>().ok()?)))
+    };
+    let Some(text) = format.and_then(Value::as_str) else {
+        return Ok(());
+    };
     match (split(text), split(known)) {
-        (Some((name, version)), Some((known_name, known_version))) if name == known_name && version > known_version => {
+        (Some((name, version)), Some((known_name, known_version)))
+            if name == known_name && version > known_version =>
+        {
             Err(VerifyError::TooNew(text.to_owned(), known))
         }
         _ => Ok(()),
@@ -187,7 +219,10 @@ struct Checks(Vec<Check>);
 
 impl Checks {
     fn push(&mut self, name: impl Into<String>, outcome: Outcome) {
-        self.0.push(Check { name: name.into(), outcome });
+        self.0.push(Check {
+            name: name.into(),
+            outcome,
+        });
     }
 
     fn differs(&mut self, name: impl Into<String>, detail: String) {
@@ -195,7 +230,12 @@ impl Checks {
     }
 
     fn not_checked(&mut self, name: impl Into<String>, detail: &str) {
-        self.push(name, Outcome::NotChecked { detail: detail.to_owned() });
+        self.push(
+            name,
+            Outcome::NotChecked {
+                detail: detail.to_owned(),
+            },
+        );
     }
 
     fn holds(&mut self, name: impl Into<String>, holds: bool, otherwise: &str) {
@@ -206,12 +246,20 @@ impl Checks {
         }
     }
 
-    fn compare<T: PartialEq + ToString>(&mut self, name: impl Into<String>, recorded: &T, recomputed: &T) {
+    fn compare<T: PartialEq + ToString>(
+        &mut self,
+        name: impl Into<String>,
+        recorded: &T,
+        recomputed: &T,
+    ) {
         if recorded == recomputed {
             self.push(name, Outcome::Same);
         } else {
             let (recorded, recomputed) = (recorded.to_string(), recomputed.to_string());
-            self.differs(name, format!("recorded `{recorded}`, recomputed `{recomputed}`"));
+            self.differs(
+                name,
+                format!("recorded `{recorded}`, recomputed `{recomputed}`"),
+            );
         }
     }
 }
@@ -221,18 +269,31 @@ mod tests {
     use super::*;
 
     fn names(transcript: &str) -> Vec<String> {
-        let input = VerifyInput { transcript: transcript.as_bytes(), ..VerifyInput::default() };
+        let input = VerifyInput {
+            transcript: transcript.as_bytes(),
+            ..VerifyInput::default()
+        };
         let verification = verify(input).unwrap();
-        verification.differences().map(|check| check.name.clone()).collect()
+        verification
+            .differences()
+            .map(|check| check.name.clone())
+            .collect()
     }
 
     #[test]
     fn a_newer_format_is_refused_with_what_to_do() {
-        let input = |text: &'static str| VerifyInput { transcript: text.as_bytes(), ..VerifyInput::default() };
+        let input = |text: &'static str| VerifyInput {
+            transcript: text.as_bytes(),
+            ..VerifyInput::default()
+        };
 
         let error = verify(input(r#"{"format":"risktier-transcript/2"}"#)).unwrap_err();
 
-        assert!(error.to_string().contains("`risktier-transcript/2` is too new"));
+        assert!(
+            error
+                .to_string()
+                .contains("`risktier-transcript/2` is too new")
+        );
         assert!(verify(input(r#"{"plan":{"format":"risktier-plan/7"}}"#)).is_err());
     }
 
@@ -252,7 +313,14 @@ mod tests {
 
         let found = names(&text);
 
-        for name in ["colour", "commitments[0].name", "format", "plan_digest", "plan_id", "selected[0].path[0][0]"] {
+        for name in [
+            "colour",
+            "commitments[0].name",
+            "format",
+            "plan_digest",
+            "plan_id",
+            "selected[0].path[0][0]",
+        ] {
             assert!(found.iter().any(|n| n == name), "{name}: {found:?}");
         }
         assert_eq!(found.len(), 6);
@@ -263,10 +331,20 @@ mod tests {
         let transcript: &[u8] = b"{}";
         let digest = HashAlgorithm::Sm3.hash(&[transcript]);
 
-        let good = VerifyInput { transcript, expected_digest: Some(digest), ..VerifyInput::default() };
-        let bad = VerifyInput { transcript: b"{} ", ..good.clone() };
+        let good = VerifyInput {
+            transcript,
+            expected_digest: Some(digest),
+            ..VerifyInput::default()
+        };
+        let bad = VerifyInput {
+            transcript: b"{} ",
+            ..good.clone()
+        };
 
         assert_eq!(verify(good).unwrap().checks[0].outcome, Outcome::Same);
-        assert_eq!(verify(bad).unwrap().differences().next().unwrap().name, "transcript_digest");
+        assert_eq!(
+            verify(bad).unwrap().differences().next().unwrap().name,
+            "transcript_digest"
+        );
     }
 }

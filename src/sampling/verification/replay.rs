@@ -25,11 +25,18 @@ pub(super) struct Meaning {
 /// Takes the members of the internal edition out, so that the body reads as the auditor edition does.
 pub(super) fn without_meaning(mut value: Value) -> (Value, Meaning) {
     let mut take = |member: &str| {
-        let object = value.as_object_mut().and_then(|members| members.remove(member));
-        let members: Map<String, Value> = object.and_then(|o| o.as_object().cloned()).unwrap_or_default();
+        let object = value
+            .as_object_mut()
+            .and_then(|members| members.remove(member));
+        let members: Map<String, Value> = object
+            .and_then(|o| o.as_object().cloned())
+            .unwrap_or_default();
         members.into_iter().map(|(key, _)| key).collect()
     };
-    let meaning = Meaning { strata: take(STRATA_MEANING), reasons: take(EXCLUDED_REASONS) };
+    let meaning = Meaning {
+        strata: take(STRATA_MEANING),
+        reasons: take(EXCLUDED_REASONS),
+    };
     (value, meaning)
 }
 
@@ -40,15 +47,36 @@ pub(super) fn meaning(transcript: &AuditorTranscript, meaning: &Meaning, checks:
     }
     let plan = &transcript.plan;
     if plan.strata.is_some() {
-        let strata: BTreeSet<String> = plan.strata().iter().map(|stratum| stratum.key.to_string()).collect();
-        checks.holds(STRATA_MEANING, strata == meaning.strata, "does not explain exactly the plan's strata");
+        let strata: BTreeSet<String> = plan
+            .strata()
+            .iter()
+            .map(|stratum| stratum.key.to_string())
+            .collect();
+        checks.holds(
+            STRATA_MEANING,
+            strata == meaning.strata,
+            "does not explain exactly the plan's strata",
+        );
     }
-    let reasons: BTreeSet<String> = plan.excluded.iter().map(|excluded| excluded.reason.clone()).collect();
-    checks.holds(EXCLUDED_REASONS, reasons == meaning.reasons, "does not explain exactly the plan's reasons");
+    let reasons: BTreeSet<String> = plan
+        .excluded
+        .iter()
+        .map(|excluded| excluded.reason.clone())
+        .collect();
+    checks.holds(
+        EXCLUDED_REASONS,
+        reasons == meaning.reasons,
+        "does not explain exactly the plan's reasons",
+    );
 }
 
 /// Recomputes everything and compares it with what is recorded.
-pub(super) fn checks(transcript: &AuditorTranscript, pool: Vec<u8>, sample: Option<&[u8]>, checks: &mut Checks) {
+pub(super) fn checks(
+    transcript: &AuditorTranscript,
+    pool: Vec<u8>,
+    sample: Option<&[u8]>,
+    checks: &mut Checks,
+) {
     let plan = &transcript.plan;
     let problems = plan.problems();
     for problem in &problems {
@@ -71,14 +99,20 @@ pub(super) fn checks(transcript: &AuditorTranscript, pool: Vec<u8>, sample: Opti
         Err(error) => {
             let name = match &error {
                 PoolError::Line { line, problem: _ } => format!("pool:line {line}"),
-                PoolError::Empty | PoolError::TooLarge | PoolError::Row(_) | PoolError::Read(_) => "pool".to_owned(),
+                PoolError::Empty | PoolError::TooLarge | PoolError::Row(_) | PoolError::Read(_) => {
+                    "pool".to_owned()
+                }
             };
             checks.differs(name, error.to_string());
             not_replayed(sample, "the pool file cannot be read", checks);
             return;
         }
     };
-    checks.compare("pool_root", &plan.pool_root, &pool_root(plan.hash, &transcript.pool_secret, &pool));
+    checks.compare(
+        "pool_root",
+        &plan.pool_root,
+        &pool_root(plan.hash, &transcript.pool_secret, &pool),
+    );
     let mismatches = plan.pool_problems(&pool);
     for mismatch in &mismatches {
         checks.differs(mismatch.member.clone(), mismatch.message.clone());
@@ -87,29 +121,49 @@ pub(super) fn checks(transcript: &AuditorTranscript, pool: Vec<u8>, sample: Opti
         not_replayed(sample, "the plan does not fit itself or the pool", checks);
         return;
     }
-    outcome(transcript, &replay(plan, plan_digest, seed, &pool), sample, checks);
+    outcome(
+        transcript,
+        &replay(plan, plan_digest, seed, &pool),
+        sample,
+        checks,
+    );
 }
 
 fn contributions(transcript: &AuditorTranscript, checks: &mut Checks) {
     let plan = &transcript.plan;
-    let sorted = transcript.contributions.is_sorted_by(|a, b| a.name < b.name);
+    let sorted = transcript
+        .contributions
+        .is_sorted_by(|a, b| a.name < b.name);
     checks.holds("contributions", sorted, "must be sorted by name, each once");
     let problems = opening_problems(plan.hash, &plan.contributions, &transcript.contributions);
     commitments(&plan.contributions, &problems, checks);
 }
 
 /// One check per commitment, and one per contribution that does not belong or is not there.
-pub(super) fn commitments(planned: &[PlannedContribution], problems: &[OpeningError], checks: &mut Checks) {
-    for contribution in planned.iter().filter(|contribution| !contribution.is_public()) {
+pub(super) fn commitments(
+    planned: &[PlannedContribution],
+    problems: &[OpeningError],
+    checks: &mut Checks,
+) {
+    for contribution in planned
+        .iter()
+        .filter(|contribution| !contribution.is_public())
+    {
         let name = contribution.name();
         let kept = !problems.contains(&OpeningError::Commitment(name.clone()))
             && !problems.contains(&OpeningError::Missing(name.clone()));
-        checks.holds(format!("commitment:{name}"), kept, "the opened value is not the one committed to");
+        checks.holds(
+            format!("commitment:{name}"),
+            kept,
+            "the opened value is not the one committed to",
+        );
     }
     for problem in problems {
         match problem {
             OpeningError::Commitment(_) => {}
-            OpeningError::Missing(name) | OpeningError::Unplanned(name) | OpeningError::Twice(name) => {
+            OpeningError::Missing(name)
+            | OpeningError::Unplanned(name)
+            | OpeningError::Twice(name) => {
                 checks.differs(format!("contribution:{name}"), problem.to_string());
             }
             OpeningError::Guessable => checks.differs("contributions", problem.to_string()),
@@ -126,12 +180,29 @@ fn not_replayed(sample: Option<&[u8]>, why: &str, checks: &mut Checks) {
     }
 }
 
-fn outcome(transcript: &AuditorTranscript, outcome: &DrawOutcome, sample: Option<&[u8]>, checks: &mut Checks) {
+fn outcome(
+    transcript: &AuditorTranscript,
+    outcome: &DrawOutcome,
+    sample: Option<&[u8]>,
+    checks: &mut Checks,
+) {
     let or_absent = |v: Option<u64>| v.map_or_else(|| "absent".to_owned(), |v| v.to_string());
-    checks.compare("rounding_v", &or_absent(transcript.rounding_v), &or_absent(outcome.rounding_v));
+    checks.compare(
+        "rounding_v",
+        &or_absent(transcript.rounding_v),
+        &or_absent(outcome.rounding_v),
+    );
     drawn(&transcript.drawn, outcome, checks);
-    checks.compare("explore_drawn", &transcript.explore_drawn, &outcome.explore_drawn);
-    checks.compare("sample_digest", &transcript.sample_digest, &outcome.sample_digest);
+    checks.compare(
+        "explore_drawn",
+        &transcript.explore_drawn,
+        &outcome.explore_drawn,
+    );
+    checks.compare(
+        "sample_digest",
+        &transcript.sample_digest,
+        &outcome.sample_digest,
+    );
     if let Some(sample) = sample {
         compare_lines(sample, &outcome.sample_tsv, checks);
     }
@@ -145,8 +216,16 @@ fn drawn(recorded: &[DrawnCount], outcome: &DrawOutcome, checks: &mut Checks) {
             None => checks.differs(name, "missing".to_owned()),
         }
     }
-    for count in recorded.iter().filter(|count| !outcome.strata.iter().any(|stratum| stratum.key == count.key)) {
-        checks.differs(format!("drawn:{}", count.key), "the plan has no such stratum".to_owned());
+    for count in recorded.iter().filter(|count| {
+        !outcome
+            .strata
+            .iter()
+            .any(|stratum| stratum.key == count.key)
+    }) {
+        checks.differs(
+            format!("drawn:{}", count.key),
+            "the plan has no such stratum".to_owned(),
+        );
     }
     let sorted = recorded.is_sorted_by(|a, b| a.key < b.key);
     checks.holds("drawn", sorted, "must be sorted by key, each once");
@@ -158,7 +237,10 @@ fn compare_lines(given: &[u8], recomputed: &[u8], checks: &mut Checks) {
         return;
     }
     let show = |line: Option<&[u8]>| {
-        line.map_or_else(|| "nothing".to_owned(), |line| format!("`{}`", String::from_utf8_lossy(line).escape_debug()))
+        line.map_or_else(
+            || "nothing".to_owned(),
+            |line| format!("`{}`", String::from_utf8_lossy(line).escape_debug()),
+        )
     };
     let mut given = given.split_inclusive(|&byte| byte == b'\n');
     let mut recomputed = recomputed.split_inclusive(|&byte| byte == b'\n');
@@ -168,7 +250,10 @@ fn compare_lines(given: &[u8], recomputed: &[u8], checks: &mut Checks) {
             break;
         }
         if there != expected {
-            checks.differs(format!("sample:line {number}"), format!("given {}, recomputed {}", show(there), show(expected)));
+            checks.differs(
+                format!("sample:line {number}"),
+                format!("given {}, recomputed {}", show(there), show(expected)),
+            );
         }
     }
 }

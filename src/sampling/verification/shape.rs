@@ -44,11 +44,19 @@ pub(super) struct Member {
 }
 
 const fn must(name: &'static str, shape: Shape) -> Member {
-    Member { name, shape, required: true }
+    Member {
+        name,
+        shape,
+        required: true,
+    }
 }
 
 const fn may(name: &'static str, shape: Shape) -> Member {
-    Member { name, shape, required: false }
+    Member {
+        name,
+        shape,
+        required: false,
+    }
 }
 
 const ASSURANCE: Shape = Shape::Word(&["operator", "public"]);
@@ -58,11 +66,19 @@ const TRANSCRIPT: Shape = Shape::Word(&[TRANSCRIPT_FORMAT]);
 const PLANNED_CONTRIBUTION: Shape = Shape::ByKind(&[
     (
         "committed",
-        Shape::Object(&[must("name", Shape::Name), must("kind", Shape::Text), must("commitment", Shape::Hex)]),
+        Shape::Object(&[
+            must("name", Shape::Name),
+            must("kind", Shape::Text),
+            must("commitment", Shape::Hex),
+        ]),
     ),
     (
         "public",
-        Shape::Object(&[must("name", Shape::Name), must("kind", Shape::Text), must("rule", Shape::Text)]),
+        Shape::Object(&[
+            must("name", Shape::Name),
+            must("kind", Shape::Text),
+            must("rule", Shape::Text),
+        ]),
     ),
 ]);
 
@@ -79,7 +95,10 @@ const PLAN: Shape = Shape::Object(&[
     must("title", Shape::Text),
     must("hash", Shape::Word(&["sha256", "sm3"])),
     must("method", Shape::Word(&["equal", "pareto", "order"])),
-    must("rounding", Shape::Word(&["systematic", "largest_remainder", "whole"])),
+    must(
+        "rounding",
+        Shape::Word(&["systematic", "largest_remainder", "whole"]),
+    ),
     must("pool_digest", Shape::Hex),
     must("pool_root", Shape::Hex),
     must("pool_size", Shape::Count),
@@ -95,11 +114,17 @@ const PLAN: Shape = Shape::Object(&[
     must("exploration_n", Shape::Count),
     must(
         "excluded",
-        Shape::List(&Shape::Object(&[must("reason", Shape::Text), must("count", Shape::Count)])),
+        Shape::List(&Shape::Object(&[
+            must("reason", Shape::Text),
+            must("count", Shape::Count),
+        ])),
     ),
     must("filter", Shape::Open),
     must("items", Shape::List(&Shape::Text)),
-    must("period", Shape::Object(&[must("from", Shape::Date), must("to", Shape::Date)])),
+    must(
+        "period",
+        Shape::Object(&[must("from", Shape::Date), must("to", Shape::Date)]),
+    ),
     may("group", Shape::Key),
     must("contributions", Shape::List(&PLANNED_CONTRIBUTION)),
     must("frame_digest", Shape::Hex),
@@ -108,7 +133,10 @@ const PLAN: Shape = Shape::Object(&[
     must("public_seed", Shape::Flag),
 ]);
 
-const DRAWN: Shape = Shape::List(&Shape::Object(&[must("key", Shape::Key), must("n", Shape::Count)]));
+const DRAWN: Shape = Shape::List(&Shape::Object(&[
+    must("key", Shape::Key),
+    must("n", Shape::Count),
+]));
 
 macro_rules! body_with {
     ($($extra:expr),*) => {
@@ -133,7 +161,10 @@ macro_rules! body_with {
 }
 
 static AUDITOR: Shape = body_with!();
-static INTERNAL: Shape = body_with!(must("strata_meaning", Shape::Open), must("excluded_reasons", Shape::Open));
+static INTERNAL: Shape = body_with!(
+    must("strata_meaning", Shape::Open),
+    must("excluded_reasons", Shape::Open)
+);
 static PUBLIC: Shape = Shape::Object(&[
     must("format", TRANSCRIPT),
     must("edition", EDITION),
@@ -146,7 +177,10 @@ static PUBLIC: Shape = Shape::Object(&[
         Shape::List(&Shape::Object(&[
             must("id", Shape::Id),
             must("blind", Shape::Hex),
-            must("path", Shape::List(&Shape::Pair(&Shape::Word(&["L", "R"]), &Shape::Hex))),
+            must(
+                "path",
+                Shape::List(&Shape::Pair(&Shape::Word(&["L", "R"]), &Shape::Hex)),
+            ),
         ])),
     ),
     must("assurance", ASSURANCE),
@@ -191,7 +225,10 @@ fn visit(value: &Value, shape: &Shape, path: &str, found: &mut impl FnMut(String
             let kind = value.get("kind").and_then(Value::as_str);
             match kinds.iter().find(|(name, _)| Some(*name) == kind) {
                 Some((_, shape)) => visit(value, shape, path, found),
-                None => found(join(path, "kind"), "must be `committed` or `public`".to_owned()),
+                None => found(
+                    join(path, "kind"),
+                    "must be `committed` or `public`".to_owned(),
+                ),
             }
             true
         }
@@ -200,7 +237,10 @@ fn visit(value: &Value, shape: &Shape, path: &str, found: &mut impl FnMut(String
         Shape::Hex => text.is_some_and(|text| text.parse::<Digest>().is_ok()),
         Shape::Count => value.as_u64().is_some_and(|number| number <= MAX_INTEGER),
         Shape::Flag => value.is_boolean(),
-        Shape::Date => text.is_some_and(|text| text.parse::<Date>().is_ok_and(|date| date.to_string() == text)),
+        Shape::Date => text.is_some_and(|text| {
+            text.parse::<Date>()
+                .is_ok_and(|date| date.to_string() == text)
+        }),
         Shape::Id => text.is_some_and(|text| check_id(text.as_bytes()).is_ok()),
         Shape::Key => text.is_some_and(|text| StratumKey::new(text).is_ok()),
         Shape::Name => text.is_some_and(|text| ContributionName::new(text).is_ok()),
@@ -212,8 +252,15 @@ fn visit(value: &Value, shape: &Shape, path: &str, found: &mut impl FnMut(String
     }
 }
 
-fn visit_object(value: &Value, members: &[Member], path: &str, found: &mut impl FnMut(String, String)) -> bool {
-    let Some(object) = value.as_object() else { return false };
+fn visit_object(
+    value: &Value,
+    members: &[Member],
+    path: &str,
+    found: &mut impl FnMut(String, String),
+) -> bool {
+    let Some(object) = value.as_object() else {
+        return false;
+    };
     for member in members {
         match object.get(member.name) {
             Some(value) => visit(value, &member.shape, &join(path, member.name), found),
@@ -223,14 +270,21 @@ fn visit_object(value: &Value, members: &[Member], path: &str, found: &mut impl 
     }
     for name in object.keys() {
         if !members.iter().any(|member| member.name == name) {
-            found(join(path, name), "unknown: this version does not read it".to_owned());
+            found(
+                join(path, name),
+                "unknown: this version does not read it".to_owned(),
+            );
         }
     }
     true
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 fn expected(shape: &Shape) -> String {
