@@ -1,0 +1,14 @@
+//! Whole behaviour against recorded examples: the draw's test vectors, and the plain-Python verifier.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test stops at the first surprise"
+)]
+
+mod draw;
+mod python_verifier;
+mod vectors;
