@@ -1,6 +1,8 @@
 //! risktier: credit-risk tiers and verifiable inspection plans.
 
+pub mod api;
 pub mod cache;
+pub mod config;
 pub mod domain;
 pub mod files;
 pub mod indicators;
@@ -8,3 +10,4 @@ pub mod model;
 pub mod sampling;
 pub mod service;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,52 @@
+//! Layer 4: the HTTP interface and its contract.
+//!
+//! A handler takes in, calls one function of the service, gives out. Every refusal is a problem (RFC 9457) made in one
+//! place. The server and the OpenAPI document come from the same registration, so they cannot differ. Nothing here
+//! decides a tier or a draw, and no public answer shows a tier without having been asked for one.
+
+mod context;
+mod contract;
+mod extract;
+mod handlers;
+mod language;
+mod problem;
+mod server;
+mod state;
+
+use actix_web::App;
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use context::{REQUEST_ID, RequestId};
+pub use extract::Body;
+pub use language::Language;
+pub use problem::{Problem, ProblemBody, ProblemItem, ProblemKind};
+pub use server::{ApiServer, StartError};
+pub use state::{AppState, Readiness, ReadinessCheck};
+
+/// Registers every operation, for the server and for the document alike.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(handlers::ops::get_health)
+        .service(handlers::ops::get_readiness)
+        .service(handlers::ops::get_metrics)
+        .service(handlers::ops::get_openapi);
+}
+
+/// The OpenAPI 3.1 document of [`routes`].
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(contract::base())
+        .configure(routes)
+        .split_for_parts();
+    contract::complete(document)
+}
+
+/// The document as it is committed: pretty, with a final line break.
+pub fn openapi_json() -> String {
+    // A document of texts, numbers and lists always serialises.
+    let mut text = openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

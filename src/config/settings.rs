@@ -1,0 +1,195 @@
+//! The settings as values, and the checks that serde cannot make.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// Every setting, validated.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the server listens; always a loopback address.
+    pub listen: SocketAddr,
+    /// The day that answers speak for; none means today.
+    pub as_of: Option<Date>,
+    /// The system of record.
+    pub store: StoreSettings,
+    /// The tier cache.
+    pub cache: CacheSettings,
+    /// How much a caller may ask for at once.
+    pub limits: Limits,
+    /// Files in place of the compiled-in ones.
+    pub models: ModelPaths,
+    /// What is logged and how.
+    pub log: LogSettings,
+}
+
+/// The system of record.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The SQLite file.
+    pub path: PathBuf,
+}
+
+/// The tier cache.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Redis; none means in process.
+    pub redis_url: Option<RedisUrl>,
+    /// Room of the in-process cache, in tiers.
+    pub entries: usize,
+    /// Time for one call to Redis, in milliseconds.
+    pub redis_budget_ms: u64,
+}
+
+impl CacheSettings {
+    /// Time for one call to Redis.
+    pub fn redis_budget(&self) -> Duration {
+        Duration::from_millis(self.redis_budget_ms)
+    }
+}
+
+/// An address that may hold a password, so it is never printed.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// The address with its password, for the client alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl(…)")
+    }
+}
+
+/// How much a caller may ask for at once.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request body, in bytes after decompression.
+    pub body_bytes: usize,
+    /// Largest import, in bytes after decompression.
+    pub import_bytes: u64,
+    /// Longest line of an import, in bytes.
+    pub line_bytes: usize,
+    /// Most enterprises in one bulk look-up.
+    pub lookup_ids: usize,
+    /// Most items on one page.
+    pub page: usize,
+    /// Items on one page unless the caller says otherwise.
+    pub page_default: usize,
+}
+
+/// Files in place of the compiled-in ones.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPaths {
+    /// The indicator catalogue.
+    pub catalogue: Option<PathBuf>,
+    /// The scorecard.
+    pub scorecard: Option<PathBuf>,
+    /// The policy.
+    pub policy: Option<PathBuf>,
+}
+
+/// What is logged and how.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// The form of a log line.
+    pub format: LogFormat,
+    /// A level, or levels by module.
+    pub filter: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object per line.
+    Json,
+}
+
+impl Settings {
+    /// The checks that concern several values or a range.
+    pub(super) fn validated(self) -> Result<Self, ConfigError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(ConfigError::NotLoopback {
+                address: self.listen,
+            });
+        }
+        let Limits {
+            body_bytes,
+            import_bytes,
+            line_bytes,
+            lookup_ids,
+            page,
+            page_default,
+        } = &self.limits;
+        in_range("cache.entries", as_u64(self.cache.entries), 1, 100_000_000)?;
+        in_range(
+            "cache.redis_budget_ms",
+            self.cache.redis_budget_ms,
+            1,
+            10_000,
+        )?;
+        in_range("limits.body_bytes", as_u64(*body_bytes), 1_024, 1 << 30)?;
+        in_range("limits.import_bytes", *import_bytes, 1_024, 1 << 40)?;
+        in_range("limits.line_bytes", as_u64(*line_bytes), 256, 1 << 26)?;
+        in_range("limits.lookup_ids", as_u64(*lookup_ids), 1, 100_000)?;
+        in_range("limits.page", as_u64(*page), 1, 10_000)?;
+        in_range(
+            "limits.page_default",
+            as_u64(*page_default),
+            1,
+            as_u64(*page),
+        )?;
+        if self.store.path.as_os_str().is_empty() {
+            return Err(invalid("store.path", "is empty; name a file"));
+        }
+        if self.log.filter.trim().is_empty() {
+            return Err(invalid(
+                "log.filter",
+                "is empty; use a level such as `info`",
+            ));
+        }
+        Ok(self)
+    }
+}
+
+fn in_range(key: &str, given: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&given) {
+        return Ok(());
+    }
+    Err(invalid(
+        key,
+        format!("is `{given}`; allowed are {least} to {most}"),
+    ))
+}
+
+fn invalid(key: &str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid {
+        key: key.to_owned(),
+        origin: None,
+        reason: reason.into(),
+    }
+}
+
+fn as_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

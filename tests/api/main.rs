@@ -1,0 +1,14 @@
+//! The HTTP interface, asked over a real socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+mod helpers;
+mod ops;
+mod problems;
