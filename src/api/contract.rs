@@ -1,5 +1,7 @@
 //! The OpenAPI document: what is said once for all operations, and the table of routes read back from it.
 
+mod schema;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::ALLOW;
 use utoipa::OpenApi;
@@ -20,7 +22,14 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
     ),
     servers((url = "/", description = "this server")),
     components(schemas(ProblemBody, ProblemItem)),
-    tags((name = "operations", description = "Health, metrics and the contract itself"))
+    tags(
+        (name = "enterprises", description = "The register of check objects"),
+        (name = "records", description = "Credit and penalty records"),
+        (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
+        (name = "frames", description = "The classified register, frozen"),
+        (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
+        (name = "operations", description = "Health, metrics and the contract itself")
+    )
 )]
 struct Base;
 
@@ -55,6 +64,7 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
                 .or_insert_with(|| RefOr::Ref(Ref::from_response_name(PROBLEM)));
         }
     }
+    schema::without_null(&mut document);
     document
 }
 

@@ -4,14 +4,21 @@
 //! place. The server and the OpenAPI document come from the same registration, so they cannot differ. Nothing here
 //! decides a tier or a draw, and no public answer shows a tier without having been asked for one.
 
+mod accept;
 mod context;
 mod contract;
+mod cursor;
+mod dto;
+mod examples;
 mod extract;
 mod handlers;
 mod language;
+mod optional;
 mod problem;
+mod responses;
 mod server;
 mod state;
+mod upload;
 
 use actix_web::App;
 use utoipa_actix_web::AppExt;
@@ -30,7 +37,37 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::ops::get_health)
         .service(handlers::ops::get_readiness)
         .service(handlers::ops::get_metrics)
-        .service(handlers::ops::get_openapi);
+        .service(handlers::ops::get_openapi)
+        .service(handlers::imports::import_enterprises)
+        .service(handlers::enterprises::list_enterprises)
+        .service(handlers::enterprises::put_enterprise)
+        .service(handlers::enterprises::get_enterprise)
+        .service(handlers::enterprises::list_enterprise_records)
+        .service(handlers::tiers::get_enterprise_tier)
+        .service(handlers::tiers::get_tier_explanation)
+        .service(handlers::records::create_records)
+        .service(handlers::imports::import_records)
+        .service(handlers::records::repair_record)
+        .service(handlers::records::withdraw_record)
+        .service(handlers::tiers::lookup_tiers)
+        .service(handlers::tiers::score_tier)
+        .service(handlers::frames::create_frame)
+        .service(handlers::frames::list_frames)
+        .service(handlers::frames::get_frame)
+        .service(handlers::frames::get_frame_file)
+        .service(handlers::plans::preview_plan)
+        .service(handlers::plans::create_plan)
+        .service(handlers::plans::list_plans)
+        .service(handlers::plans::get_plan)
+        .service(handlers::plans::list_plan_strata)
+        .service(handlers::plan_steps::freeze_plan)
+        .service(handlers::plan_steps::draw_plan)
+        .service(handlers::plan_steps::close_plan)
+        .service(handlers::plan_steps::void_plan)
+        .service(handlers::plan_steps::verify_plan)
+        .service(handlers::plan_files::get_plan_sample)
+        .service(handlers::plan_files::get_plan_pool)
+        .service(handlers::plan_files::get_plan_transcript);
 }
 
 /// The OpenAPI 3.1 document of [`routes`].

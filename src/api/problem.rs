@@ -3,6 +3,8 @@
 //! A problem's `type` and title belong to its kind and never change; `detail` belongs to the case. Titles come in English
 //! and Chinese by `Accept-Language`. What only the log may know travels beside the body as the cause.
 
+mod service;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::language::Language;
+
+pub(crate) use service::{field_item, line_item};
 
 /// Every `type` starts with this.
 const TYPE_PREFIX: &str = "urn:risktier:problem:";
@@ -325,8 +329,6 @@ impl ResponseError for Problem {
         self.render(Language::English, None)
     }
 }
-
-// Conversions from the errors of `service` belong here, one exhaustive match each, so that handlers can use `?`.
 
 #[cfg(test)]
 mod tests {

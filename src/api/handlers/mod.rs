@@ -1,3 +1,11 @@
 //! One file per resource.
 
+pub(super) mod enterprises;
+pub(super) mod frames;
+pub(super) mod imports;
 pub(super) mod ops;
+pub(super) mod plan_files;
+pub(super) mod plan_steps;
+pub(super) mod plans;
+pub(super) mod records;
+pub(super) mod tiers;

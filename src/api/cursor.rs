@@ -1,0 +1,116 @@
+//! Opaque cursors: a place in a list, bound to the list and its filter.
+
+use super::dto::page::Page;
+use super::problem::{Problem, ProblemKind};
+use crate::config::Limits;
+use crate::domain::FieldError;
+use crate::domain::digest::HashAlgorithm;
+
+/// Bytes of the mark that binds a cursor to its list.
+const MARK_BYTES: usize = 8;
+
+/// A list with its filter, as far as cursors are concerned.
+pub(super) struct List<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// The filter, empty if there is none.
+    pub(super) filter: &'a str,
+}
+
+impl List<'_> {
+    fn mark(&self) -> [u8; MARK_BYTES] {
+        let digest =
+            HashAlgorithm::Sha256.hash(&[self.name.as_bytes(), b"\0", self.filter.as_bytes()]);
+        digest.leading_u64().to_be_bytes()
+    }
+
+    /// The cursor that goes on behind `place`.
+    fn cursor(&self, place: &str) -> String {
+        format!("{}{}", hex::encode(self.mark()), hex::encode(place))
+    }
+
+    /// The place of a cursor of this list.
+    pub(super) fn place(&self, cursor: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let place = hex::decode(cursor).ok().and_then(|bytes| {
+            let (mark, place) = bytes.split_first_chunk::<MARK_BYTES>()?;
+            (*mark == self.mark()).then(|| String::from_utf8(place.to_vec()).ok())?
+        });
+        match place {
+            Some(place) => Ok(Some(place)),
+            None => Err(Problem::new(
+                ProblemKind::InvalidCursor,
+                "the cursor is not one of this list with this filter; start without a cursor",
+            )),
+        }
+    }
+
+    /// The page of at most `limit` items; `items` holds one more if the list goes on.
+    pub(super) fn page<T, A: From<T>>(
+        &self,
+        mut items: Vec<T>,
+        limit: usize,
+        place: impl Fn(&T) -> String,
+    ) -> Page<A> {
+        let goes_on = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items
+            .last()
+            .filter(|_| goes_on)
+            .map(|last| self.cursor(&place(last)));
+        Page {
+            items: items.into_iter().map(Into::into).collect(),
+            next_cursor,
+        }
+    }
+}
+
+/// How many items a page has.
+pub(super) fn page_limit(limits: &Limits, asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(limits.page_default);
+    if (1..=limits.page).contains(&limit) {
+        return Ok(limit);
+    }
+    let reason = format!("is not from 1 to {}", limits.page);
+    let error = FieldError::new("limit", &limit.to_string(), reason);
+    Err(Problem::invalid_parameter(ProblemKind::InvalidQuery, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_belongs_to_its_list_and_filter() {
+        let list = |name, filter| List { name, filter };
+        let cursor = list("enterprises", "9901").cursor("企业-1");
+        let place = list("enterprises", "9901").place(Some(&cursor)).unwrap();
+        assert_eq!(place.as_deref(), Some("企业-1"));
+        for other in [list("enterprises", ""), list("frames", "9901")] {
+            assert!(other.place(Some(&cursor)).is_err());
+        }
+        for bad in ["", "zz", "00", &cursor[..20], "\u{0}"] {
+            let place = list("enterprises", "9901").place(Some(bad));
+            assert!(
+                place.map_or(true, |place| place.as_deref() != Some("企业-1")),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_list_that_goes_on_has_a_next_cursor() {
+        let list = List {
+            name: "n",
+            filter: "",
+        };
+        let whole: Page<u8> = list.page(vec![1_u8, 2], 2, u8::to_string);
+        assert!(whole.next_cursor.is_none());
+        let part: Page<u8> = list.page(vec![1_u8, 2, 3], 2, u8::to_string);
+        assert_eq!(part.items, [1, 2]);
+        let place = list.place(part.next_cursor.as_deref()).unwrap();
+        assert_eq!(place.as_deref(), Some("2"));
+    }
+}

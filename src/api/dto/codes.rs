@@ -1,0 +1,157 @@
+//! The closed vocabularies of the contract, each tied to the inner one variant by variant.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{domain, model, sampling, service};
+
+/// Declares the contract's form of an inner enum and the conversion, which is exhaustive.
+macro_rules! mirror {
+    ($(#[$meta:meta])* $name:ident of $inner:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        pub(crate) enum $name { $(#[serde(rename = $text)] $variant),+ }
+
+        impl From<$inner> for $name {
+            fn from(inner: $inner) -> Self {
+                match inner { $(<$inner>::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
+/// Adds the conversion from the contract to the inside.
+macro_rules! taken {
+    ($name:ident into $inner:ty { $($variant:ident),+ $(,)? }) => {
+        impl From<$name> for $inner {
+            fn from(given: $name) -> Self {
+                match given { $($name::$variant => <$inner>::$variant),+ }
+            }
+        }
+    };
+}
+
+mirror! {
+    /// Kind of check object.
+    EnterpriseKind of domain::EnterpriseKind {
+        Enterprise = "enterprise", IndividualBusiness = "individual_business", Cooperative = "cooperative",
+        Institution = "institution", Product = "product", Project = "project", Behaviour = "behaviour",
+    }
+}
+taken! { EnterpriseKind into domain::EnterpriseKind {
+    Enterprise, IndividualBusiness, Cooperative, Institution, Product, Project, Behaviour
+} }
+
+mirror! {
+    /// Registration status; only active and abnormal ones can be visited.
+    EnterpriseStatus of domain::EnterpriseStatus {
+        Active = "active", Abnormal = "abnormal", Revoked = "revoked", Cancelled = "cancelled", MovedOut = "moved_out",
+    }
+}
+
+mirror! {
+    /// Size class.
+    EnterpriseSize of domain::EnterpriseSize {
+        Micro = "micro", Small = "small", Medium = "medium", Large = "large", Unknown = "unknown",
+    }
+}
+taken! { EnterpriseSize into domain::EnterpriseSize { Micro, Small, Medium, Large, Unknown } }
+
+mirror! {
+    /// What the check character of a credit code says; `opaque` ids are no credit codes.
+    IdCheck of domain::IdCheck { Valid = "valid", Failed = "failed", Opaque = "opaque" }
+}
+
+mirror! {
+    /// What a record is about.
+    RecordKind of domain::RecordKind {
+        Penalty = "penalty", AbnormalListing = "abnormal_listing",
+        SeriousViolationListing = "serious_violation_listing", JudgmentDefault = "judgment_default",
+        Complaint = "complaint", Report = "report", Inspection = "inspection", SamplingFailure = "sampling_failure",
+        CoerciveMeasure = "coercive_measure", Accident = "accident", AnnualReport = "annual_report",
+        PublicityFailure = "publicity_failure", RegistrationChange = "registration_change", Permit = "permit",
+        EquityFreeze = "equity_freeze", TaxAbnormal = "tax_abnormal", AdverseMedia = "adverse_media",
+        Commendation = "commendation", PromiseBroken = "promise_broken", Link = "link", StopOrder = "stop_order",
+    }
+}
+
+mirror! {
+    /// Severity of a record.
+    Severity of domain::Severity { Minor = "minor", General = "general", Serious = "serious" }
+}
+
+mirror! {
+    /// Credit-risk tier, from A (low) to D (high); no other value will be added. For internal reference only.
+    Tier of domain::Tier { A = "A", B = "B", C = "C", D = "D" }
+}
+taken! { Tier into domain::Tier { A, B, C, D } }
+
+mirror! {
+    /// Step of a classification, in the order in which they act.
+    Step of model::Step {
+        Points = "points", Missing = "missing", GroupCap = "group_cap", Cutoff = "cutoff",
+        DirectRule = "direct_rule", Floor = "floor", Shift = "shift", ColdStart = "cold_start",
+    }
+}
+
+mirror! {
+    /// What became of a written row.
+    Written of service::Written { Created = "created", Updated = "updated", Unchanged = "unchanged" }
+}
+
+mirror! {
+    /// Class of the check items: `general` ones have bounded ratios, `key` ones concern safety and quality.
+    ItemClass of sampling::ItemClass { General = "general", Key = "key" }
+}
+taken! { ItemClass into sampling::ItemClass { General, Key } }
+
+mirror! {
+    /// How objects are selected within a stratum.
+    Method of sampling::plan::Method { Equal = "equal", Pareto = "pareto", Order = "order" }
+}
+
+mirror! {
+    /// How targets become whole numbers.
+    Rounding of sampling::plan::Rounding {
+        Systematic = "systematic", LargestRemainder = "largest_remainder", Whole = "whole",
+    }
+}
+
+mirror! {
+    /// The hash of every digest, ticket and sub-key of a plan.
+    Hash of domain::digest::HashAlgorithm { Sha256 = "sha256", Sm3 = "sm3" }
+}
+taken! { Hash into domain::digest::HashAlgorithm { Sha256, Sm3 } }
+
+mirror! {
+    /// Where a plan stands.
+    PlanState of service::PlanState {
+        Draft = "draft", Frozen = "frozen", Drawn = "drawn", Closed = "closed", Void = "void",
+    }
+}
+
+mirror! {
+    /// For whom a transcript is: everyone, auditors, or the office that made the plan.
+    Edition of sampling::transcript::Edition { Internal = "internal", Auditor = "auditor", Public = "public" }
+}
+taken! { Edition into sampling::transcript::Edition { Internal, Auditor, Public } }
+
+/// How a plan selects: `equal` draws by stratum, `order` puts the whole pool in ticket order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PlanMethod {
+    #[default]
+    Equal,
+    Order,
+}
+taken! { PlanMethod into sampling::plan::Method { Equal, Order } }
+
+/// How a plan's targets become whole numbers: at the draw by one random start, or before it by largest remainder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PlanRounding {
+    #[default]
+    Systematic,
+    LargestRemainder,
+}
+taken! { PlanRounding into sampling::plan::Rounding { Systematic, LargestRemainder } }

@@ -1,0 +1,37 @@
+//! The envelope of lists.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// The items.
+    pub(crate) items: Vec<T>,
+    /// Where to go on; left out on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5f1d0c6ba3e8429739313939303030304d413030303030303137")]
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that comes whole.
+    pub(crate) fn whole(items: Vec<T>) -> Self {
+        Self {
+            items,
+            next_cursor: None,
+        }
+    }
+}
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Where to go on: `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+    /// Most items on the page.
+    #[param(example = 100, minimum = 1)]
+    pub(crate) limit: Option<usize>,
+}

@@ -1,0 +1,298 @@
+//! What a plan asks for, with its defaults.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::codes::{
+    EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding, Tier,
+};
+use super::present;
+use crate::domain::digest::Digest;
+use crate::domain::{FieldError, field};
+use crate::sampling::PoolFilter;
+use crate::sampling::contribution::{Contribution, ContributionName, ContributionValue};
+use crate::sampling::plan::Period;
+use crate::service::{CommittedContribution, PlanRequest, PublicContribution};
+
+/// What a plan asks for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct PlanInput {
+    /// The frame that the pool is selected from.
+    #[schema(example = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11")]
+    frame_id: String,
+    /// Title for people, 1 to 200 bytes.
+    #[schema(
+        example = "Food safety, first quarter",
+        min_length = 1,
+        max_length = 200
+    )]
+    title: String,
+    /// Class of the check items; default `general`.
+    #[serde(default = "general")]
+    #[schema(default = "general")]
+    item_class: ItemClass,
+    /// Codes of the check items.
+    #[serde(default)]
+    #[schema(example = json!(["food-hygiene"]))]
+    items: Vec<String>,
+    /// When the visits take place; annual rates are taken for its share of the year.
+    period: PlanPeriod,
+    /// Which objects; default all.
+    #[serde(default)]
+    filter: FilterInput,
+    /// How objects are selected; default `equal`.
+    #[serde(default)]
+    #[schema(default = "equal")]
+    method: PlanMethod,
+    /// Number of visits; left out: by the policy's rates.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 40, minimum = 1)]
+    visits: Option<u64>,
+    /// How targets become whole numbers; default `systematic`.
+    #[serde(default)]
+    #[schema(default = "systematic")]
+    rounding: PlanRounding,
+    /// Share of the visits drawn with equal probability over the whole pool.
+    #[serde(default)]
+    #[schema(default = 0.0, minimum = 0, maximum = 0.5)]
+    exploration_share: f64,
+    /// Objects that stand by per stratum, as a share of its target.
+    #[serde(default = "a_fifth")]
+    #[schema(default = 0.2, minimum = 0, maximum = 1)]
+    reserve_share: f64,
+    /// The hash of the draw; default `sha256`.
+    #[serde(default = "sha256")]
+    #[schema(default = "sha256")]
+    hash: Hash,
+    /// Contributions of others whose values exist already, beside the server's own.
+    #[serde(default)]
+    committed: Vec<CommittedInput>,
+    /// Contributions that come into being after the freeze.
+    #[serde(default)]
+    public: Vec<PublicInput>,
+    /// Whether the public edition may reveal values and seed.
+    #[serde(default)]
+    #[schema(default = false)]
+    public_seed: bool,
+    /// `now` drafts, freezes, draws and closes the plan at once; left out, the plan stays a draft. Not for previews.
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) draw: Option<DrawWhen>,
+}
+
+/// When a new plan is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DrawWhen {
+    Now,
+}
+
+/// The days within which the visits take place, both included.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with `from` and `to`")]
+pub(crate) struct PlanPeriod {
+    /// First day.
+    #[schema(format = Date, example = "2027-01-01")]
+    from: String,
+    /// Last day.
+    #[schema(format = Date, example = "2027-03-31")]
+    to: String,
+}
+
+/// Which objects; conditions that are left out do not restrict. There is no condition on an id or a name.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct FilterInput {
+    /// Division: a six-digit code or prefix that includes what lies below it, or a whole label.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "990100")]
+    division: Option<String>,
+    /// Industry prefix, or a whole label.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "F52")]
+    industry: Option<String>,
+    /// Any of these kinds.
+    #[serde(default)]
+    kinds: Vec<EnterpriseKind>,
+    /// Any of these sizes.
+    #[serde(default)]
+    sizes: Vec<EnterpriseSize>,
+    /// Any of these tiers.
+    #[serde(default)]
+    tiers: Vec<Tier>,
+    /// At least one of these tags.
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+/// A contribution whose value exists and is opened at the draw.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct CommittedInput {
+    /// Its name: 1 to 64 of `a`-`z`, digits, `.`, `_`, `-`.
+    #[schema(example = "notary")]
+    name: String,
+    /// Its commitment, 64 lower-case hexadecimal digits.
+    #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
+    commitment: String,
+}
+
+/// A contribution that comes into being after the freeze.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct PublicInput {
+    /// Its name: 1 to 64 of `a`-`z`, digits, `.`, `_`, `-`.
+    #[schema(example = "lottery")]
+    name: String,
+    /// Source, date and how the value is read.
+    #[schema(example = "winning numbers of 2026-12-01, rising, with commas")]
+    rule: String,
+}
+
+/// The opened contributions of a draw, beside the server's own.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct DrawInput {
+    /// One for each that the plan names.
+    #[serde(default)]
+    pub(crate) contributions: Vec<ContributionInput>,
+}
+
+/// An opened contribution.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct ContributionInput {
+    /// Its name.
+    #[schema(example = "lottery")]
+    name: String,
+    /// Its value: 1 to 256 bytes of printable ASCII.
+    #[schema(example = "3,8,15,21,30,33")]
+    value: String,
+}
+
+impl std::fmt::Debug for ContributionInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A committed value is secret until the draw is published.
+        write!(f, "ContributionInput({:?}, hidden)", self.name)
+    }
+}
+
+/// Why a plan is given up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with `reason`")]
+pub(crate) struct VoidInput {
+    /// The reason, 1 to 1000 bytes; it stays visible.
+    #[schema(example = "the division was merged", min_length = 1, max_length = 1000)]
+    pub(crate) reason: String,
+}
+
+fn general() -> ItemClass {
+    ItemClass::General
+}
+
+fn sha256() -> Hash {
+    Hash::Sha256
+}
+
+fn a_fifth() -> f64 {
+    0.2
+}
+
+impl PlanInput {
+    /// Checks the parts that have a form of their own; the service checks the whole.
+    pub(crate) fn parse(self) -> Result<PlanRequest, FieldError> {
+        let committed = self.committed.into_iter().enumerate();
+        let public = self.public.into_iter().enumerate();
+        Ok(PlanRequest {
+            frame_id: self.frame_id,
+            title: self.title,
+            item_class: self.item_class.into(),
+            items: self.items,
+            period: Period {
+                from: field::date("period.from", &self.period.from)?,
+                to: field::date("period.to", &self.period.to)?,
+            },
+            filter: self.filter.parse()?,
+            method: self.method.into(),
+            visits: self.visits,
+            rounding: self.rounding.into(),
+            exploration_share: self.exploration_share,
+            reserve_share: self.reserve_share,
+            hash: self.hash.into(),
+            committed: committed
+                .map(|(place, given)| given.parse(place))
+                .collect::<Result<_, _>>()?,
+            public: public
+                .map(|(place, PublicInput { name, rule })| {
+                    contribution_name(&format!("public.{place}.name"), &name)?;
+                    Ok(PublicContribution { name, rule })
+                })
+                .collect::<Result<_, FieldError>>()?,
+            public_seed: self.public_seed,
+        })
+    }
+}
+
+impl FilterInput {
+    fn parse(self) -> Result<PoolFilter, FieldError> {
+        let label = |name: &str, given: Option<String>| {
+            given.map(|text| field::label(name, &text)).transpose()
+        };
+        Ok(PoolFilter {
+            division: label("filter.division", self.division)?,
+            industry: label("filter.industry", self.industry)?,
+            kinds: self.kinds.into_iter().map(Into::into).collect(),
+            sizes: self.sizes.into_iter().map(Into::into).collect(),
+            tiers: self.tiers.into_iter().map(Into::into).collect(),
+            tags: self
+                .tags
+                .iter()
+                .enumerate()
+                .map(|(place, tag)| field::label(&format!("filter.tags.{place}"), tag))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl CommittedInput {
+    fn parse(self, place: usize) -> Result<CommittedContribution, FieldError> {
+        contribution_name(&format!("committed.{place}.name"), &self.name)?;
+        let commitment: Digest = self.commitment.parse().map_err(|error| {
+            let reason = format!("is {error}");
+            FieldError::new(
+                &format!("committed.{place}.commitment"),
+                &self.commitment,
+                reason,
+            )
+        })?;
+        Ok(CommittedContribution {
+            name: self.name,
+            commitment,
+        })
+    }
+}
+
+impl DrawInput {
+    /// Checks names and values; a value is never repeated in an error.
+    pub(crate) fn parse(self) -> Result<Vec<Contribution>, FieldError> {
+        let contributions = self.contributions.into_iter().enumerate();
+        contributions
+            .map(|(place, ContributionInput { name, value })| {
+                Ok(Contribution {
+                    name: contribution_name(&format!("contributions.{place}.name"), &name)?,
+                    value: ContributionValue::new(value).map_err(|_| {
+                        let reason = "needs 1 to 256 bytes of printable ASCII; write the value so";
+                        FieldError::new(&format!("contributions.{place}.value"), "", reason)
+                    })?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn contribution_name(place: &str, name: &str) -> Result<ContributionName, FieldError> {
+    ContributionName::new(name).map_err(|_| {
+        let reason = "is not a contribution name; use 1 to 64 of `a`-`z`, digits, `.`, `_`, `-`";
+        FieldError::new(place, name, reason)
+    })
+}

@@ -1,0 +1,338 @@
+//! What comes of a plan: outlook, strata, sample, verification.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+
+use super::codes::{Edition, Tier};
+use crate::sampling::plan::Excluded;
+use crate::sampling::verification::{Check, Outcome, Verification};
+use crate::sampling::{Rate, StratumMeaning};
+use crate::service::{self, SampleObject, StratumPreview, TierPreview};
+
+/// What a plan would do, with its strata.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlanPreview {
+    /// The whole.
+    pub(crate) outlook: PlanOutlook,
+    /// The strata in order of key; empty for method `order`.
+    pub(crate) strata: Vec<StratumAnswer>,
+}
+
+/// What comes of a plan as a whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlanOutlook {
+    /// Objects in the pool.
+    #[schema(example = 5000)]
+    pool_size: u64,
+    /// Objects that the filter asks for but that cannot be visited, by reason.
+    excluded: Vec<ExcludedAnswer>,
+    /// Expected number of visits.
+    #[schema(example = 40.0)]
+    expected_visits: f64,
+    /// Objects drawn over the whole pool beside the strata.
+    #[schema(example = 2)]
+    exploration_n: u64,
+    /// Overall annual rate of general items over the frame, before any scaling.
+    #[schema(example = 0.031)]
+    overall_annual_rate: f64,
+    /// By tier, from A to D.
+    tiers: Vec<TierOutlook>,
+    /// Expected visits by division; the empty name stands for objects without one.
+    #[schema(example = json!({"990102": 40.0}))]
+    divisions: BTreeMap<String, f64>,
+    /// Bounds of the policy that the plan touches.
+    warnings: Vec<String>,
+}
+
+/// Objects that cannot be visited.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Excluded)]
+pub(crate) struct ExcludedAnswer {
+    /// Code of the reason; more may be added.
+    #[schema(example = "status_revoked")]
+    reason: String,
+    /// Number of objects.
+    #[schema(example = 12)]
+    count: u64,
+}
+
+/// One tier of a plan.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TierOutlook {
+    /// The tier.
+    tier: Tier,
+    /// Objects of the tier in the pool.
+    #[schema(example = 500)]
+    objects: u64,
+    /// Expected visits to them.
+    #[schema(example = 12.5)]
+    expected_visits: f64,
+    /// Their mean inclusion probability.
+    #[schema(example = 0.025, minimum = 0, maximum = 1)]
+    inclusion_probability: f64,
+}
+
+/// A stratum of a plan. Internal: tiers and rates are not published.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stratum)]
+pub(crate) struct StratumAnswer {
+    /// Its opaque key.
+    #[schema(example = "S001")]
+    key: String,
+    /// Tier of its objects.
+    tier: Tier,
+    /// Division of its objects; empty where none is known.
+    #[schema(example = "990102")]
+    division: String,
+    /// Complaint band of its objects.
+    #[schema(example = "none")]
+    complaint_band: String,
+    /// Rate of its objects and how it comes about.
+    rate: RateAnswer,
+    /// Its objects.
+    #[schema(example = 500)]
+    objects: u64,
+    /// Its target, in parts per billion of a visit.
+    #[schema(example = 12_500_000_000_u64)]
+    target_ppb: u64,
+    /// Objects that stand by.
+    #[schema(example = 3)]
+    reserve: u64,
+    /// Inclusion probability of each of its objects, exploration included.
+    #[schema(example = 0.025, minimum = 0, maximum = 1)]
+    inclusion_probability: f64,
+}
+
+/// A rate and its factors.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rate)]
+pub(crate) struct RateAnswer {
+    /// The policy's rate of the tier, in parts per billion.
+    #[schema(example = 100_000_000)]
+    tier_rate_ppb: u64,
+    /// Multiplier of the complaint band, in thousandths.
+    #[schema(example = 1000)]
+    band_multiplier_milli: u64,
+    /// Largest multiplier of the object's tags, in thousandths.
+    #[schema(example = 1000)]
+    tag_multiplier_milli: u64,
+    /// The rate in the plan, in parts per billion.
+    #[schema(example = 25_000_000)]
+    rate_ppb: u64,
+}
+
+impl From<service::PlanPreview> for PlanPreview {
+    fn from(preview: service::PlanPreview) -> Self {
+        let service::PlanPreview {
+            pool_size,
+            excluded,
+            expected_visits,
+            exploration_n,
+            overall_annual_rate,
+            tiers,
+            divisions,
+            strata,
+            warnings,
+        } = preview;
+        Self {
+            outlook: PlanOutlook {
+                pool_size,
+                excluded: excluded
+                    .into_iter()
+                    .map(|Excluded { reason, count }| ExcludedAnswer { reason, count })
+                    .collect(),
+                expected_visits,
+                exploration_n,
+                overall_annual_rate,
+                tiers: tiers.into_iter().map(Into::into).collect(),
+                divisions,
+                warnings,
+            },
+            strata: strata.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<TierPreview> for TierOutlook {
+    fn from(preview: TierPreview) -> Self {
+        let TierPreview {
+            tier,
+            objects,
+            expected_visits,
+            inclusion_probability,
+        } = preview;
+        Self {
+            tier: tier.into(),
+            objects,
+            expected_visits,
+            inclusion_probability,
+        }
+    }
+}
+
+impl From<StratumPreview> for StratumAnswer {
+    fn from(stratum: StratumPreview) -> Self {
+        let StratumPreview {
+            key,
+            meaning,
+            objects,
+            target_ppb,
+            reserve,
+            inclusion_probability,
+        } = stratum;
+        let StratumMeaning {
+            tier,
+            division,
+            complaint_band,
+            rate,
+        } = meaning;
+        let Rate {
+            tier_rate_ppb,
+            band_multiplier_milli,
+            tag_multiplier_milli,
+            rate_ppb,
+        } = rate;
+        Self {
+            key,
+            tier: tier.into(),
+            division,
+            complaint_band,
+            rate: RateAnswer {
+                tier_rate_ppb,
+                band_multiplier_milli,
+                tag_multiplier_milli,
+                rate_ppb,
+            },
+            objects,
+            target_ppb,
+            reserve,
+            inclusion_probability,
+        }
+    }
+}
+
+/// A drawn object.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SampleObject)]
+pub(crate) struct SampleAnswer {
+    /// The object.
+    #[schema(example = "91990000MA00000017")]
+    pub(crate) enterprise_id: String,
+    /// Opaque key of its stratum; `EXPLORE` for exploration objects, `ALL` for method `order`.
+    #[schema(example = "S001")]
+    pub(crate) stratum: String,
+    /// Its place in the stratum, from 1.
+    #[schema(example = 1, minimum = 1)]
+    pub(crate) order: u32,
+}
+
+impl From<SampleObject> for SampleAnswer {
+    fn from(object: SampleObject) -> Self {
+        let SampleObject {
+            enterprise_id,
+            stratum,
+            order,
+        } = object;
+        Self {
+            enterprise_id,
+            stratum,
+            order,
+        }
+    }
+}
+
+/// The form of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SampleFormat {
+    Json,
+    Csv,
+    Tsv,
+    Ndjson,
+}
+
+/// In which form a sample comes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SampleQuery {
+    /// The form; left out, `Accept` decides. `tsv` is the normative file, to the byte.
+    #[param(inline, example = "tsv")]
+    pub(crate) format: Option<SampleFormat>,
+}
+
+/// Which edition of a transcript.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TranscriptQuery {
+    /// The edition; default `public`. Auditor and internal editions show rates and are confidential.
+    #[param(inline, example = "public")]
+    pub(crate) edition: Option<Edition>,
+}
+
+/// The result of a verification.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verification)]
+pub(crate) struct VerificationAnswer {
+    /// Whether no difference was found.
+    #[schema(example = true)]
+    same: bool,
+    /// The edition that was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edition: Option<Edition>,
+    /// Every check, in the order in which it was made.
+    checks: Vec<CheckAnswer>,
+}
+
+/// One check under its stable name.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Check)]
+pub(crate) struct CheckAnswer {
+    /// What was checked.
+    #[schema(example = "sample_digest")]
+    name: String,
+    /// How it went.
+    outcome: CheckOutcome,
+    /// What was recorded and found, or why it was not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CheckOutcome {
+    Same,
+    Differs,
+    NotChecked,
+}
+
+impl From<Verification> for VerificationAnswer {
+    fn from(verification: Verification) -> Self {
+        let same = verification.is_same();
+        let Verification { edition, checks } = verification;
+        Self {
+            same,
+            edition: edition.map(Into::into),
+            checks: checks.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Check> for CheckAnswer {
+    fn from(check: Check) -> Self {
+        let Check { name, outcome } = check;
+        let (outcome, detail) = match outcome {
+            Outcome::Same => (CheckOutcome::Same, None),
+            Outcome::Differs { detail } => (CheckOutcome::Differs, Some(detail)),
+            Outcome::NotChecked { detail } => (CheckOutcome::NotChecked, Some(detail)),
+        };
+        Self {
+            name,
+            outcome,
+            detail,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The examples of the contract that several operations share.
+
+use serde_json::{Value, json};
+
+pub(super) const ENTERPRISE_ID: &str = "91990000MA00000017";
+pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
+pub(super) const PLAN_ID: &str = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22";
+const DIGEST: &str = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728";
+
+pub(super) fn enterprise_input() -> Value {
+    json!({
+        "name": "Example Foods Ltd", "division": "990102", "industry": "F5212", "established_on": "2015-03-02",
+        "status": "active", "size": "small", "tags": ["食品生产"]
+    })
+}
+
+pub(super) fn enterprise() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "id_check": "valid", "name": "Example Foods Ltd", "kind": "enterprise",
+        "division": "990102", "industry": "F5212", "established_on": "2015-03-02", "status": "active",
+        "size": "small", "tags": ["食品生产"], "attributes": {}, "revision": 1
+    })
+}
+
+pub(super) fn record_input() -> Value {
+    json!({
+        "source": "penalties", "record_id": "P-2026-0042", "enterprise_id": ENTERPRISE_ID, "kind": "penalty",
+        "occurred_on": "2026-10-05", "severity": "general", "amount_cny": 50000.0
+    })
+}
+
+pub(super) fn record() -> Value {
+    json!({
+        "source": "penalties", "record_id": "P-2026-0042", "enterprise_id": ENTERPRISE_ID, "kind": "penalty",
+        "occurred_on": "2026-10-05", "severity": "general", "amount_cny": 50000.0, "codes": [],
+        "known_on": "2026-10-09"
+    })
+}
+
+pub(super) fn import_report() -> Value {
+    json!({
+        "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1, "refused_count": 1,
+        "errors": [{
+            "line": 3, "field": "established_on", "value": "2026-02-30", "reason": "is not a day of the calendar"
+        }]
+    })
+}
+
+pub(super) fn tier() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "tier": "B", "points": 120, "as_of": "2026-11-22",
+        "next_change_on": "2026-12-01", "epoch": "0123456789abcdef", "revision": 2
+    })
+}
+
+pub(super) fn explanation() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "tier": "B", "scored_tier": "B", "points": 120, "as_of": "2026-11-22",
+        "decay_as_of": "2026-11-01", "next_change_on": "2026-12-01",
+        "reasons": [{
+            "step": "points", "code": "penalty_count", "value": 1.0, "points": 40,
+            "records": [{"source": "penalties", "record_id": "P-2026-0042"}],
+            "text": {"zh": "行政处罚次数：1", "en": "administrative penalties: 1"}
+        }],
+        "epoch": "0123456789abcdef", "scorecard": "default/1", "policy": "cn-general/1"
+    })
+}
+
+pub(super) fn frame() -> Value {
+    json!({
+        "frame_id": FRAME_ID, "number": 1, "as_of": "2026-11-22", "frozen_at": "2026-11-22T08:00:00Z",
+        "epoch": "0123456789abcdef", "model_digest": DIGEST, "policy_digest": DIGEST, "frame_digest": DIGEST,
+        "object_count": 20000, "tiers": {"A": 12000, "B": 6000, "C": 1500, "D": 500},
+        "complaint_bands": {"none": 19700, "some": 300}
+    })
+}
+
+pub(super) fn plan_input() -> Value {
+    json!({
+        "frame_id": FRAME_ID, "title": "Food safety, first quarter",
+        "period": {"from": "2027-01-01", "to": "2027-03-31"},
+        "filter": {"division": "990100", "industry": "F52"}, "visits": 40
+    })
+}
+
+pub(super) fn preview() -> Value {
+    json!({"outlook": outlook(), "strata": [stratum()]})
+}
+
+fn outlook() -> Value {
+    json!({
+        "pool_size": 500, "excluded": [{"reason": "status_revoked", "count": 12}], "expected_visits": 40.0,
+        "exploration_n": 0, "overall_annual_rate": 0.031,
+        "tiers": [{"tier": "B", "objects": 500, "expected_visits": 40.0, "inclusion_probability": 0.08}],
+        "divisions": {"990102": 40.0}, "warnings": []
+    })
+}
+
+pub(super) fn stratum() -> Value {
+    json!({
+        "key": "S001", "tier": "B", "division": "990102", "complaint_band": "none",
+        "rate": {
+            "tier_rate_ppb": 100_000_000, "band_multiplier_milli": 1000, "tag_multiplier_milli": 1000,
+            "rate_ppb": 25_000_000
+        },
+        "objects": 500, "target_ppb": 40_000_000_000_u64, "reserve": 8, "inclusion_probability": 0.08
+    })
+}
+
+/// A plan in a state, as far as that state has come.
+pub(super) fn plan(state: &str) -> Value {
+    let reached = |least: &str| {
+        let order = ["draft", "frozen", "drawn", "closed"];
+        let place = |name: &str| order.iter().position(|one| *one == name).unwrap_or(0);
+        place(state) >= place(least)
+    };
+    let mut plan = json!({
+        "plan_id": PLAN_ID, "state": state, "created_at": "2026-11-22T08:05:00Z",
+        "request": {
+            "frame_id": FRAME_ID, "title": "Food safety, first quarter", "item_class": "general", "items": [],
+            "period": {"from": "2027-01-01", "to": "2027-03-31"},
+            "filter": {"division": "990100", "industry": "F52", "kinds": [], "sizes": [], "tiers": [], "tags": []},
+            "method": "equal", "visits": 40, "rounding": "systematic", "exploration_share": 0.0,
+            "reserve_share": 0.2, "hash": "sha256", "committed": [], "public": [], "public_seed": false
+        },
+        "outlook": outlook()
+    });
+    let mut add = |name: &str, value: Value| {
+        if let Some(members) = plan.as_object_mut() {
+            members.insert(name.to_owned(), value);
+        }
+    };
+    if reached("frozen") {
+        let frozen = json!({
+            "number": 1, "plan_digest": DIGEST, "pool_digest": DIGEST, "pool_root": DIGEST,
+            "contributions": [{"name": "server", "commitment": DIGEST}], "insecure": false,
+            "frozen_at": "2026-11-22T08:10:00Z"
+        });
+        add("frozen", frozen);
+    }
+    if reached("drawn") {
+        add("sample_digest", DIGEST.into());
+        add("sample_size", 40.into());
+        add("drawn_at", "2026-11-22T08:15:00Z".into());
+    }
+    if reached("closed") {
+        add("transcript_digest", DIGEST.into());
+        add("closed_at", "2026-11-22T08:20:00Z".into());
+    }
+    if state == "void" {
+        add("void_reason", "the division was merged".into());
+    }
+    plan
+}
+
+pub(super) fn plan_list() -> Value {
+    json!({"items": [{
+        "plan_id": PLAN_ID, "number": 1, "title": "Food safety, first quarter", "state": "closed",
+        "created_at": "2026-11-22T08:05:00Z", "frame_id": FRAME_ID, "pool_size": 500, "sample_size": 40
+    }]})
+}
+
+/// The members of a public transcript, shortened.
+pub(super) fn transcript() -> Value {
+    json!({
+        "assurance": "operator", "commitments": [], "edition": "public", "format": "risktier-transcript/1",
+        "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
+    })
+}

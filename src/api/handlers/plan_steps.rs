@@ -1,0 +1,149 @@
+//! The steps of a plan: freeze, draw, close, void, verify.
+
+use actix_web::post;
+use actix_web::web::{Data, Json, Path};
+
+use crate::api::dto::plan_input::{DrawInput, VoidInput};
+use crate::api::dto::plan_results::VerificationAnswer;
+use crate::api::dto::plans::PlanAnswer;
+use crate::api::examples;
+use crate::api::extract::Body;
+use crate::api::optional::{NoQuery, OptionalBody};
+use crate::api::problem::{Problem, field_item};
+use crate::api::responses::{StateProblems, StepProblems};
+use crate::api::state::AppState;
+
+/// Freeze a draft
+///
+/// Fixes pool, targets and commitments under the next consecutive number. From now on nothing of it changes.
+#[utoipa::path(
+    operation_id = "freeze_plan",
+    tag = "plans",
+    params(("plan_id" = String, Path, description = "Id of the plan",
+        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+    responses(
+        (status = 200, description = "The frozen plan", body = PlanAnswer, example = json!(examples::plan("frozen"))),
+        StepProblems
+    )
+)]
+#[post("/v1/plans/{plan_id}/freeze")]
+pub(crate) async fn freeze_plan(
+    state: Data<AppState>,
+    plan_id: Path<String>,
+    _query: NoQuery,
+) -> Result<Json<PlanAnswer>, Problem> {
+    let plan = state
+        .run(move |service| service.freeze_plan(&plan_id))
+        .await?;
+    Ok(Json(plan.into()))
+}
+
+/// Draw a frozen plan
+///
+/// Opens the contributions and draws the sample. The server's own contribution is opened by itself.
+#[utoipa::path(
+    operation_id = "draw_plan",
+    tag = "plans",
+    params(("plan_id" = String, Path, description = "Id of the plan",
+        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+    request_body(content = Option<DrawInput>, description = "May be left out where nobody else contributes",
+        example = json!({"contributions": [{"name": "lottery", "value": "3,8,15,21,30,33"}]})),
+    responses(
+        (status = 200, description = "The drawn plan", body = PlanAnswer, example = json!(examples::plan("drawn"))),
+        StepProblems
+    )
+)]
+#[post("/v1/plans/{plan_id}/draw")]
+pub(crate) async fn draw_plan(
+    state: Data<AppState>,
+    plan_id: Path<String>,
+    _query: NoQuery,
+    body: OptionalBody<DrawInput>,
+) -> Result<Json<PlanAnswer>, Problem> {
+    let opened = body
+        .0
+        .parse()
+        .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
+    let plan = state
+        .run(move |service| service.draw_plan(&plan_id, opened))
+        .await?;
+    Ok(Json(plan.into()))
+}
+
+/// Close a drawn plan
+///
+/// Makes its transcript final and chains it to the plan closed before it.
+#[utoipa::path(
+    operation_id = "close_plan",
+    tag = "plans",
+    params(("plan_id" = String, Path, description = "Id of the plan",
+        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+    responses(
+        (status = 200, description = "The closed plan", body = PlanAnswer, example = json!(examples::plan("closed"))),
+        StepProblems
+    )
+)]
+#[post("/v1/plans/{plan_id}/close")]
+pub(crate) async fn close_plan(
+    state: Data<AppState>,
+    plan_id: Path<String>,
+    _query: NoQuery,
+) -> Result<Json<PlanAnswer>, Problem> {
+    let plan = state
+        .run(move |service| service.close_plan(&plan_id))
+        .await?;
+    Ok(Json(plan.into()))
+}
+
+/// Give up a plan
+///
+/// A plan that is not closed; it stays visible with its reason.
+#[utoipa::path(
+    operation_id = "void_plan",
+    tag = "plans",
+    params(("plan_id" = String, Path, description = "Id of the plan",
+        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+    request_body(content = VoidInput, example = json!({"reason": "the division was merged"})),
+    responses(
+        (status = 200, description = "The plan, given up", body = PlanAnswer, example = json!(examples::plan("void"))),
+        StepProblems
+    )
+)]
+#[post("/v1/plans/{plan_id}/void")]
+pub(crate) async fn void_plan(
+    state: Data<AppState>,
+    plan_id: Path<String>,
+    _query: NoQuery,
+    body: Body<VoidInput>,
+) -> Result<Json<PlanAnswer>, Problem> {
+    let plan = state
+        .run(move |service| service.void_plan(&plan_id, &body.0.reason))
+        .await?;
+    Ok(Json(plan.into()))
+}
+
+/// Verify a closed plan
+///
+/// Draws again from its own transcript and pool and compares everything that is recorded.
+#[utoipa::path(
+    operation_id = "verify_plan",
+    tag = "plans",
+    params(("plan_id" = String, Path, description = "Id of the plan",
+        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+    responses(
+        (status = 200, description = "What was found", body = VerificationAnswer, example = json!({"same": true, "edition": "auditor", "checks": [
+            {"name": "sample_digest", "outcome": "same"}]})),
+        StateProblems
+    )
+)]
+#[post("/v1/plans/{plan_id}/verify")]
+pub(crate) async fn verify_plan(
+    state: Data<AppState>,
+    plan_id: Path<String>,
+    _query: NoQuery,
+) -> Result<Json<VerificationAnswer>, Problem> {
+    let verification = state
+        .run(move |service| service.verify_plan(&plan_id))
+        .await?;
+    Ok(Json(verification.into()))
+}

@@ -1,0 +1,193 @@
+//! Credit and penalty records.
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpResponse, post};
+
+use crate::api::dto::records::{
+    AmendmentInput, MOST_RECORDS, RecordInput, RecordWritten, RecordsInput, RecordsWritten,
+};
+use crate::api::examples;
+use crate::api::extract::Body;
+use crate::api::optional::{NoQuery, OptionalBody};
+use crate::api::problem::{Problem, ProblemItem, ProblemKind, field_item};
+use crate::api::responses::{BodyProblems, ChangeProblems};
+use crate::api::state::AppState;
+use crate::domain::{Label, Record, RecordDefaults, field};
+use crate::service::{Amendment, ServiceError};
+use jiff::civil::Date;
+
+/// Checks records; every one that is wrong is named.
+pub(super) fn parse_records(
+    given: Vec<RecordInput>,
+    known_on: Date,
+) -> Result<Vec<Record>, Problem> {
+    if given.len() > MOST_RECORDS {
+        let detail = format!(
+            "{} records are more than {MOST_RECORDS}; send them in parts or as an import",
+            given.len()
+        );
+        return Err(Problem::new(ProblemKind::TooManyItems, detail)
+            .with_member("limit", MOST_RECORDS)
+            .with_item(ProblemItem {
+                pointer: Some("/records".to_owned()),
+                detail: "has too many items".to_owned(),
+                ..ProblemItem::default()
+            }));
+    }
+    let mut records = Vec::with_capacity(given.len());
+    let mut faults = Vec::new();
+    for (place, input) in given.into_iter().enumerate() {
+        let parsed = Label::parse(&input.source)
+            .map_err(|error| {
+                crate::domain::FieldError::new("source", &input.source, error.to_string())
+            })
+            .and_then(|source| input.parse(&RecordDefaults { source, known_on }));
+        match parsed {
+            Ok(record) => records.push(record),
+            Err(error) => faults.push(field_item(&format!("/records/{place}"), error)),
+        }
+    }
+    if faults.is_empty() {
+        Ok(records)
+    } else {
+        Err(Problem::invalid_fields(faults))
+    }
+}
+
+/// Write records
+///
+/// All or none. Writing the same record again changes nothing; another content is a new version of it.
+#[utoipa::path(
+    operation_id = "create_records",
+    tag = "records",
+    request_body(content = RecordsInput, example = json!({"records": [examples::record_input()]})),
+    responses(
+        (status = 200, description = "What became of each record", body = RecordsWritten,
+            example = json!({"items": [
+                {"source": "penalties", "record_id": "P-2026-0042", "outcome": "created"}]})),
+        BodyProblems
+    )
+)]
+#[post("/v1/records")]
+pub(crate) async fn create_records(
+    state: Data<AppState>,
+    _query: NoQuery,
+    body: Body<RecordsInput>,
+) -> Result<Json<RecordsWritten>, Problem> {
+    let records = parse_records(body.0.records, state.service.today())?;
+    if records.is_empty() {
+        return Err(Problem::invalid_fields([ProblemItem {
+            pointer: Some("/records".to_owned()),
+            detail: "is empty; send at least one record".to_owned(),
+            ..ProblemItem::default()
+        }]));
+    }
+    let ids: Vec<(String, String)> = records
+        .iter()
+        .map(|record| (record.source.to_string(), record.record_id.clone()))
+        .collect();
+    let written = state
+        .service
+        .put_records(records)
+        .await
+        .map_err(|error| at_record(error, &ids))?;
+    let items = ids.into_iter().zip(written);
+    Ok(Json(RecordsWritten {
+        items: items
+            .map(|((source, record_id), outcome)| RecordWritten {
+                source,
+                record_id,
+                outcome: outcome.into(),
+            })
+            .collect(),
+    }))
+}
+
+/// Names the place of the record that was refused.
+fn at_record(error: ServiceError, ids: &[(String, String)]) -> Problem {
+    let refused = match &error {
+        ServiceError::Refused { subject, refusal } => Some((subject.clone(), refusal.to_string())),
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    let Some((subject, detail)) = refused else {
+        return problem;
+    };
+    let place = ids
+        .iter()
+        .rposition(|(source, record_id)| format!("{source}/{record_id}") == subject);
+    problem.with_item(ProblemItem {
+        pointer: place.map(|place| format!("/records/{place}")),
+        value: Some(subject),
+        detail,
+        ..ProblemItem::default()
+    })
+}
+
+/// Repair a record
+///
+/// Credit repair (信用修复): from that day on it may not be used, and the tier is computed anew.
+#[utoipa::path(
+    operation_id = "repair_record",
+    tag = "records",
+    params(
+        ("source" = String, Path, description = "Source of the record", example = "penalties"),
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+    ),
+    request_body(content = Option<AmendmentInput>, description = "May be left out",
+        example = json!({"on": "2026-11-22"})),
+    responses((status = 204, description = "It is repaired"), ChangeProblems)
+)]
+#[post("/v1/records/{source}/{record_id}/repair")]
+pub(crate) async fn repair_record(
+    state: Data<AppState>,
+    path: Path<(String, String)>,
+    _query: NoQuery,
+    body: OptionalBody<AmendmentInput>,
+) -> Result<HttpResponse, Problem> {
+    amend(&state, path.into_inner(), Amendment::Repair, body.0).await
+}
+
+/// Withdraw a record
+///
+/// The record itself was wrong or annulled: from that day on it may not be used.
+#[utoipa::path(
+    operation_id = "withdraw_record",
+    tag = "records",
+    params(
+        ("source" = String, Path, description = "Source of the record", example = "penalties"),
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+    ),
+    request_body(content = Option<AmendmentInput>, description = "May be left out",
+        example = json!({"on": "2026-11-22"})),
+    responses((status = 204, description = "It is withdrawn"), ChangeProblems)
+)]
+#[post("/v1/records/{source}/{record_id}/withdraw")]
+pub(crate) async fn withdraw_record(
+    state: Data<AppState>,
+    path: Path<(String, String)>,
+    _query: NoQuery,
+    body: OptionalBody<AmendmentInput>,
+) -> Result<HttpResponse, Problem> {
+    amend(&state, path.into_inner(), Amendment::Withdraw, body.0).await
+}
+
+async fn amend(
+    state: &AppState,
+    (source, record_id): (String, String),
+    amendment: Amendment,
+    body: AmendmentInput,
+) -> Result<HttpResponse, Problem> {
+    let source = field::label("source", &source)
+        .map_err(|error| Problem::invalid_parameter(ProblemKind::InvalidPath, error))?;
+    let day = body
+        .on
+        .map(|text| field::date("on", &text))
+        .transpose()
+        .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
+    state
+        .service
+        .amend_record(source, record_id, amendment, day)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
