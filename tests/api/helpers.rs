@@ -4,47 +4,82 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use jiff::civil::date;
 use reqwest::{Method, RequestBuilder, Response};
 use risktier::api::{ApiServer, AppState, Readiness, ReadinessCheck};
+use risktier::cache::MemoryCache;
 use risktier::config::Sources;
+use risktier::service::{Clock, Entropy, ModelFiles, Models, Service};
+use risktier::store::SqliteStore;
 use risktier::telemetry::Metrics;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A server on a free port, stopped when dropped.
+/// The day on which every test takes place.
+pub const TODAY: &str = "2026-11-22";
+
+/// A server on a free port over a store of its own, stopped when dropped.
 pub struct TestApp {
     base: String,
     client: reqwest::Client,
     pub store_works: Arc<AtomicBool>,
     handle: actix_web::dev::ServerHandle,
+    follower: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
 }
 
 /// What is ready by a test's decision.
-struct Switch(Arc<AtomicBool>);
+struct Switch {
+    works: Arc<AtomicBool>,
+    real: Arc<dyn Readiness>,
+}
 
 #[async_trait]
 impl Readiness for Switch {
     async fn checks(&self) -> Vec<ReadinessCheck> {
-        let works = self.0.load(Ordering::SeqCst);
+        if self.works.load(Ordering::SeqCst) {
+            return self.real.checks().await;
+        }
         vec![ReadinessCheck {
             name: "store",
-            trouble: (!works).then(|| "the store does not answer".to_owned()),
+            trouble: Some("the store does not answer".to_owned()),
         }]
     }
 }
 
 impl TestApp {
     pub async fn start() -> Self {
-        let settings = Sources::new()
-            .flag("--listen", "listen", Some("127.0.0.1:0".to_owned()))
+        Self::start_with(&[]).await
+    }
+
+    /// A server with settings that differ from the defaults.
+    pub async fn start_with(settings: &[(&'static str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = ("listen", "127.0.0.1:0");
+        let settings = settings
+            .iter()
+            .chain([&listen])
+            .fold(Sources::new(), |sources, (key, value)| {
+                sources.flag("--test", key, Some((*value).to_owned()))
+            })
             .load()
             .unwrap();
+        let service = Arc::new(Service::new(
+            Arc::new(SqliteStore::open(&folder.path().join("risktier.db")).unwrap()),
+            Arc::new(MemoryCache::with_capacity(1_000)),
+            Models::load(&ModelFiles::default()).unwrap(),
+            Clock::Fixed(date(2026, 11, 22)),
+            Entropy::insecure(7),
+        ));
+        service.catch_up().await.unwrap();
+        let follower = Arc::clone(&service);
+        let follower = tokio::spawn(async move { follower.follow_changes().await });
+        let mut state = AppState::new(settings, service, Metrics::install().unwrap());
         let store_works = Arc::new(AtomicBool::new(true));
-        let server = ApiServer::bind(AppState {
-            settings: Arc::new(settings),
-            metrics: Metrics::install().unwrap(),
-            readiness: Arc::new(Switch(store_works.clone())),
-        })
-        .unwrap();
+        state.readiness = Arc::new(Switch {
+            works: store_works.clone(),
+            real: state.readiness,
+        });
+        let server = ApiServer::bind(state).unwrap();
         let base = format!("http://{}", server.address());
         let handle = server.handle();
         tokio::spawn(server.run());
@@ -56,6 +91,8 @@ impl TestApp {
                 .unwrap(),
             store_works,
             handle,
+            follower,
+            _folder: folder,
         }
     }
 
@@ -66,10 +103,81 @@ impl TestApp {
     pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
     }
+
+    /// Where the server listens, as `host:port`.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// The JSON of a successful answer to a GET.
+    pub async fn json(&self, path: &str) -> Value {
+        ok(self.get(path).await, 200).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        let request = self.request(Method::POST, path);
+        request.json(body).send().await.unwrap()
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Response {
+        let request = self.request(Method::PUT, path);
+        request.json(body).send().await.unwrap()
+    }
+
+    /// A POST without a body.
+    pub async fn step(&self, path: &str) -> Response {
+        self.request(Method::POST, path).send().await.unwrap()
+    }
+
+    pub async fn upload(&self, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.request(Method::POST, path)
+            .header("content-type", media_type)
+            .body(body.into())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Writes an enterprise of two members.
+    pub async fn enterprise(&self, id: &str) {
+        let body = json!({"name": format!("Enterprise {id}"), "division": "990102"});
+        let response = self.put(&format!("/v1/enterprises/{id}"), &body).await;
+        assert_eq!(response.status(), 201);
+    }
+
+    /// A register of `count` enterprises, every tenth of them with a penalty, and a frame of it.
+    pub async fn frame(&self, count: usize) -> String {
+        let mut rows = String::from("enterprise_id,name,division,industry,size,status\n");
+        let mut records = String::new();
+        for number in 0..count {
+            let division = ["990102", "990103", "990201"][number % 3];
+            rows.push_str(&format!(
+                "E{number:04},Enterprise {number},{division},F5212,small,active\n"
+            ));
+            if number % 10 == 0 {
+                let record = json!({
+                    "record_id": format!("P{number}"), "enterprise_id": format!("E{number:04}"), "kind": "penalty",
+                    "occurred_on": "2026-06-01", "known_on": "2026-06-02", "severity": "serious",
+                    "amount_cny": 200_000.0
+                });
+                records.push_str(&format!("{record}\n"));
+            }
+        }
+        let imported = self
+            .upload("/v1/enterprises/import", "text/csv", rows)
+            .await;
+        assert_eq!(ok(imported, 200).await["created_count"], count);
+        let path = "/v1/records/import?source=penalties";
+        let imported = self.upload(path, "application/x-ndjson", records).await;
+        assert_eq!(ok(imported, 200).await["refused_count"], 0);
+        let frame = ok(self.step("/v1/frames").await, 201).await;
+        frame["frame_id"].as_str().unwrap().to_owned()
+    }
 }
 
 impl Drop for TestApp {
     fn drop(&mut self) {
+        self.follower.abort();
         drop(self.handle.stop(false));
     }
 }
@@ -82,16 +190,28 @@ pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// The JSON of an answer with the expected status.
+pub async fn ok(response: Response, status: u16) -> Value {
+    let found = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
 /// The body of a problem, after checking what every problem has.
 pub async fn problem(response: Response, status: u16, slug: &str) -> Value {
-    assert_eq!(response.status().as_u16(), status);
-    assert_eq!(
-        header(&response, "content-type"),
-        "application/problem+json"
-    );
+    let found = response.status().as_u16();
+    let media_type = header(&response, "content-type").to_owned();
     let id = header(&response, "x-request-id").to_owned();
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(body["type"], format!("urn:risktier:problem:{slug}"));
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{text}");
+    assert_eq!(media_type, "application/problem+json");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        body["type"],
+        format!("urn:risktier:problem:{slug}"),
+        "{body}"
+    );
     assert_eq!(body["status"], status);
     assert_eq!(body["instance"], id);
     assert!(
@@ -99,4 +219,12 @@ pub async fn problem(response: Response, status: u16, slug: &str) -> Value {
         "{body}"
     );
     body
+}
+
+/// The JSON Pointers that a problem names.
+pub fn pointers(problem: &Value) -> Vec<&str> {
+    let errors = problem["errors"].as_array().unwrap().iter();
+    errors
+        .filter_map(|error| error["pointer"].as_str())
+        .collect()
 }

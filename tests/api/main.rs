@@ -9,6 +9,13 @@
     reason = "test code"
 )]
 
+mod contract;
+mod enterprises;
+mod frames;
 mod helpers;
+mod imports;
 mod ops;
+mod plans;
 mod problems;
+mod records;
+mod tiers;

@@ -1,0 +1,174 @@
+//! The committed contract and what every operation in it has.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+const OPERATIONS: usize = 34;
+
+fn document() -> Value {
+    serde_json::from_str(&risktier::api::openapi_json()).unwrap()
+}
+
+/// Every operation with its path and method.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            found.push((format!("{method} {path}"), operation));
+        }
+    }
+    found
+}
+
+/// Everything inside a value, itself included.
+fn each<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a Value)) {
+    visit(value);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| each(item, visit)),
+        Value::Object(members) => members.values().for_each(|member| each(member, visit)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_committed_contract_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/risktier.v1.json");
+    let generated = risktier::api::openapi_json();
+    if std::env::var_os("RISKTIER_ACCEPT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "openapi/risktier.v1.json is not what the routes give; look at the change, then accept it with \
+         `RISKTIER_ACCEPT=1 cargo test --test api the_committed_contract` or \
+         `cargo run -- openapi > openapi/risktier.v1.json`"
+    );
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = document();
+    let operations = operations(&document);
+    assert_eq!(operations.len(), OPERATIONS);
+    let tags: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    let mut ids = BTreeSet::new();
+    for (name, operation) in &operations {
+        let id = operation["operationId"].as_str().unwrap();
+        let verbs = [
+            "get_",
+            "list_",
+            "put_",
+            "create_",
+            "import_",
+            "repair_",
+            "withdraw_",
+            "lookup_",
+            "score_",
+            "preview_",
+            "freeze_",
+            "draw_",
+            "close_",
+            "void_",
+            "verify_",
+        ];
+        assert!(
+            verbs.iter().any(|verb| id.starts_with(verb)),
+            "{name}: {id}"
+        );
+        assert!(ids.insert(id), "{name}: {id} twice");
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{name}"
+        );
+        for tag in operation["tags"].as_array().unwrap() {
+            assert!(tags.contains(tag.as_str().unwrap()), "{name}: {tag}");
+        }
+        assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{name}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(
+                parameter["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{name}: {parameter}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_an_example_and_problems() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().unwrap();
+        let bodies = responses
+            .iter()
+            .filter(|(status, _)| status.starts_with('2'))
+            .map(|(_, response)| response)
+            .chain([&operation["requestBody"]]);
+        let mut examples = 0;
+        for body in bodies {
+            for (media_type, content) in body["content"].as_object().into_iter().flatten() {
+                assert!(!content["example"].is_null(), "{name}: {media_type}");
+                examples += 1;
+            }
+        }
+        assert!(examples > 0, "{name}");
+        assert_eq!(
+            responses["default"]["$ref"], "#/components/responses/Problem",
+            "{name}"
+        );
+        if name.contains("/v1/") {
+            for status in ["400", "500"] {
+                let content = &responses[status]["content"]["application/problem+json"];
+                assert_eq!(
+                    content["schema"]["$ref"], "#/components/schemas/Problem",
+                    "{name}"
+                );
+            }
+        }
+        if name.contains("{") {
+            assert!(
+                responses.contains_key("404") || responses.contains_key("204"),
+                "{name}"
+            );
+        }
+        if !operation["requestBody"].is_null() {
+            for status in ["413", "415", "422"] {
+                assert!(responses.contains_key(status), "{name}: {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_in_the_contract_is_null() {
+    let document = document();
+    each(&document, &mut |value| {
+        assert_ne!(value["type"], "null", "{value}");
+        let types = value["type"].as_array().into_iter().flatten();
+        assert!(types.clone().all(|one| one != "null"), "{value}");
+        assert_ne!(value["nullable"], true, "{value}");
+    });
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    each(&document, &mut |value| {
+        if let Some(reference) = value["$ref"].as_str() {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    });
+}
