@@ -35,9 +35,14 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_LOG_FILTER", "log.filter"),
 ];
 
-/// Variables under our prefix that are not settings: the file's own name, and what container platforms set for a service
-/// that happens to be called risktier.
-const NOT_SETTINGS: &[&str] = &["RISKTIER_CONFIG", "RISKTIER_PORT", "RISKTIER_SERVICE_"];
+/// Variables under our prefix that are not settings: the file's own name, what container platforms set for a service
+/// that happens to be called risktier, and where tests find real data.
+const NOT_SETTINGS: &[&str] = &[
+    "RISKTIER_CONFIG",
+    "RISKTIER_PORT",
+    "RISKTIER_SERVICE_",
+    "RISKTIER_SAMPLE_DIR",
+];
 
 /// What lies over the defaults, later over earlier.
 #[derive(Clone, Debug, Default)]

@@ -3,13 +3,16 @@
 //! A [`Service`] holds the store, the tier cache, the model files in force, the clock and the source of secrets. Nothing
 //! here knows HTTP or terminals.
 
+pub mod bench_data;
 mod entropy;
 mod error;
 mod frames;
 mod import;
 mod models;
+mod outcomes;
 mod plans;
 mod register;
+mod tier_file;
 mod tiers;
 
 use jiff::civil::Date;
@@ -26,10 +29,18 @@ pub use import::{ImportObserver, ImportReport, Importable};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierPreview,
+    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
 };
+// What callers of plans speak in.
+pub use crate::domain::digest::HashAlgorithm;
+pub use crate::files::Mapping;
+pub use crate::sampling::plan::{Method, Period, Rounding};
+pub use crate::sampling::transcript::Edition;
+pub use crate::sampling::{ItemClass, PoolFilter};
 
-pub use register::{Amendment, RegisteredEnterprise, Written, source_label};
+pub use outcomes::{OutcomeRule, TierOutcome};
+pub use register::{Amendment, RegisteredEnterprise, Written, label, source_label};
+pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 
 /// Where the day comes from.

@@ -1,0 +1,101 @@
+//! `risktier import`: files into the register.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+use super::compose::{CommonFlags, blocking, runtime, service};
+use super::exit::{Ended, ExitCode, Failure};
+use super::input::{Reading, import_enterprises, import_folder, import_records};
+use super::output::{OutputFormat, Table, print_json, print_table};
+use crate::files::{Format, Mapping};
+use crate::service::{Entropy, ImportReport, source_label};
+use crate::telemetry::init_logs;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    common: CommonFlags,
+    /// Format of the files; default: by their names.
+    #[arg(long, value_enum, global = true)]
+    input_format: Option<InputFormat>,
+    /// Write every fault to this file, one line of NDJSON each; default: the first ten to standard error.
+    #[arg(long, value_name = "FILE", global = true)]
+    error_report: Option<PathBuf>,
+    /// Form of the result; default: table.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    format: OutputFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Enterprises in our own columns.
+    Enterprises {
+        /// CSV or NDJSON, plain or gzip; `-` is standard input.
+        file: PathBuf,
+    },
+    /// Records in our own columns.
+    Records {
+        /// CSV or NDJSON, plain or gzip; `-` is standard input.
+        file: PathBuf,
+        /// Source of records that name none.
+        #[arg(long)]
+        source: String,
+    },
+    /// A folder of files: through a mapping, or enterprises.csv and records.csv.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Mapping file (TOML); default: none, the files have our own columns.
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum InputFormat {
+    /// RFC 4180 with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+pub(super) fn run(arguments: Arguments) -> Ended {
+    let settings = arguments.common.settings(None)?;
+    init_logs(&settings.log)?;
+    let mut reading = Reading::new(settings.limits.line_bytes);
+    reading.error_report = arguments.error_report;
+    reading.format = arguments.input_format.map(|format| match format {
+        InputFormat::Csv => Format::Csv,
+        InputFormat::Ndjson => Format::Ndjson,
+    });
+    let runtime = runtime()?;
+    let report = blocking(&runtime, move || {
+        let service = service(&settings, Entropy::System)?;
+        match arguments.what {
+            What::Enterprises { file } => import_enterprises(&service, &file, &reading),
+            What::Records { file, source } => import_records(&service, &file, &source_label(&source)?, &reading),
+            What::Folder { folder, mapping } => {
+                let mapping = mapping.as_deref().map(Mapping::load).transpose()?;
+                import_folder(&service, &folder, mapping.as_ref(), &reading)
+            }
+        }
+    })?;
+    show(&report, arguments.format)?;
+    if let Some(failure) = &report.failure {
+        eprintln!("risktier: {failure}");
+    }
+    Ok(if report.is_clean() { ExitCode::Done } else { ExitCode::AnswerIsNo })
+}
+
+fn show(report: &ImportReport, format: OutputFormat) -> Result<(), Failure> {
+    if format == OutputFormat::Json {
+        return print_json(report);
+    }
+    let mut table = Table::new(&["rows", "created", "updated", "unchanged", "refused"]);
+    let counts =
+        [report.row_count, report.created_count, report.updated_count, report.unchanged_count, report.refused_count];
+    table.row(counts.iter().map(|count| (*count).into()).collect());
+    print_table(&table, format)
+}
