@@ -3,6 +3,7 @@
 //! A [`Service`] holds the store, the tier cache, the model files in force, the clock and the source of secrets. Nothing
 //! here knows HTTP or terminals.
 
+pub mod bench_data;
 mod entropy;
 mod error;
 mod frames;
