@@ -161,10 +161,12 @@ struct RouteCounters {
     seconds: Histogram,
 }
 
+/// The counters of one route by method and status.
+type ByOutcome = BTreeMap<(&'static str, u16), RouteCounters>;
+
 thread_local! {
     /// Counters by route, method and status, resolved once per worker.
-    static COUNTERS: RefCell<BTreeMap<String, BTreeMap<(&'static str, u16), RouteCounters>>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static COUNTERS: RefCell<BTreeMap<String, ByOutcome>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 fn with_counters(route: &str, method: &Method, status: u16, work: impl FnOnce(&RouteCounters)) {
