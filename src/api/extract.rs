@@ -204,8 +204,9 @@ mod tests {
     use crate::telemetry::Metrics;
     use actix_web::App;
     use actix_web::body::MessageBody;
+    use actix_web::dev::Service;
     use actix_web::middleware::from_fn;
-    use actix_web::test::{TestRequest, call_service, init_service, read_body as read_response};
+    use actix_web::test::{TestRequest, init_service};
     use std::io::Write;
     use std::sync::Arc;
 
@@ -289,11 +290,19 @@ mod tests {
             .app_data(query_config())
             .route("/echo", web::post().to(echo))
             .route("/pages/{number}", web::get().to(page))
+            .route(
+                "/panic",
+                web::get().to(async || -> String { panic!("as a test wants it") }),
+            )
             .wrap(from_fn(context::surround));
         let service = init_service(app).await;
-        let response = call_service(&service, request.to_request()).await;
+        let response = match service.call(request.to_request()).await {
+            Ok(response) => response.into_parts().1,
+            Err(error) => error.error_response(),
+        };
         let status = response.status().as_u16();
-        let body = read_response(response).await;
+        assert!(response.headers().contains_key(context::REQUEST_ID));
+        let body = response.into_body().try_into_bytes().unwrap();
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
@@ -373,5 +382,13 @@ mod tests {
                 "{uri}"
             );
         }
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let (status, body) = answer(TestRequest::get().uri("/panic")).await;
+        assert_eq!(status, 500);
+        assert_eq!(body["type"], "urn:risktier:problem:internal");
+        assert!(!body.to_string().contains("as a test wants it"), "{body}");
     }
 }
