@@ -47,7 +47,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         as_of: arguments.as_of,
     };
     let progress = bar(arguments.enterprises, "making the register");
-    let counts = write_bench_files(options, &arguments.out, arguments.gzip, &mut |made| progress.set_position(made))?;
+    let counts = write_bench_files(options, &arguments.out, arguments.gzip, &mut |made| {
+        progress.set_position(made)
+    })?;
     progress.finish_and_clear();
     let mut table = Table::new(&["enterprises", "records", "folder"]);
     table.row(vec![

@@ -46,7 +46,11 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             Some(folder) => {
                 let passing = PassingStore::new()?;
                 let service = service_on(&settings, &passing.store(), Entropy::System)?;
-                let mapping = arguments.mapping.as_deref().map(Mapping::load).transpose()?;
+                let mapping = arguments
+                    .mapping
+                    .as_deref()
+                    .map(Mapping::load)
+                    .transpose()?;
                 let reading = Reading::new(settings.limits.line_bytes);
                 let report = import_folder(&service, folder, mapping.as_ref(), &reading)?;
                 if !report.is_clean() {
@@ -58,7 +62,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         if let Some(id) = &arguments.explain {
             return explain(&service, id, arguments.format);
         }
-        let to_stdout = arguments.tiers.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let to_stdout = arguments
+            .tiers
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-");
         let mix = classify(&service, service.as_of_today(), arguments.tiers.as_deref())?;
         if !to_stdout {
             print_table(&mix_table(&mix), arguments.format)?;
@@ -83,7 +90,9 @@ pub(super) fn classify(
         if let Some(writer) = &mut writer
             && failed.is_none()
         {
-            failed = writer.write(&enterprise.enterprise_id, classification).err();
+            failed = writer
+                .write(&enterprise.enterprise_id, classification)
+                .err();
         }
     })?;
     progress.finish_and_clear();
@@ -101,7 +110,11 @@ pub(super) fn mix_table(mix: &TierMix) -> Table {
     let mut table = Table::new(&["tier", "enterprises", "percent"]);
     for (tier, count) in mix.counts() {
         let percent = count as f64 * 100.0 / mix.total().max(1) as f64;
-        table.row(vec![tier.to_string().into(), count.into(), rounded(percent, 2)]);
+        table.row(vec![
+            tier.to_string().into(),
+            count.into(),
+            rounded(percent, 2),
+        ]);
     }
     table
 }
@@ -126,7 +139,11 @@ fn explain(service: &Service, id: &str, format: OutputFormat) -> Ended {
     }
     eprintln!(
         "{id}: tier {} with {} points as of {} (scorecard {}, policy {})",
-        classification.tier, classification.points, classification.as_of.day, explanation.scorecard, explanation.policy
+        classification.tier,
+        classification.points,
+        classification.as_of.day,
+        explanation.scorecard,
+        explanation.policy
     );
     let mut table = Table::new(&["step", "code", "points", "tier", "reason", "原因"]);
     for reason in &classification.reasons {
@@ -134,7 +151,9 @@ fn explain(service: &Service, id: &str, format: OutputFormat) -> Ended {
             serde_json::to_value(reason.step)?,
             reason.code.clone().into(),
             reason.points.map_or(Value::Null, Value::from),
-            reason.tier.map_or(Value::Null, |tier| tier.to_string().into()),
+            reason
+                .tier
+                .map_or(Value::Null, |tier| tier.to_string().into()),
             reason.text.en.clone().into(),
             reason.text.zh.clone().into(),
         ]);

@@ -56,7 +56,11 @@ pub(super) fn service(settings: &Settings, entropy: Entropy) -> Result<Service, 
 }
 
 /// A service on another store than that of the settings.
-pub(super) fn service_on(settings: &Settings, store: &Path, entropy: Entropy) -> Result<Service, Failure> {
+pub(super) fn service_on(
+    settings: &Settings,
+    store: &Path,
+    entropy: Entropy,
+) -> Result<Service, Failure> {
     let models = Models::load(&ModelFiles {
         catalogue: settings.models.catalogue.clone(),
         scorecard: settings.models.scorecard.clone(),

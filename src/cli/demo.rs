@@ -19,7 +19,8 @@ use super::serve::serve;
 use crate::domain::AsOf;
 use crate::service::bench_data::{BenchOptions, write_bench_files};
 use crate::service::{
-    Entropy, HashAlgorithm, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, Rounding, Service,
+    Entropy, HashAlgorithm, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest,
+    PoolFilter, Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
 
@@ -59,7 +60,10 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
     let mapping = mapping(&arguments)?;
     let day = day(&arguments, mapping.as_ref())?;
     arguments.common.as_of = Some(day.to_string());
-    arguments.common.store.get_or_insert_with(|| arguments.out.join("register.db"));
+    arguments
+        .common
+        .store
+        .get_or_insert_with(|| arguments.out.join("register.db"));
     let settings = arguments.common.settings(Some(arguments.listen.clone()))?;
     init_logs(&settings.log)?;
     let metrics = Metrics::install()?;
@@ -67,25 +71,49 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
     let entropy = arguments.seed.map_or(Entropy::System, Entropy::insecure);
     let service = Arc::new(service(&settings, entropy)?);
     let once = arguments.once;
-    let shown = Shown { service: Arc::clone(&service), arguments, mapping, day, line_bytes: settings.limits.line_bytes };
+    let shown = Shown {
+        service: Arc::clone(&service),
+        arguments,
+        mapping,
+        day,
+        line_bytes: settings.limits.line_bytes,
+    };
     let verified = blocking(&runtime()?, move || shown.run())?;
     if !once {
         serve(settings, service, metrics, |address| {
-            eprintln!("\nserving on http://{address}; documentation at http://{address}/docs/ (stop with Ctrl-C)");
+            eprintln!(
+                "\nserving on http://{address}; documentation at http://{address}/docs/ (stop with Ctrl-C)"
+            );
         })?;
     }
-    Ok(if verified { ExitCode::Done } else { ExitCode::AnswerIsNo })
+    Ok(if verified {
+        ExitCode::Done
+    } else {
+        ExitCode::AnswerIsNo
+    })
 }
 
 fn mapping(arguments: &Arguments) -> Result<Option<Mapping>, Failure> {
-    let beside = arguments.data.as_ref().map(|folder| folder.join("mapping.toml")).filter(|path| path.is_file());
-    Ok(arguments.mapping.clone().or(beside).as_deref().map(Mapping::load).transpose()?)
+    let beside = arguments
+        .data
+        .as_ref()
+        .map(|folder| folder.join("mapping.toml"))
+        .filter(|path| path.is_file());
+    Ok(arguments
+        .mapping
+        .clone()
+        .or(beside)
+        .as_deref()
+        .map(Mapping::load)
+        .transpose()?)
 }
 
 /// The day of the demonstration: as asked for, as the mapping says, or the fixed day of made-up registers.
 fn day(arguments: &Arguments, mapping: Option<&Mapping>) -> Result<Date, Failure> {
     match (&arguments.common.as_of, mapping.and_then(Mapping::demo)) {
-        (Some(day), _) => day.parse().map_err(|_| Failure::Other(format!("`{day}` is not a date such as {BENCH_DAY}"))),
+        (Some(day), _) => day
+            .parse()
+            .map_err(|_| Failure::Other(format!("`{day}` is not a date such as {BENCH_DAY}"))),
         (None, Some(demo)) => Ok(demo.as_of),
         (None, None) => Ok(BENCH_DAY),
     }
@@ -156,13 +184,19 @@ impl Shown {
             as_of: self.day,
         };
         let progress = bar(self.arguments.enterprises, "making the register");
-        write_bench_files(options, &folder, false, &mut |made| progress.set_position(made))?;
+        write_bench_files(options, &folder, false, &mut |made| {
+            progress.set_position(made)
+        })?;
         progress.finish_and_clear();
         Ok(folder)
     }
 
     fn classify(&self) -> Result<(), Failure> {
-        let mix = classify(&self.service, AsOf::monthly(self.day), Some(&self.arguments.out.join("tiers.csv")))?;
+        let mix = classify(
+            &self.service,
+            AsOf::monthly(self.day),
+            Some(&self.arguments.out.join("tiers.csv")),
+        )?;
         say(&format!("\nTiers\n{}", mix_table(&mix).to_text()))
     }
 
@@ -177,7 +211,10 @@ impl Shown {
             title: "demonstration 示例".to_owned(),
             item_class: ItemClass::General,
             items: vec!["DEMO-001".to_owned()],
-            period: Period { from: next_day, to: next_day.saturating_add(3.months()).saturating_sub(1.day()) },
+            period: Period {
+                from: next_day,
+                to: next_day.saturating_add(3.months()).saturating_sub(1.day()),
+            },
             filter: PoolFilter::default(),
             method: Method::Equal,
             visits: Some(self.arguments.visits),
@@ -207,19 +244,34 @@ impl Shown {
         }
         let verification = service.verify_plan(&plan.plan_id)?;
         let verified = verification.is_same();
-        let verdict = if verified { "the plan replays to the byte" } else { "THE PLAN DIFFERS" };
-        say(&format!("Verification: {} checks, {verdict}", verification.checks.len()))?;
+        let verdict = if verified {
+            "the plan replays to the byte"
+        } else {
+            "THE PLAN DIFFERS"
+        };
+        say(&format!(
+            "Verification: {} checks, {verdict}",
+            verification.checks.len()
+        ))?;
         Ok(verified)
     }
 
     /// What inspections after the day found, by tier.
     fn outcomes(&self) -> Result<(), Failure> {
-        let Some(outcome) = self.mapping.as_ref().and_then(Mapping::demo).and_then(|demo| demo.outcome.as_ref()) else {
+        let Some(outcome) = self
+            .mapping
+            .as_ref()
+            .and_then(Mapping::demo)
+            .and_then(|demo| demo.outcome.as_ref())
+        else {
             return Ok(());
         };
         let rule = OutcomeRule::from(outcome);
         let mut table = Table::new(&["tier", "inspected", "found", "percent", "from", "to"]);
-        for row in self.service.later_outcomes(AsOf::monthly(self.day), &rule)? {
+        for row in self
+            .service
+            .later_outcomes(AsOf::monthly(self.day), &rule)?
+        {
             table.row(vec![
                 row.tier.to_string().into(),
                 row.inspected.into(),

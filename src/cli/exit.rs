@@ -48,6 +48,8 @@ pub(super) enum Failure {
     #[error(transparent)]
     Mapping(#[from] MappingError),
     #[error(transparent)]
+    BenchData(#[from] crate::service::bench_data::BenchError),
+    #[error(transparent)]
     Server(#[from] crate::api::StartError),
     #[error("the output cannot be written: {0}")]
     Output(std::io::Error),
@@ -61,7 +63,10 @@ impl Failure {
     /// A failure at a path.
     pub(super) fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self {
         let path = path.display().to_string();
-        move |cause| Self::Path { path: path.clone(), cause }
+        move |cause| Self::Path {
+            path: path.clone(),
+            cause,
+        }
     }
 }
 

@@ -75,7 +75,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         let service = service(&settings, Entropy::System)?;
         match arguments.what {
             What::Enterprises { file } => import_enterprises(&service, &file, &reading),
-            What::Records { file, source } => import_records(&service, &file, &source_label(&source)?, &reading),
+            What::Records { file, source } => {
+                import_records(&service, &file, &source_label(&source)?, &reading)
+            }
             What::Folder { folder, mapping } => {
                 let mapping = mapping.as_deref().map(Mapping::load).transpose()?;
                 import_folder(&service, &folder, mapping.as_ref(), &reading)
@@ -86,7 +88,11 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     if let Some(failure) = &report.failure {
         eprintln!("risktier: {failure}");
     }
-    Ok(if report.is_clean() { ExitCode::Done } else { ExitCode::AnswerIsNo })
+    Ok(if report.is_clean() {
+        ExitCode::Done
+    } else {
+        ExitCode::AnswerIsNo
+    })
 }
 
 fn show(report: &ImportReport, format: OutputFormat) -> Result<(), Failure> {
@@ -94,8 +100,13 @@ fn show(report: &ImportReport, format: OutputFormat) -> Result<(), Failure> {
         return print_json(report);
     }
     let mut table = Table::new(&["rows", "created", "updated", "unchanged", "refused"]);
-    let counts =
-        [report.row_count, report.created_count, report.updated_count, report.unchanged_count, report.refused_count];
+    let counts = [
+        report.row_count,
+        report.created_count,
+        report.updated_count,
+        report.unchanged_count,
+        report.refused_count,
+    ];
     table.row(counts.iter().map(|count| (*count).into()).collect());
     print_table(&table, format)
 }

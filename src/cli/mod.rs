@@ -70,7 +70,9 @@ impl Cli {
         match ended {
             Ok(code) => code,
             // A reader that has seen enough (`risktier … | head`) is no failure.
-            Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::Done,
+            Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                ExitCode::Done
+            }
             Err(failure) => {
                 eprintln!("risktier: {failure}");
                 ExitCode::CouldNotRun
@@ -90,7 +92,12 @@ mod tests {
         for verb in Cli::command().get_subcommands() {
             assert!(verb.get_about().is_some(), "{}", verb.get_name());
             for argument in verb.get_arguments() {
-                assert!(argument.get_help().is_some(), "{} {}", verb.get_name(), argument.get_id());
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    verb.get_name(),
+                    argument.get_id()
+                );
             }
         }
     }

@@ -10,6 +10,9 @@ use crate::api::openapi_json;
 pub(super) struct Arguments {}
 
 pub(super) fn run(Arguments {}: Arguments) -> Ended {
-    stdout().lock().write_all(openapi_json().as_bytes()).map_err(Failure::Output)?;
+    stdout()
+        .lock()
+        .write_all(openapi_json().as_bytes())
+        .map_err(Failure::Output)?;
     Ok(ExitCode::Done)
 }

@@ -29,7 +29,10 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(columns: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self {
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     pub(super) fn row(&mut self, cells: Vec<Value>) {
@@ -39,12 +42,18 @@ impl Table {
     /// As text for people: numbers to the right.
     pub(super) fn to_text(&self) -> String {
         let mut table = TextTable::new();
-        table.load_preset(presets::NOTHING).set_header(self.columns.iter().map(|name| name.replace('_', " ")));
+        table
+            .load_preset(presets::NOTHING)
+            .set_header(self.columns.iter().map(|name| name.replace('_', " ")));
         for row in &self.rows {
             table.add_row(row.iter().map(plain));
         }
         for (position, column) in table.column_iter_mut().enumerate() {
-            let numbers = self.rows.iter().filter_map(|row| row.get(position)).any(Value::is_number);
+            let numbers = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(position))
+                .any(Value::is_number);
             if numbers {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -54,7 +63,13 @@ impl Table {
 
     fn to_json(&self) -> Value {
         let object = |row: &Vec<Value>| {
-            Value::Object(self.columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect())
+            Value::Object(
+                self.columns
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .zip(row.iter().cloned())
+                    .collect(),
+            )
         };
         Value::Array(self.rows.iter().map(object).collect())
     }

@@ -10,8 +10,8 @@ use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use crate::domain::Tier;
 use crate::service::{
-    Edition, Entropy, HashAlgorithm, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView, PoolFilter,
-    Rounding, Service, label,
+    Edition, Entropy, HashAlgorithm, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView,
+    PoolFilter, Rounding, Service, label,
 };
 use crate::telemetry::init_logs;
 
@@ -113,12 +113,18 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         }
         show_plan(&plan, arguments.format)?;
         let verification = service.verify_plan(&plan.plan_id)?;
-        Ok(if verification.is_same() { ExitCode::Done } else { ExitCode::AnswerIsNo })
+        Ok(if verification.is_same() {
+            ExitCode::Done
+        } else {
+            ExitCode::AnswerIsNo
+        })
     })
 }
 
 fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failure> {
-    let optional = |field: &str, text: &Option<String>| text.as_deref().map(|text| label(field, text)).transpose();
+    let optional = |field: &str, text: &Option<String>| {
+        text.as_deref().map(|text| label(field, text)).transpose()
+    };
     Ok(PlanRequest {
         frame_id,
         title: arguments.title.clone(),
@@ -127,17 +133,32 @@ fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failu
             Class::Key => ItemClass::Key,
         },
         items: arguments.items.clone(),
-        period: Period { from: arguments.from, to: arguments.to },
+        period: Period {
+            from: arguments.from,
+            to: arguments.to,
+        },
         filter: PoolFilter {
             division: optional("--division", &arguments.division)?,
             industry: optional("--industry", &arguments.industry)?,
-            tags: arguments.tags.iter().map(|tag| label("--tag", tag)).collect::<Result<_, _>>()?,
+            tags: arguments
+                .tags
+                .iter()
+                .map(|tag| label("--tag", tag))
+                .collect::<Result<_, _>>()?,
             tiers: arguments.tiers.clone(),
             ..PoolFilter::default()
         },
-        method: if arguments.order { Method::Order } else { Method::Equal },
+        method: if arguments.order {
+            Method::Order
+        } else {
+            Method::Equal
+        },
         visits: arguments.visits,
-        rounding: if arguments.largest_remainder { Rounding::LargestRemainder } else { Rounding::Systematic },
+        rounding: if arguments.largest_remainder {
+            Rounding::LargestRemainder
+        } else {
+            Rounding::Systematic
+        },
         exploration_share: arguments.exploration,
         reserve_share: arguments.reserve,
         hash: match arguments.hash {
@@ -151,7 +172,11 @@ fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failu
 }
 
 /// Writes the files of a closed plan: what a stranger needs to replay it, and the editions for others.
-pub(super) fn write_files(service: &Service, plan: &PlanView, folder: &Path) -> Result<(), Failure> {
+pub(super) fn write_files(
+    service: &Service,
+    plan: &PlanView,
+    folder: &Path,
+) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(Failure::at(folder))?;
     let id = &plan.plan_id;
     for (name, bytes) in [
@@ -159,8 +184,14 @@ pub(super) fn write_files(service: &Service, plan: &PlanView, folder: &Path) -> 
         ("pool.tsv", service.pool_file(id)?),
         ("sample.tsv", service.sample_file(id)?),
         ("transcript.json", service.transcript(id, Edition::Auditor)?),
-        ("transcript.internal.json", service.transcript(id, Edition::Internal)?),
-        ("transcript.public.json", service.transcript(id, Edition::Public)?),
+        (
+            "transcript.internal.json",
+            service.transcript(id, Edition::Internal)?,
+        ),
+        (
+            "transcript.public.json",
+            service.transcript(id, Edition::Public)?,
+        ),
     ] {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(Failure::at(&path))?;
@@ -172,7 +203,14 @@ fn show_plan(plan: &PlanView, format: OutputFormat) -> Result<(), Failure> {
     if format == OutputFormat::Json {
         return print_json(plan);
     }
-    let mut table = Table::new(&["plan_id", "number", "pool", "visits", "plan_digest", "transcript_digest"]);
+    let mut table = Table::new(&[
+        "plan_id",
+        "number",
+        "pool",
+        "visits",
+        "plan_digest",
+        "transcript_digest",
+    ]);
     let frozen = plan.frozen.as_ref();
     table.row(vec![
         plan.plan_id.clone().into(),
@@ -180,7 +218,9 @@ fn show_plan(plan: &PlanView, format: OutputFormat) -> Result<(), Failure> {
         plan.preview.pool_size.into(),
         plan.sample_size.into(),
         frozen.map(|frozen| frozen.plan_digest.to_string()).into(),
-        plan.transcript_digest.map(|digest| digest.to_string()).into(),
+        plan.transcript_digest
+            .map(|digest| digest.to_string())
+            .into(),
     ]);
     print_table(&table, format)
 }
@@ -197,8 +237,14 @@ fn show_preview(preview: &PlanPreview, format: OutputFormat) -> Result<(), Failu
 
 /// How the rate moves with tier and complaint band: one row for each pair, over all divisions.
 pub(super) fn strata_table(preview: &PlanPreview) -> Table {
-    let mut table =
-        Table::new(&["tier", "complaint_band", "objects", "policy_rate_percent", "inclusion_percent", "expected_visits"]);
+    let mut table = Table::new(&[
+        "tier",
+        "complaint_band",
+        "objects",
+        "policy_rate_percent",
+        "inclusion_percent",
+        "expected_visits",
+    ]);
     for cell in preview.by_tier_and_band() {
         table.row(vec![
             cell.tier.to_string().into(),

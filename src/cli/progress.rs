@@ -15,7 +15,8 @@ const SHOWN_FAULTS: u64 = 10;
 /// A bar over a known number of steps; nothing is shown where standard error is no terminal.
 pub(super) fn bar(length: u64, what: &str) -> ProgressBar {
     let bar = ProgressBar::new(length).with_message(what.to_owned());
-    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {percent:>3} % {elapsed} ({eta} left)");
+    let style =
+        ProgressStyle::with_template("{msg:24} {wide_bar} {percent:>3} % {elapsed} ({eta} left)");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
@@ -41,9 +42,19 @@ pub(super) struct ImportProgress {
 
 impl ImportProgress {
     /// `length` is the size of the file, if it is known.
-    pub(super) fn new(name: &str, length: Option<u64>, bytes_taken: Arc<AtomicU64>, report: Option<File>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        length: Option<u64>,
+        bytes_taken: Arc<AtomicU64>,
+        report: Option<File>,
+    ) -> Self {
         let bar = length.map_or_else(|| spinner(name), |length| bar(length, name));
-        Self { bar, bytes_taken, faults: 0, report: report.map(BufWriter::new) }
+        Self {
+            bar,
+            bytes_taken,
+            faults: 0,
+            report: report.map(BufWriter::new),
+        }
     }
 
     /// Ends the bar and completes the error report.
@@ -61,7 +72,8 @@ impl ImportProgress {
 
 impl ImportObserver for ImportProgress {
     fn progress(&mut self, _report: &ImportReport) {
-        self.bar.set_position(self.bytes_taken.load(Ordering::Relaxed));
+        self.bar
+            .set_position(self.bytes_taken.load(Ordering::Relaxed));
     }
 
     fn refused(&mut self, error: &LineError) {

@@ -61,7 +61,11 @@ pub(super) fn checks(verification: &Verification) -> Table {
             Outcome::Differs { detail } => ("differs", detail.clone()),
             Outcome::NotChecked { detail } => ("not checked", detail.clone()),
         };
-        table.row(vec![check.name.clone().into(), outcome.into(), detail.into()]);
+        table.row(vec![
+            check.name.clone().into(),
+            outcome.into(),
+            detail.into(),
+        ]);
     }
     table
 }

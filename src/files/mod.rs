@@ -11,7 +11,6 @@
 
 mod cells;
 mod columns;
-mod table_writer;
 mod error;
 mod frame;
 mod json;
@@ -21,16 +20,15 @@ mod packed;
 mod read;
 mod source;
 mod table;
+mod table_writer;
 mod write;
 
 pub use columns::Tabular;
-pub use table_writer::TableWriter;
 pub use error::{FilesError, LineError, Row};
 pub use frame::{read_frame, write_frame};
 pub use mapping::{Mapping, MappingError};
 pub use packed::{pack, unpack};
 pub use read::{ReadOptions, Rows, read_enterprises, read_records};
 pub use source::{Format, Source};
-pub use write::{
-    Sink, Writer, enterprise_writer, record_writer, write_line_errors,
-};
+pub use table_writer::TableWriter;
+pub use write::{Sink, Writer, enterprise_writer, record_writer, write_line_errors};

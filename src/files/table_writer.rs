@@ -39,8 +39,13 @@ impl<W: Write> TableWriter<W> {
     ///
     /// When it cannot be written.
     pub fn new(name: &str, writer: W, columns: &[&str]) -> Result<Self, FilesError> {
-        let rows = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(writer);
-        let mut table = Self { name: name.to_owned(), rows };
+        let rows = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_writer(writer);
+        let mut table = Self {
+            name: name.to_owned(),
+            rows,
+        };
         table.row(columns)?;
         Ok(table)
     }
@@ -50,8 +55,13 @@ impl<W: Write> TableWriter<W> {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn row<T: AsRef<[u8]>>(&mut self, cells: impl IntoIterator<Item = T>) -> Result<(), FilesError> {
-        self.rows.write_record(cells).map_err(|error| self.failure(error.into()))
+    pub fn row<T: AsRef<[u8]>>(
+        &mut self,
+        cells: impl IntoIterator<Item = T>,
+    ) -> Result<(), FilesError> {
+        self.rows
+            .write_record(cells)
+            .map_err(|error| self.failure(error.into()))
     }
 
     /// Completes the table.
@@ -64,6 +74,9 @@ impl<W: Write> TableWriter<W> {
     }
 
     fn failure(&self, cause: io::Error) -> FilesError {
-        FilesError::Write { file: self.name.clone(), cause }
+        FilesError::Write {
+            file: self.name.clone(),
+            cause,
+        }
     }
 }

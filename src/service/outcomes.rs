@@ -19,7 +19,11 @@ pub struct OutcomeRule {
 
 impl From<&Outcome> for OutcomeRule {
     fn from(outcome: &Outcome) -> Self {
-        Self { kind: outcome.kind, source: outcome.source.clone(), code: outcome.code.clone() }
+        Self {
+            kind: outcome.kind,
+            source: outcome.source.clone(),
+            code: outcome.code.clone(),
+        }
     }
 }
 
@@ -46,8 +50,13 @@ impl Service {
     /// # Errors
     ///
     /// When the store fails.
-    pub fn later_outcomes(&self, as_of: AsOf, rule: &OutcomeRule) -> Result<Vec<TierOutcome>, ServiceError> {
-        let mut counts: BTreeMap<Tier, (u64, u64)> = Tier::ALL.iter().map(|tier| (*tier, (0, 0))).collect();
+    pub fn later_outcomes(
+        &self,
+        as_of: AsOf,
+        rule: &OutcomeRule,
+    ) -> Result<Vec<TierOutcome>, ServiceError> {
+        let mut counts: BTreeMap<Tier, (u64, u64)> =
+            Tier::ALL.iter().map(|tier| (*tier, (0, 0))).collect();
         self.classify_register(as_of, &mut |_, versions, classification| {
             let first = versions
                 .iter()
@@ -73,7 +82,11 @@ impl Service {
 
 impl OutcomeRule {
     fn is_inspection(&self, record: &Record) -> bool {
-        record.kind == self.kind && self.source.as_ref().is_none_or(|source| record.source == *source)
+        record.kind == self.kind
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|source| record.source == *source)
     }
 }
 
@@ -87,7 +100,10 @@ fn wilson(found: u64, n: u64) -> (f64, f64) {
     let centre = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    (((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0))
+    (
+        ((centre - half) / scale).max(0.0),
+        ((centre + half) / scale).min(1.0),
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +114,10 @@ mod tests {
     fn the_wilson_interval_has_its_published_values() {
         // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611.
         let (low, high) = wilson(81, 263);
-        assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5, "{low} {high}");
+        assert!(
+            (low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5,
+            "{low} {high}"
+        );
         let (low, high) = wilson(0, 20);
         assert!(low == 0.0 && (high - 0.1611).abs() < 5e-5, "{low} {high}");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ServiceError;
 use crate::domain::{EnterpriseId, Tier};
-use crate::files::{TableWriter, FilesError};
+use crate::files::{FilesError, TableWriter};
 use crate::model::Classification;
 
 /// How many enterprises are in each tier.
@@ -46,7 +46,14 @@ impl TierWriter {
     ///
     /// When it cannot be created.
     pub fn create(path: &Path) -> Result<Self, ServiceError> {
-        let columns = ["enterprise_id", "tier", "points", "scored_tier", "as_of", "next_change_on"];
+        let columns = [
+            "enterprise_id",
+            "tier",
+            "points",
+            "scored_tier",
+            "as_of",
+            "next_change_on",
+        ];
         Ok(Self(TableWriter::create(path, &columns)?))
     }
 
@@ -55,14 +62,21 @@ impl TierWriter {
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub fn write(&mut self, id: &EnterpriseId, classification: &Classification) -> Result<(), FilesError> {
+    pub fn write(
+        &mut self,
+        id: &EnterpriseId,
+        classification: &Classification,
+    ) -> Result<(), FilesError> {
         self.0.row([
             id.as_str(),
             classification.tier.as_str(),
             &classification.points.to_string(),
             classification.scored_tier.as_str(),
             &classification.as_of.day.to_string(),
-            &classification.next_change_on.map(|day| day.to_string()).unwrap_or_default(),
+            &classification
+                .next_change_on
+                .map(|day| day.to_string())
+                .unwrap_or_default(),
         ])
     }
 

@@ -42,7 +42,7 @@ impl Write for Shared {
 fn written(options: BenchOptions) -> (BenchCounts, Vec<u8>) {
     let (first, second) = (Shared::default(), Shared::default());
     let sink = |shared: &Shared, gzip| Sink::to_writer("f", Format::Csv, gzip, shared.clone());
-    let counts = write_bench_data(options, sink(&first, false), sink(&second, true)).unwrap();
+    let counts = write_bench_data(options, sink(&first, false), sink(&second, true), &mut |_| {}).unwrap();
     let mut bytes = first.0.lock().unwrap().clone();
     bytes.extend(second.0.lock().unwrap().iter());
     (counts, bytes)

@@ -310,14 +310,16 @@ impl PlanPreview {
         let mut cells: BTreeMap<(Tier, u64), TierBandPreview> = BTreeMap::new();
         for stratum in &self.strata {
             let meaning = &stratum.meaning;
-            let cell = cells.entry((meaning.tier, meaning.rate.band_multiplier_milli)).or_insert_with(|| TierBandPreview {
-                tier: meaning.tier,
-                complaint_band: meaning.complaint_band.clone(),
-                objects: 0,
-                rate: 0.0,
-                inclusion_probability: 0.0,
-                expected_visits: 0.0,
-            });
+            let cell = cells
+                .entry((meaning.tier, meaning.rate.band_multiplier_milli))
+                .or_insert_with(|| TierBandPreview {
+                    tier: meaning.tier,
+                    complaint_band: meaning.complaint_band.clone(),
+                    objects: 0,
+                    rate: 0.0,
+                    inclusion_probability: 0.0,
+                    expected_visits: 0.0,
+                });
             let objects = stratum.objects as f64;
             cell.objects += stratum.objects;
             cell.rate += meaning.rate.rate_ppb as f64 / PPB as f64 * objects;
