@@ -143,11 +143,13 @@ impl Iterator for BenchRegister {
     }
 }
 
-/// Writes a register to two sinks, enterprises and records, in one pass.
+/// Writes a register to two sinks, enterprises and records, in one pass. `progress` is told how many enterprises are
+/// done.
 pub fn write_bench_data(
     options: BenchOptions,
     enterprises: Sink,
     records: Sink,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<BenchCounts, BenchError> {
     let attributes = ATTRIBUTES
         .iter()
@@ -155,12 +157,13 @@ pub fn write_bench_data(
         .collect();
     let mut enterprise_rows = enterprise_writer(enterprises, &attributes)?;
     let mut record_rows = record_writer(records)?;
-    for made in BenchRegister::new(options)? {
+    for (made, done) in BenchRegister::new(options)?.zip(1..) {
         let made = made?;
         enterprise_rows.write(&made.enterprise)?;
         for record in &made.records {
             record_rows.write(record)?;
         }
+        progress(done);
     }
     Ok(BenchCounts {
         enterprise_count: enterprise_rows.finish()?,
@@ -168,11 +171,12 @@ pub fn write_bench_data(
     })
 }
 
-/// Writes `enterprises.csv` and `records.csv` into a folder, with `.gz` where asked for.
+/// Writes `enterprises.csv` and `records.csv` into a folder, with `.gz` where asked for; see [`write_bench_data`].
 pub fn write_bench_files(
     options: BenchOptions,
     folder: &Path,
     gzip: bool,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<BenchCounts, BenchError> {
     let sink = |name: &str| {
         let file = if gzip {
@@ -182,7 +186,7 @@ pub fn write_bench_files(
         };
         Sink::create(&folder.join(file), None)
     };
-    write_bench_data(options, sink("enterprises")?, sink("records")?)
+    write_bench_data(options, sink("enterprises")?, sink("records")?, progress)
 }
 
 #[cfg(test)]

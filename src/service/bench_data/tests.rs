@@ -43,7 +43,7 @@ impl Write for Shared {
 fn written(options: BenchOptions) -> (BenchCounts, Vec<u8>) {
     let (first, second) = (Shared::default(), Shared::default());
     let sink = |shared: &Shared| Sink::to_writer("f", Format::Csv, false, shared.clone());
-    let counts = write_bench_data(options, sink(&first), sink(&second)).unwrap();
+    let counts = write_bench_data(options, sink(&first), sink(&second), &mut |_| {}).unwrap();
     let mut bytes = first.0.lock().unwrap().clone();
     bytes.extend(second.0.lock().unwrap().iter());
     (counts, bytes)
