@@ -138,11 +138,7 @@ fn watched<T: Importable, R: Iterator<Item = Result<Row<T>, FilesError>>>(
         .ok()
         .filter(|metadata| metadata.is_file())
         .map(|metadata| metadata.len());
-    let report = reading
-        .error_report
-        .as_deref()
-        .map(appended)
-        .transpose()?;
+    let report = reading.error_report.as_deref().map(appended).transpose()?;
     let file = path.file_name().map_or_else(
         || path.display().to_string(),
         |name| name.to_string_lossy().into_owned(),

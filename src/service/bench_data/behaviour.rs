@@ -60,7 +60,7 @@ pub(super) struct Behaviour {
 
 /// Runs its business in order; has at most small matters on record.
 pub(super) const CAREFUL: Behaviour = Behaviour {
-    share: 620,
+    share: 605,
     minor_penalties: 0.004,
     general_penalties: 0.003,
     serious_penalties: 0.0,
@@ -118,7 +118,7 @@ const ORDINARY: Behaviour = Behaviour {
 
 /// Is in trouble: with its reports, its creditors, its customers.
 const TROUBLED: Behaviour = Behaviour {
-    share: 65,
+    share: 80,
     minor_penalties: 0.25,
     general_penalties: 0.3,
     serious_penalties: 0.05,
@@ -132,7 +132,7 @@ const TROUBLED: Behaviour = Behaviour {
     report_missing: 0.2,
     report_late: 0.25,
     report_all_zero: 0.25,
-    abnormal_now: 0.42,
+    abnormal_now: 0.4,
     abnormal_before: 0.2,
     serious_listing_now: 0.003,
     stop_order_now: 0.005,
