@@ -4,6 +4,7 @@ pub mod contribution;
 pub mod draw;
 pub mod merkle;
 mod parallel;
+pub mod pareto;
 pub mod plan;
 pub mod pool;
 pub mod seed;

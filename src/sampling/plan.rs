@@ -3,6 +3,8 @@
 //! This module holds the object, its digest and its constraints. It drafts nothing: rates, bounds and targets are
 //! decided before.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -397,13 +399,11 @@ impl FrozenPlan {
                 &format!("the pool has {count} objects in it"),
             );
         }
+        let planned: BTreeSet<&StratumKey> =
+            self.strata().iter().map(|stratum| &stratum.key).collect();
         for (key, _) in pool.strata() {
-            let planned = self.strata().iter().any(|stratum| stratum.key == *key);
-            found.unless(
-                planned,
-                &format!("strata:{key}"),
-                "the pool has this stratum, the plan has not",
-            );
+            let message = "the pool has this stratum, the plan has not";
+            found.unless(planned.contains(key), &format!("strata:{key}"), message);
         }
         found.0
     }

@@ -4,6 +4,7 @@
 //! its own per object, and what is hashed is what was read. It refuses anything but the one documented form: clean
 //! ids before they come here.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -102,6 +103,12 @@ impl StratumKey {
 impl fmt::Display for StratumKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for StratumKey {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -256,7 +263,9 @@ impl Pool {
             return Err(PoolError::Empty);
         }
         rows.starts.push(start as u32);
-        Ok(rows.into_pool(file))
+        let mut pool = rows.into_pool();
+        pool.file = file;
+        Ok(pool)
     }
 
     /// Number of objects, at least one.
@@ -367,30 +376,33 @@ impl Pool {
 
 /// The columns while a file is read; strata are numbered as they appear.
 #[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     starts: Vec<u32>,
     id_lengths: Vec<u8>,
     sizes: Vec<u32>,
     strata: Vec<u32>,
     seen: BTreeMap<StratumKey, u32>,
     counts: Vec<u32>,
-    last: Option<(StratumKey, u32)>,
+    last: Option<(&'a str, u32)>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "INVARIANT: there are fewer strata than bytes in the file"
     )]
-    fn count(&mut self, key: &str) -> Result<(), KeyError> {
+    fn count(&mut self, key: &'a str) -> Result<(), KeyError> {
         let number = match &self.last {
-            Some((last, number)) if last.as_str() == key => *number,
+            Some((last, number)) if *last == key => *number,
             _ => {
-                let key = StratumKey::new(key)?;
-                let number = *self
-                    .seen
-                    .entry(key.clone())
-                    .or_insert(self.counts.len() as u32);
+                let number = match self.seen.get(key) {
+                    Some(number) => *number,
+                    None => {
+                        self.seen
+                            .insert(StratumKey::new(key)?, self.counts.len() as u32);
+                        self.counts.len() as u32
+                    }
+                };
                 self.last = Some((key, number));
                 number
             }
@@ -403,7 +415,8 @@ impl Rows {
         Ok(())
     }
 
-    fn into_pool(mut self, file: Vec<u8>) -> Pool {
+    /// The pool without its file.
+    fn into_pool(mut self) -> Pool {
         let mut rank = vec![0_u32; self.counts.len()];
         let mut keys = Vec::with_capacity(self.counts.len());
         for (position, (key, number)) in (0_u32..).zip(self.seen) {
@@ -422,7 +435,7 @@ impl Rows {
             *stratum = rank.get(*stratum as usize).copied().unwrap_or_default();
         }
         Pool {
-            file,
+            file: Vec::new(),
             starts: self.starts,
             id_lengths: self.id_lengths,
             strata: self.strata,
