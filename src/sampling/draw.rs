@@ -3,16 +3,23 @@
 //! Same inputs, same bytes, on any machine and any number of threads. The draw stores nothing and asks nobody: that a
 //! plan is drawn once is for the layer above.
 
-use std::io::Write;
+use std::fmt::Write;
+use std::ops::Range;
 
 use super::contribution::{Contribution, OpeningError, opening_problems};
-use super::plan::{FrozenPlan, Method, PPB, PlanError, PlanProblem, Rounding};
-use super::pool::{ALL, EXPLORE, Pool, StratumKey};
+use super::key::{ALL, EXPLORE, StratumKey};
+use super::parallel::map_chunks;
+use super::plan::{FrozenPlan, Method, PPB, Rounding};
+use super::plan_rules::{PlanError, PlanProblem};
+use super::pool::Pool;
 use super::seed::{EXPLORATION, ROUNDING, Seed, Tickets};
 use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::digest::Digest;
+
+/// Lines of the sample file written in one piece by one thread.
+const CHUNK: usize = 1 << 14;
 
 /// Why a plan cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -333,13 +340,13 @@ fn rows<'a>(lines: &'a [SampleLine], pool: &'a Pool) -> impl Iterator<Item = Sam
 
 /// The file `sample.tsv`: `id TAB key TAB order LF`.
 fn sample_file(lines: &[SampleLine], pool: &Pool) -> Vec<u8> {
-    let mut file = Vec::with_capacity(32 * lines.len());
-    for row in rows(lines, pool) {
-        file.extend_from_slice(row.id.as_bytes());
-        file.push(b'\t');
-        file.extend_from_slice(row.key.as_bytes());
-        // Writing to memory does not fail.
-        let _ = writeln!(file, "\t{}", row.order);
-    }
-    file
+    let part = |range: Range<usize>| {
+        let mut text = String::with_capacity(32 * range.len());
+        for row in rows(lines.get(range).unwrap_or_default(), pool) {
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "{}\t{}\t{}", row.id, row.key, row.order);
+        }
+        text.into_bytes()
+    };
+    map_chunks(lines.len(), CHUNK, part).concat()
 }

@@ -234,7 +234,8 @@ impl<'a> PoolTree<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampling::pool::{PoolBuilder, StratumKey};
+    use crate::sampling::key::StratumKey;
+    use crate::sampling::pool_builder::PoolBuilder;
 
     fn pool_of(count: usize) -> Pool {
         let key = StratumKey::new("S001").unwrap();

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use risktier::domain::digest::{Digest, Secret32};
 use risktier::sampling::contribution::Contribution;
 use risktier::sampling::draw::{Draw, DrawOutcome};
+use risktier::sampling::key::StratumKey;
 use risktier::sampling::plan::FrozenPlan;
-use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
+use risktier::sampling::pool::Pool;
+use risktier::sampling::pool_builder::PoolBuilder;
 use risktier::sampling::transcript::Record;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -117,7 +119,11 @@ pub struct Drawn {
 
 impl Drawn {
     pub fn new(vectors: &Vectors, plan: FrozenPlan) -> Self {
-        let (pool, contributions) = (vectors.pool(), vectors.contributions());
+        Self::with_pool(vectors, plan, vectors.pool())
+    }
+
+    pub fn with_pool(vectors: &Vectors, plan: FrozenPlan, pool: Pool) -> Self {
+        let contributions = vectors.contributions();
         let outcome = Draw::run(&plan, &pool, &contributions).unwrap();
         Self {
             plan,
