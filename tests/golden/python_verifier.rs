@@ -306,3 +306,38 @@ fn both_verifiers_agree_on_larger_draws() {
         Files::auditor(&drawn).assert_both_say(method, 0);
     }
 }
+
+#[test]
+fn the_python_verifier_says_when_it_cannot_run() {
+    let vectors = Vectors::load();
+    let drawn = Drawn::of_case(&vectors, &vectors.cases()["order_only"]);
+    let directory = tempfile::tempdir().unwrap();
+    let transcript = directory.path().join("transcript.json");
+    fs::write(&transcript, drawn.record().auditor().to_bytes().unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifier/verify_plan.py");
+    let run = |arguments: &[&Path]| {
+        Command::new("python3")
+            .arg(&script)
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+
+    let option = Path::new("--transcript");
+    let no_transcript = run(&[]);
+    let no_pool = run(&[option, &transcript]);
+    let no_such_file = run(&[option, &directory.path().join("none.json")]);
+
+    for output in [no_transcript, no_pool, no_such_file] {
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn the_python_verifier_fits_an_auditors_patience() {
+    let script = include_str!("../verifier/verify_plan.py");
+
+    assert!(script.lines().count() < 150);
+    assert!(script.lines().all(|line| line.len() <= 120));
+}

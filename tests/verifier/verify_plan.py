@@ -137,12 +137,12 @@ def verify(data, pool, sample, group):
     replay(hash_function(t["plan"]["hash"]), t, t["plan"], pool, sample)
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + name)
+    for name in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + name, required=name[0] == "t")
     try:
         args = parser.parse_args()
-        data, *files = (p and open(p, "rb").read() for p in (args.transcript or "", args.pool, args.sample))
+        data, *files = (p and open(p, "rb").read() for p in (args.transcript, args.pool, args.sample))
         try: verify(data, *files, args.group)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             holds("transcript", False, f"does not read as one: {type(error).__name__} {error}")
     except (CannotRun, OSError) as error: sys.exit(print(f"cannot verify: {error}", file=sys.stderr) or 2)
     for name, detail in differences: print(f"{name}: {detail[:300]}")
