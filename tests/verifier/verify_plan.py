@@ -2,7 +2,7 @@
 """Replays a risktier plan (risktier-draw/1): what is recorded is computed again, every difference is listed by name.
     python3 verify_plan.py --transcript T --pool P [--sample S] [--group G]
 Exit code 0: no difference, 1: it differs, 2: it could not run. Needs only the standard library. `plan_id` and
-`previous` are no inputs of the draw: compare the digest printed with `previous` of the plan that was closed next."""
+`previous` are no inputs of the draw: compare the digest of the file with `previous` of the next plan closed."""
 import argparse, collections, hashlib, itertools, json, re, struct, sys
 VISIT, differences, unhex = 10**9, [], bytes.fromhex
 class CannotRun(Exception): pass
@@ -146,4 +146,4 @@ if __name__ == "__main__":
             holds("transcript", False, f"does not read as one: {type(error).__name__} {error}")
     except (CannotRun, OSError) as error: sys.exit(print(f"cannot verify: {error}", file=sys.stderr) or 2)
     for name, detail in differences: print(f"{name}: {detail[:300]}")
-    sys.exit(print(f"{len(differences)} differences; digest: {hashlib.sha256(data).hexdigest()}") or bool(differences))
+    sys.exit(print(f"{len(differences)} differences; sha256: {hashlib.sha256(data).hexdigest()}") or bool(differences))
