@@ -2,14 +2,14 @@
 
 pub mod contribution;
 pub mod draw;
-pub mod key;
+mod key;
 pub mod merkle;
 mod parallel;
 pub mod pareto;
 pub mod plan;
-pub mod plan_rules;
+mod plan_rules;
 pub mod pool;
-pub mod pool_builder;
+mod pool_builder;
 pub mod seed;
 pub mod selection;
 pub mod sizes;

@@ -1,6 +1,6 @@
 //! The frozen plan: what is fixed and published before the seed exists (`risktier-draw/1` section 3).
 //!
-//! This module holds the object and its digest; its constraints are in [`super::plan_rules`]. It drafts nothing: rates, bounds and targets are
+//! This module holds the object and its digest; its constraints stand beside it. It drafts nothing: rates, bounds and targets are
 //! decided before.
 
 use jiff::civil::Date;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::contribution::PlannedContribution;
 use super::key::StratumKey;
+pub use super::plan_rules::{PlanError, PlanProblem, public_seed_allowed};
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm, Secret32};
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use super::key::{IdError, KeyError, StratumKey, check_id};
+pub use super::key::{ALL, EXPLORE, IdError, KeyError, StratumKey, check_id};
+pub use super::pool_builder::PoolBuilder;
 use crate::domain::digest::{Digest, HashAlgorithm};
 
 /// Line starts are kept in 32 bits.

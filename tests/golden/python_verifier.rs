@@ -6,10 +6,10 @@ use std::process::Command;
 
 use risktier::domain::digest::HashAlgorithm;
 use risktier::domain::rng::SeededRng;
-use risktier::sampling::key::StratumKey;
 use risktier::sampling::merkle::pool_root;
 use risktier::sampling::plan::PPB;
-use risktier::sampling::pool_builder::PoolBuilder;
+use risktier::sampling::pool::PoolBuilder;
+use risktier::sampling::pool::StratumKey;
 use risktier::sampling::sizes::largest_remainder;
 use risktier::sampling::verification::{VerifyInput, verify};
 use serde_json::{Value, json};
