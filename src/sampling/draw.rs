@@ -7,11 +7,9 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::contribution::{Contribution, OpeningError, opening_problems};
-use super::key::{ALL, EXPLORE, StratumKey};
 use super::parallel::map_chunks;
-use super::plan::{FrozenPlan, Method, PPB, PlannedStratum, Rounding};
-use super::plan_rules::{PlanError, PlanProblem};
-use super::pool::Pool;
+use super::plan::{FrozenPlan, Method, PPB, PlanError, PlanProblem, PlannedStratum, Rounding};
+use super::pool::{ALL, EXPLORE, Pool, StratumKey};
 use super::seed::{EXPLORATION, ROUNDING, Seed, Tickets};
 use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;

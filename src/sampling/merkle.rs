@@ -234,8 +234,7 @@ impl<'a> PoolTree<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampling::key::StratumKey;
-    use crate::sampling::pool_builder::PoolBuilder;
+    use crate::sampling::pool::{PoolBuilder, StratumKey};
 
     fn pool_of(count: usize) -> Pool {
         let key = StratumKey::new("S001").unwrap();

@@ -2,14 +2,11 @@
 
 pub mod contribution;
 pub mod draw;
-mod key;
 pub mod merkle;
 mod parallel;
 pub mod pareto;
 pub mod plan;
-mod plan_rules;
 pub mod pool;
-mod pool_builder;
 pub mod seed;
 pub mod selection;
 pub mod sizes;

@@ -3,15 +3,18 @@
 //! This module holds the object and its digest; its constraints stand beside it. It drafts nothing: rates, bounds and targets are
 //! decided before.
 
+mod rules;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::contribution::PlannedContribution;
-use super::key::StratumKey;
-pub use super::plan_rules::{PlanError, PlanProblem, public_seed_allowed};
+use super::pool::StratumKey;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm, Secret32};
+
+pub use rules::{PlanError, PlanProblem, public_seed_allowed};
 
 /// The only plan format that this version writes and reads.
 pub const PLAN_FORMAT: &str = "risktier-plan/1";

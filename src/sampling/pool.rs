@@ -4,13 +4,17 @@
 //! its own per object, and what is hashed is what was read. It refuses anything but the one documented form: clean
 //! ids before they come here.
 
+mod builder;
+mod key;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-pub use super::key::{ALL, EXPLORE, IdError, KeyError, StratumKey, check_id};
-pub use super::pool_builder::PoolBuilder;
 use crate::domain::digest::{Digest, HashAlgorithm};
+
+pub use builder::PoolBuilder;
+pub use key::{ALL, EXPLORE, IdError, KeyError, StratumKey, check_id};
 
 /// Line starts are kept in 32 bits.
 const MAX_FILE: usize = u32::MAX as usize;
@@ -227,7 +231,7 @@ impl Pool {
         None
     }
 
-    pub(super) fn id(&self, index: usize) -> &str {
+    pub(in crate::sampling) fn id(&self, index: usize) -> &str {
         // INVARIANT: every id passed `check_id`, so it is UTF-8.
         std::str::from_utf8(self.id_bytes(index)).unwrap_or_default()
     }
@@ -236,7 +240,7 @@ impl Pool {
         clippy::indexing_slicing,
         reason = "INVARIANT: the index is below len, the offsets lie in the file"
     )]
-    pub(super) fn id_bytes(&self, index: usize) -> &[u8] {
+    pub(in crate::sampling) fn id_bytes(&self, index: usize) -> &[u8] {
         let start = self.starts[index] as usize;
         &self.file[start..start + usize::from(self.id_lengths[index])]
     }
@@ -246,18 +250,18 @@ impl Pool {
         clippy::indexing_slicing,
         reason = "INVARIANT: the index is below len, the offsets lie in the file"
     )]
-    pub(super) fn row_bytes(&self, index: usize) -> &[u8] {
+    pub(in crate::sampling) fn row_bytes(&self, index: usize) -> &[u8] {
         let id_end = self.starts[index] as usize + usize::from(self.id_lengths[index]);
         &self.file[id_end + 1..self.starts[index + 1] as usize - 1]
     }
 
     /// The stratum index of every object, in file order.
-    pub(super) fn stratum_indexes(&self) -> &[u32] {
+    pub(in crate::sampling) fn stratum_indexes(&self) -> &[u32] {
         &self.strata
     }
 
     /// The size of every object, in file order.
-    pub(super) fn sizes(&self) -> &[u32] {
+    pub(in crate::sampling) fn sizes(&self) -> &[u32] {
         &self.sizes
     }
 }

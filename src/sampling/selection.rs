@@ -273,8 +273,7 @@ fn to_usize(number: u64) -> usize {
 mod tests {
     use super::*;
     use crate::domain::digest::{Digest, HashAlgorithm};
-    use crate::sampling::key::StratumKey;
-    use crate::sampling::pool_builder::PoolBuilder;
+    use crate::sampling::pool::{PoolBuilder, StratumKey};
     use crate::sampling::seed::Seed;
 
     fn pool_of(count: usize, strata: usize) -> Pool {

@@ -14,10 +14,9 @@ use serde_json::Value;
 
 use super::contribution::{Assurance, Contribution, PlannedContribution};
 use super::draw::DrawOutcome;
-use super::key::StratumKey;
 use super::merkle::{MembershipProof, PoolTree};
 use super::plan::FrozenPlan;
-use super::pool::Pool;
+use super::pool::{Pool, StratumKey};
 use super::seed::Seed;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, Secret32};

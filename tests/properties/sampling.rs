@@ -9,9 +9,7 @@ use risktier::sampling::contribution::{Contribution, ContributionName, Contribut
 use risktier::sampling::draw::{Draw, DrawOutcome};
 use risktier::sampling::merkle::pool_root;
 use risktier::sampling::plan::{FrozenPlan, Method, PPB, PlannedStratum, Rounding};
-use risktier::sampling::pool::Pool;
-use risktier::sampling::pool::PoolBuilder;
-use risktier::sampling::pool::StratumKey;
+use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use risktier::sampling::seed::{Seed, Tickets};
 use risktier::sampling::selection::{Wanted, select};
 use risktier::sampling::sizes::{Target, exploration_split, largest_remainder, systematic};

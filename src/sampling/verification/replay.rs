@@ -6,9 +6,8 @@ use serde_json::{Map, Value};
 
 use super::super::contribution::{Assurance, OpeningError, PlannedContribution, opening_problems};
 use super::super::draw::{DrawOutcome, replay};
-use super::super::key::StratumKey;
 use super::super::merkle::pool_root;
-use super::super::pool::{Pool, PoolError};
+use super::super::pool::{Pool, PoolError, StratumKey};
 use super::super::seed::Seed;
 use super::super::transcript::{AuditorTranscript, DrawnCount, Edition};
 use super::Checks;

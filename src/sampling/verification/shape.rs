@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::super::contribution::{ContributionName, ContributionValue};
-use super::super::key::{StratumKey, check_id};
 use super::super::plan::PLAN_FORMAT;
+use super::super::pool::{StratumKey, check_id};
 use super::super::transcript::{Edition, TRANSCRIPT_FORMAT};
 use crate::domain::canonical::MAX_INTEGER;
 use crate::domain::digest::Digest;

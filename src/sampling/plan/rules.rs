@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::contribution::PlannedContribution;
-use super::key::StratumKey;
-use super::plan::{FrozenPlan, Method, PLAN_FORMAT, PPB, PlannedStratum, Rounding};
-use super::pool::Pool;
+use super::super::contribution::PlannedContribution;
+use super::super::pool::{Pool, StratumKey};
+use super::{FrozenPlan, Method, PLAN_FORMAT, PPB, PlannedStratum, Rounding};
 use crate::domain::canonical::{CanonicalError, MAX_INTEGER};
 
 /// One broken constraint of a plan.

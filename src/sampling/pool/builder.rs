@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::key::{StratumKey, check_id};
-use super::pool::{LineError, Pool, PoolError};
+use super::{LineError, Pool, PoolError, StratumKey, check_id};
 
 /// Collects objects in any order and builds the sorted pool.
 #[derive(Debug, Default)]
