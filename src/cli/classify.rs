@@ -6,12 +6,10 @@ use std::path::PathBuf;
 
 use super::compose::{CommonFlags, blocking, runtime, service, service_on};
 use super::exit::{Ended, ExitCode, Failure};
-use super::input::{Reading, import_folder};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
-use super::progress::bar;
+use super::progress::{ImportProgress, bar};
 use crate::domain::{AsOf, EnterpriseId};
-use crate::files::Mapping;
-use crate::service::{Entropy, Service, TierMix, TierWriter};
+use crate::service::{Entropy, Mapping, ReadOptions, Service, TierMix, TierWriter};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -51,8 +49,13 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                     .as_deref()
                     .map(Mapping::load)
                     .transpose()?;
-                let reading = Reading::new(settings.limits.line_bytes);
-                let report = import_folder(&service, folder, mapping.as_ref(), &reading)?;
+                let options = ReadOptions {
+                    max_row_bytes: settings.limits.line_bytes,
+                };
+                let mut progress = ImportProgress::new(None)?;
+                let report =
+                    service.import_folder(folder, mapping.as_ref(), &options, &mut progress)?;
+                progress.finish()?;
                 if !report.is_clean() {
                     eprintln!("risktier: {} rows were refused", report.refused_count);
                 }

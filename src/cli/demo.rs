@@ -11,16 +11,16 @@ use super::bench_data::BENCH_DAY;
 use super::classify::{classify, mix_table};
 use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
-use super::input::{Reading, import_folder};
 use super::output::{Table, rounded, say};
 use super::plan::{strata_table, write_files};
-use super::progress::bar;
+use super::progress::{ImportProgress, bar};
 use super::serve::serve;
 use crate::domain::AsOf;
+use crate::domain::digest::HashAlgorithm;
 use crate::service::bench_data::{BenchOptions, write_bench_files};
 use crate::service::{
-    Entropy, HashAlgorithm, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest,
-    PoolFilter, Rounding, Service,
+    Entropy, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, ReadOptions,
+    Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
 
@@ -162,8 +162,14 @@ impl Shown {
             Some(folder) => folder.clone(),
             None => self.made_up()?,
         };
-        let reading = Reading::new(self.line_bytes);
-        let report = import_folder(&self.service, &folder, self.mapping.as_ref(), &reading)?;
+        let options = ReadOptions {
+            max_row_bytes: self.line_bytes,
+        };
+        let mut progress = ImportProgress::new(None)?;
+        let report =
+            self.service
+                .import_folder(&folder, self.mapping.as_ref(), &options, &mut progress)?;
+        progress.finish()?;
         if let Some(failure) = &report.failure {
             return Err(Failure::Other(failure.clone()));
         }

@@ -1,10 +1,7 @@
 //! How a verb ends.
 
-use crate::cache::CacheError;
 use crate::config::ConfigError;
-use crate::files::{FilesError, MappingError};
-use crate::service::{ModelsError, ServiceError};
-use crate::store::StoreError;
+use crate::service::{CacheError, FilesError, MappingError, ModelsError, ServiceError, StoreError};
 use crate::telemetry::TelemetryError;
 
 /// The exit codes of every verb. Code 2 is given by the parser of the command line.

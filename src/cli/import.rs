@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
-use super::input::{Reading, import_enterprises, import_folder, import_records};
 use super::output::{OutputFormat, Table, print_json, print_table};
-use crate::files::{Format, Mapping};
-use crate::service::{Entropy, ImportReport, source_label};
+use super::progress::ImportProgress;
+use crate::service::{Entropy, Format, ImportReport, Mapping, ReadOptions, Source, label};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -64,25 +63,37 @@ enum InputFormat {
 pub(super) fn run(arguments: Arguments) -> Ended {
     let settings = arguments.common.settings(None)?;
     init_logs(&settings.log)?;
-    let mut reading = Reading::new(settings.limits.line_bytes);
-    reading.error_report = arguments.error_report;
-    reading.format = arguments.input_format.map(|format| match format {
+    let format = arguments.input_format.map(|format| match format {
         InputFormat::Csv => Format::Csv,
         InputFormat::Ndjson => Format::Ndjson,
     });
+    let options = ReadOptions {
+        max_row_bytes: settings.limits.line_bytes,
+    };
+    let mut progress = ImportProgress::new(arguments.error_report.as_deref())?;
     let runtime = runtime()?;
     let report = blocking(&runtime, move || {
         let service = service(&settings, Entropy::System)?;
-        match arguments.what {
-            What::Enterprises { file } => import_enterprises(&service, &file, &reading),
+        let report = match arguments.what {
+            What::Enterprises { file } => {
+                service.import_enterprises(Source::open(&file, format)?, &options, &mut progress)
+            }
             What::Records { file, source } => {
-                import_records(&service, &file, &source_label(&source)?, &reading)
+                let source_name = label("--source", &source)?;
+                service.import_records(
+                    Source::open(&file, format)?,
+                    &source_name,
+                    &options,
+                    &mut progress,
+                )
             }
             What::Folder { folder, mapping } => {
                 let mapping = mapping.as_deref().map(Mapping::load).transpose()?;
-                import_folder(&service, &folder, mapping.as_ref(), &reading)
+                service.import_folder(&folder, mapping.as_ref(), &options, &mut progress)
             }
-        }
+        }?;
+        progress.finish()?;
+        Ok(report)
     })?;
     show(&report, arguments.format)?;
     if let Some(failure) = &report.failure {

@@ -9,7 +9,6 @@ mod compose;
 mod demo;
 mod exit;
 mod import;
-mod input;
 mod openapi;
 mod output;
 mod plan;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::io::{Write, stdout};
 
 use super::exit::Failure;
-use crate::files::TableWriter;
+use crate::service::TableWriter;
 
 /// Form of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

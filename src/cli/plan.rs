@@ -9,9 +9,10 @@ use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use crate::domain::Tier;
+use crate::domain::digest::HashAlgorithm;
 use crate::service::{
-    Edition, Entropy, HashAlgorithm, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView,
-    PoolFilter, Rounding, Service, label,
+    Edition, Entropy, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView, PoolFilter,
+    Rounding, Service, label,
 };
 use crate::telemetry::init_logs;
 

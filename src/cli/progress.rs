@@ -3,12 +3,13 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::files::LineError;
-use crate::service::{ImportObserver, ImportReport};
+use super::exit::Failure;
+use crate::service::{ImportObserver, ImportReport, LineError};
 
 const SHOWN_FAULTS: u64 = 10;
 
@@ -31,46 +32,54 @@ pub(super) fn spinner(what: &str) -> ProgressBar {
     spinner
 }
 
-/// Watches an import: a bar over the bytes of its file, and the first faults in words.
+/// Watches an import: a bar over the bytes of each file, the first faults in words, and all in the error report.
 pub(super) struct ImportProgress {
     bar: ProgressBar,
     bytes_taken: Arc<AtomicU64>,
     faults: u64,
-    /// The error report: every fault as a line of NDJSON.
+    /// Every fault as a line of NDJSON.
     report: Option<BufWriter<File>>,
 }
 
 impl ImportProgress {
-    /// `length` is the size of the file, if it is known.
-    pub(super) fn new(
-        name: &str,
-        length: Option<u64>,
-        bytes_taken: Arc<AtomicU64>,
-        report: Option<File>,
-    ) -> Self {
-        let bar = length.map_or_else(|| spinner(name), |length| bar(length, name));
-        Self {
-            bar,
-            bytes_taken,
+    /// `report` is where the error report goes; default: none.
+    pub(super) fn new(report: Option<&Path>) -> Result<Self, Failure> {
+        let create = |path: &Path| {
+            File::create(path)
+                .map(BufWriter::new)
+                .map_err(Failure::at(path))
+        };
+        Ok(Self {
+            bar: ProgressBar::hidden(),
+            bytes_taken: Arc::default(),
             faults: 0,
-            report: report.map(BufWriter::new),
-        }
+            report: report.map(create).transpose()?,
+        })
     }
 
     /// Ends the bar and completes the error report.
-    pub(super) fn finish(self) -> std::io::Result<()> {
+    pub(super) fn finish(self) -> Result<(), Failure> {
         self.bar.finish_and_clear();
         if self.faults > SHOWN_FAULTS {
             eprintln!("… and {} more faults", self.faults - SHOWN_FAULTS);
         }
         match self.report {
-            Some(mut report) => report.flush(),
+            Some(mut report) => report.flush().map_err(Failure::Output),
             None => Ok(()),
         }
     }
 }
 
 impl ImportObserver for ImportProgress {
+    fn begin(&mut self, file: &str, length: Option<u64>, bytes_taken: Arc<AtomicU64>) {
+        self.bar.finish_and_clear();
+        let name = Path::new(file)
+            .file_name()
+            .map_or(file.into(), |name| name.to_string_lossy());
+        self.bar = length.map_or_else(|| spinner(&name), |length| bar(length, &name));
+        self.bytes_taken = bytes_taken;
+    }
+
     fn progress(&mut self, _report: &ImportReport) {
         self.bar
             .set_position(self.bytes_taken.load(Ordering::Relaxed));
@@ -81,8 +90,8 @@ impl ImportObserver for ImportProgress {
         if self.faults <= SHOWN_FAULTS {
             self.bar.suspend(|| eprintln!("{error}"));
         }
-        // A report that cannot be written must not stop the import; its completion tells the failure.
         if let Some(report) = &mut self.report {
+            // A report that cannot be written must not stop the import; its completion tells the failure.
             let line = serde_json::to_string(error).unwrap_or_default();
             let _ = writeln!(report, "{line}");
         }

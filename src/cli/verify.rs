@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_table};
 use crate::domain::digest::Digest;
-use crate::sampling::verification::{Outcome, Verification, VerifyInput, verify};
-use crate::service::ServiceError;
+use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

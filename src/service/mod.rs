@@ -8,6 +8,7 @@ mod entropy;
 mod error;
 mod frames;
 mod import;
+mod intake;
 mod models;
 mod outcomes;
 mod plans;
@@ -31,12 +32,20 @@ pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
     PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
 };
-// What callers of plans speak in.
-pub use crate::domain::digest::HashAlgorithm;
-pub use crate::files::Mapping;
-pub use crate::sampling::plan::{Method, Period, Rounding};
+// What callers of the use-cases speak in, so that layer 4 needs no other layer.
+pub use crate::cache::CacheError;
+pub use crate::files::{
+    FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
+};
+pub use crate::model::{Classification, Reason, RecordRef, Step};
+pub use crate::sampling::contribution::{
+    Contribution, ContributionName, ContributionValue, PlannedContribution,
+};
+pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::{ItemClass, PoolFilter};
+pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::store::StoreError;
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use register::{Amendment, RegisteredEnterprise, Written, label, source_label};
