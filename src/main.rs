@@ -1,3 +1,9 @@
 //! The `risktier` binary: parse, run, exit code.
 
-fn main() {}
+use clap::Parser;
+use risktier::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Cli::parse().run().into()
+}

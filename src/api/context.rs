@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse};
+use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
 
 use super::language::Language;
@@ -64,9 +67,31 @@ pub(super) async fn surround(
     }
     request.extensions_mut().insert(id.clone());
 
-    let mut response = finish(next.call(request).await?, &id, language);
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match answered {
+        Ok(Ok(response)) => finish(response, &id, language),
+        Ok(Err(error)) => {
+            let status = error.as_response_error().status_code();
+            return Err(without_request(
+                foreign(status, &error),
+                &method,
+                &id,
+                language,
+            ));
+        }
+        // What the handler shared is behind locks that outlive a panic, so the next request finds it whole.
+        Err(_) => {
+            let problem = Problem::internal("the handler panicked");
+            return Err(without_request(problem, &method, &id, language));
+        }
+    };
+    add_headers(response.headers_mut(), &id);
+    account_for(&method, &response, &id, started);
+    Ok(response)
+}
 
-    let headers = response.headers_mut();
+/// The headers of every answer.
+fn add_headers(headers: &mut HeaderMap, id: &RequestId) {
     headers.insert(REQUEST_ID, id.0.clone());
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -76,8 +101,29 @@ pub(super) async fn surround(
         let private = HeaderValue::from_static("private, no-cache");
         headers.insert(header::CACHE_CONTROL, private);
     }
-    account_for(&method, &response, &id, started);
-    Ok(response)
+}
+
+/// The answer when the request is gone with what failed.
+fn without_request(problem: Problem, method: &Method, id: &RequestId, language: Language) -> Error {
+    log_cause(&problem, id);
+    let status = problem.kind().status().as_u16();
+    with_counters("unmatched", method, status, |counters| {
+        counters.requests.increment(1);
+    });
+    let mut response = problem.render(language, Some(id.as_str()));
+    add_headers(response.headers_mut(), id);
+    InternalError::from_response(problem, response).into()
+}
+
+fn log_cause(problem: &Problem, id: &RequestId) {
+    if let Some(cause) = problem.cause() {
+        tracing::error!(
+            request.id = id.as_str(),
+            problem = problem.kind().slug(),
+            cause,
+            "a request failed"
+        );
+    }
 }
 
 /// Gives every problem its language and instance, and turns the HTTP library's own refusals into problems.
@@ -94,14 +140,7 @@ fn finish(response: ServiceResponse, id: &RequestId, language: Language) -> Serv
         None if is_problem(response.response()) => return response,
         None => foreign(status, &"no further reason"),
     };
-    if let Some(cause) = problem.cause() {
-        tracing::error!(
-            request.id = id.as_str(),
-            problem = problem.kind().slug(),
-            cause,
-            "a request failed"
-        );
-    }
+    log_cause(&problem, id);
     let rendered = problem.render(language, Some(id.as_str()));
     response.into_response(rendered)
 }
@@ -161,10 +200,12 @@ struct RouteCounters {
     seconds: Histogram,
 }
 
+/// The counters of one route by method and status.
+type ByOutcome = BTreeMap<(&'static str, u16), RouteCounters>;
+
 thread_local! {
     /// Counters by route, method and status, resolved once per worker.
-    static COUNTERS: RefCell<BTreeMap<String, BTreeMap<(&'static str, u16), RouteCounters>>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static COUNTERS: RefCell<BTreeMap<String, ByOutcome>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 fn with_counters(route: &str, method: &Method, status: u16, work: impl FnOnce(&RouteCounters)) {

@@ -197,9 +197,20 @@ pub(super) fn query_config() -> web::QueryConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::super::context;
+    use super::super::language::Language;
     use super::*;
+    use crate::config::Sources;
+    use crate::telemetry::Metrics;
+    use actix_web::App;
+    use actix_web::body::MessageBody;
+    use actix_web::dev::Service;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service};
+    use std::io::Write;
+    use std::sync::Arc;
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, serde::Deserialize, serde::Serialize)]
     #[serde(deny_unknown_fields)]
     struct Sample {
         #[serde(default)]
@@ -208,8 +219,7 @@ mod tests {
 
     fn refused(body: &str) -> serde_json::Value {
         let problem = parse_json::<Sample>(body.as_bytes()).unwrap_err();
-        let response = problem.render(super::super::language::Language::English, None);
-        use actix_web::body::MessageBody;
+        let response = problem.render(Language::English, None);
         let bytes = response.into_body().try_into_bytes().unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
@@ -242,5 +252,143 @@ mod tests {
         let deep = "[".repeat(100_000);
         assert!(parse_json::<serde_json::Value>(deep.as_bytes()).is_err());
         assert!(parse_json::<Sample>(b"{\"enterprise_ids\": [\"\xff\"]}").is_err());
+    }
+
+    struct Ready;
+
+    #[async_trait::async_trait]
+    impl super::super::Readiness for Ready {
+        async fn checks(&self) -> Vec<super::super::ReadinessCheck> {
+            Vec::new()
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Page {
+        limit: u16,
+    }
+
+    /// Asks a server that gives bodies back and takes at most 2,000 bytes.
+    async fn answer(request: TestRequest) -> (u16, serde_json::Value) {
+        let settings = Sources::new()
+            .flag("--limit", "limits.body_bytes", Some("2000".to_owned()))
+            .load()
+            .unwrap();
+        let state = AppState {
+            settings: Arc::new(settings),
+            metrics: Metrics::install().unwrap(),
+            readiness: Arc::new(Ready),
+        };
+        let echo = async |Body(sample): Body<Sample>| web::Json(sample);
+        let page = async |number: web::Path<u16>, page: web::Query<Page>| {
+            format!("{number} {}", page.limit)
+        };
+        let app = App::new()
+            .app_data(web::Data::new(state))
+            .app_data(path_config())
+            .app_data(query_config())
+            .route("/echo", web::post().to(echo))
+            .route("/pages/{number}", web::get().to(page))
+            .route(
+                "/panic",
+                web::get().to(async || -> String { panic!("as a test wants it") }),
+            )
+            .wrap(from_fn(context::surround));
+        let service = init_service(app).await;
+        let response = match service.call(request.to_request()).await {
+            Ok(response) => response.into_parts().1,
+            Err(error) => error.error_response(),
+        };
+        let status = response.status().as_u16();
+        assert!(response.headers().contains_key(context::REQUEST_ID));
+        let body = response.into_body().try_into_bytes().unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn post(media_type: &str, body: impl Into<Bytes>) -> TestRequest {
+        TestRequest::post()
+            .uri("/echo")
+            .insert_header(("content-type", media_type))
+            .set_payload(body)
+    }
+
+    fn gzipped(body: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_read_plain_or_compressed() {
+        let body = r#"{"enterprise_ids":["a"]}"#;
+        let (status, echoed) = answer(post("application/json; charset=utf-8", body)).await;
+        assert_eq!((status, &echoed["enterprise_ids"][0]), (200, &"a".into()));
+
+        let request = post("application/json", gzipped(body.as_bytes()))
+            .insert_header(("content-encoding", "gzip"));
+        assert_eq!(answer(request).await.0, 200);
+    }
+
+    #[actix_web::test]
+    async fn a_body_of_the_wrong_form_or_size_is_a_problem() {
+        let spaces = " ".repeat(2_001);
+        let bomb = gzipped(&[b' '; 1 << 20]);
+        let cases = [
+            (post("text/plain", "{}"), 415, "unsupported-media-type"),
+            (post("", "{}"), 415, "unsupported-media-type"),
+            (
+                post("application/json", "{}").insert_header(("content-encoding", "br")),
+                415,
+                "unsupported-media-type",
+            ),
+            (post("application/json", spaces), 413, "too-large"),
+            (
+                post("application/json", bomb).insert_header(("content-encoding", "gzip")),
+                413,
+                "too-large",
+            ),
+            (
+                post("application/json", "{}").insert_header(("content-encoding", "gzip")),
+                400,
+                "malformed-body",
+            ),
+            (post("application/json", "{"), 400, "malformed-body"),
+            (post("application/json", r#"{"x":1}"#), 422, "invalid-body"),
+        ];
+        for (request, status, slug) in cases {
+            let (got, body) = answer(request).await;
+            assert_eq!(got, status, "{body}");
+            assert_eq!(body["type"], format!("urn:risktier:problem:{slug}"));
+            assert!(body["instance"].is_string());
+        }
+    }
+
+    #[actix_web::test]
+    async fn rejected_paths_and_queries_are_problems() {
+        let get = |uri: &str| answer(TestRequest::get().uri(uri));
+        for (uri, slug) in [
+            ("/pages/x?limit=1", "invalid-path"),
+            ("/pages/70000?limit=1", "invalid-path"),
+            ("/pages/1", "invalid-query"),
+            ("/pages/1?limit=x", "invalid-query"),
+            ("/pages/1?limit=1&other=2", "invalid-query"),
+        ] {
+            let (status, body) = get(uri).await;
+            assert_eq!(status, 400, "{uri}");
+            assert_eq!(
+                body["type"],
+                format!("urn:risktier:problem:{slug}"),
+                "{uri}"
+            );
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let (status, body) = answer(TestRequest::get().uri("/panic")).await;
+        assert_eq!(status, 500);
+        assert_eq!(body["type"], "urn:risktier:problem:internal");
+        assert!(!body.to_string().contains("as a test wants it"), "{body}");
     }
 }

@@ -162,19 +162,19 @@ impl ProblemKind {
 pub struct ProblemItem {
     /// JSON Pointer (RFC 6901) into the body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/enterprise_ids/3")]
+    #[schema(nullable = false, example = "/enterprise_ids/3")]
     pub pointer: Option<String>,
     /// Name of the path part, query parameter or field.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "division")]
+    #[schema(nullable = false, example = "division")]
     pub field: Option<String>,
     /// Line of the body, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 12)]
+    #[schema(nullable = false, example = 12)]
     pub line: Option<u64>,
     /// The value as given, shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2026-02-30")]
+    #[schema(nullable = false, example = "2026-02-30")]
     pub value: Option<String>,
     /// What is wrong and what to do.
     #[schema(example = "is not a day of the calendar")]
@@ -200,7 +200,7 @@ pub struct ProblemBody<'a> {
     pub detail: &'a str,
     /// The request id, which the log knows too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11")]
+    #[schema(nullable = false, example = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11")]
     pub instance: Option<&'a str>,
     /// What is wrong inside the request.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

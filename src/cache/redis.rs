@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,9 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use metrics::counter;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, RedisResult, Script, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, Script, Value,
+};
 
 use super::breaker::Breaker;
 use super::count::LookupCounters;
@@ -65,6 +68,8 @@ pub struct RedisCache {
     budget: Duration,
     log_id: String,
     breaker: Breaker,
+    /// Whether the last refused value is not yet followed by an accepted one.
+    refusing: AtomicBool,
     trust: Trust,
     lookups: LookupCounters,
     scripts: Scripts,
@@ -96,6 +101,7 @@ impl RedisCache {
             budget: options.budget,
             log_id: options.log_id,
             breaker: Breaker::new(FAILURES_TO_OPEN, PAUSE),
+            refusing: AtomicBool::new(false),
             trust: Trust::new("redis"),
             lookups: LookupCounters::new("redis"),
             scripts: Scripts {
@@ -126,10 +132,13 @@ impl RedisCache {
             let connection = self.connect().await?;
             work(connection).await
         });
-        let why = match outcome.await {
+        let (why, answered) = match outcome.await {
             Ok(Ok(answer)) => {
                 if self.breaker.succeeded() {
                     tracing::info!("redis answers again");
+                }
+                if matches!(call, Call::Put) && self.refusing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("redis takes new values again");
                 }
                 return Ok(answer);
             }
@@ -138,15 +147,20 @@ impl RedisCache {
                     self.disconnect();
                     self.trust.revoke("the connection to redis was lost");
                 }
-                error.to_string()
+                let answered = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
+                (error.to_string(), answered)
             }
-            Err(_) => format!("no answer within {} ms", budget.as_millis()),
+            Err(_) => {
+                let why = format!("no answer within {} ms", budget.as_millis());
+                (why, false)
+            }
         };
-        self.failed(call, &why);
+        self.failed(call, &why, answered);
         Err(CacheError::Unavailable(why))
     }
 
-    fn failed(&self, call: Call, why: &str) {
+    /// Counts a failure; enough of them in a row open the breaker.
+    fn failed(&self, call: Call, why: &str, answered: bool) {
         let name = match call {
             Call::Read => "read",
             Call::Put => "put",
@@ -154,6 +168,16 @@ impl RedisCache {
             Call::Upkeep => "upkeep",
         };
         counter!("risktier_cache_failures_total", "cache" => "redis", "call" => name).increment(1);
+        // A server that answers but takes nothing more in (its memory is full) still serves what it has.
+        if answered && matches!(call, Call::Put) {
+            if !self.refusing.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    why,
+                    "redis refuses new values; give it memory for the register"
+                );
+            }
+            return;
+        }
         if self.breaker.failed(Instant::now()) {
             tracing::warn!(why, "redis fails and is left alone for a second at a time");
             // A server that hangs may be gone for good; the next probe asks for a fresh connection.
@@ -279,49 +303,53 @@ impl RedisCache {
         generation: u64,
         entries: &[(&EnterpriseId, Stored)],
     ) -> Result<(), CacheError> {
-        for chunk in entries.chunks(CHUNK) {
-            let buckets = by_bucket(chunk.iter(), |(id, _)| id);
-            let calls: Vec<(String, Vec<(&str, Vec<u8>)>)> = buckets
-                .into_iter()
-                .map(|(bucket, members)| {
-                    let pairs = members.into_iter().filter_map(|(id, stored)| {
-                        Some((id.as_str(), stored.encode(id)?.as_bytes().to_vec()))
-                    });
-                    (
-                        self.bucket_key(epoch, generation, bucket),
-                        pairs.collect::<Vec<_>>(),
-                    )
-                })
-                .filter(|(_, pairs)| !pairs.is_empty())
-                .collect();
-            if calls.is_empty() {
-                continue;
-            }
-            let mut pipeline = Pipeline::with_capacity(calls.len());
-            for (key, pairs) in &calls {
-                let command = pipeline
-                    .cmd("EVALSHA")
+        let (mut pipeline, mut pending) = (Pipeline::new(), 0);
+        for (bucket, members) in by_bucket(entries.iter(), |(id, _)| id) {
+            for members in members.chunks(CHUNK) {
+                // What does not fit the compact form is not cached.
+                let forms: Vec<_> = members
+                    .iter()
+                    .filter_map(|(id, stored)| Some((id, stored.encode(id)?)))
+                    .collect();
+                if forms.is_empty() {
+                    continue;
+                }
+                let mut command = redis::cmd("EVALSHA");
+                command
                     .arg(self.scripts.put.get_hash())
                     .arg(1)
-                    .arg(key)
+                    .arg(self.bucket_key(epoch, generation, bucket))
                     .arg(TTL_SECONDS);
-                for (id, bytes) in pairs {
-                    command.arg(*id).arg(bytes);
+                for (id, form) in &forms {
+                    command.arg(id.as_str()).arg(form.as_bytes());
+                }
+                pipeline.add_command(command);
+                pending += forms.len();
+                if pending >= CHUNK {
+                    self.send(call, std::mem::take(&mut pipeline)).await?;
+                    pending = 0;
                 }
             }
-            let put = &self.scripts.put;
-            self.run(call, |mut connection| async move {
-                match pipeline.exec_async(&mut connection).await {
-                    Err(error) if is_unknown_script(&error) => {
-                        put.load_async(&mut connection).await?;
-                        pipeline.exec_async(&mut connection).await
-                    }
-                    outcome => outcome,
-                }
-            })
-            .await?;
+        }
+        if pending > 0 {
+            self.send(call, pipeline).await?;
         }
         Ok(())
+    }
+
+    /// Runs a pipeline of the put script, teaching the script to a server that does not know it.
+    async fn send(&self, call: Call, pipeline: Pipeline) -> Result<(), CacheError> {
+        let put = &self.scripts.put;
+        self.run(call, |mut connection| async move {
+            match pipeline.exec_async(&mut connection).await {
+                Err(error) if is_unknown_script(&error) => {
+                    put.load_async(&mut connection).await?;
+                    pipeline.exec_async(&mut connection).await
+                }
+                outcome => outcome,
+            }
+        })
+        .await
     }
 
     fn position_of(&self, text: &str, losses: u64, began: Instant) -> Option<Position> {
@@ -439,7 +467,7 @@ impl TierCache for RedisCache {
                 .ok()
                 .and_then(|text| self.position_of(text, losses, began))),
             Some(Err(error)) if error.code() != Some("WRONGTYPE") => {
-                self.failed(Call::Upkeep, &error.to_string());
+                self.failed(Call::Upkeep, &error.to_string(), true);
                 Err(CacheError::Unavailable(error.to_string()))
             }
             _ => Ok(None),

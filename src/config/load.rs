@@ -35,9 +35,14 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_LOG_FILTER", "log.filter"),
 ];
 
-/// Variables under our prefix that are not settings: the file's own name, and what container platforms set for a service
-/// that happens to be called risktier.
-const NOT_SETTINGS: &[&str] = &["RISKTIER_CONFIG", "RISKTIER_PORT", "RISKTIER_SERVICE_"];
+/// Variables under our prefix that are not settings: the file's own name, what container platforms set for a service
+/// that happens to be called risktier, and where tests find real data.
+const NOT_SETTINGS: &[&str] = &[
+    "RISKTIER_CONFIG",
+    "RISKTIER_PORT",
+    "RISKTIER_SERVICE_",
+    "RISKTIER_SAMPLE_DIR",
+];
 
 /// What lies over the defaults, later over earlier.
 #[derive(Clone, Debug, Default)]
@@ -153,6 +158,15 @@ impl Sources {
                 path: path.clone(),
                 cause: cause.to_string(),
             })?;
+            if let Err(error) = Toml::from_str::<Dict>(&text) {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+                let what = error.message().replace('\n', "; ");
+                return Err(ConfigError::Unreadable {
+                    path,
+                    cause: format!("line {line} is not TOML: {what}"),
+                });
+            }
             figment = figment.merge(File { path, text });
         }
         for text in self.texts {
@@ -243,7 +257,14 @@ fn readable(error: figment::Error) -> ConfigError {
         figment::error::Kind::UnknownVariant(given, names) => {
             format!("is `{given}`; {}", known(names))
         }
-        kind => format!("is wrong: {}", kind.to_string().replace('\n', " ").trim()),
+        kind => {
+            let hint = match key.as_str() {
+                "listen" => "; use an address and port such as `127.0.0.1:8080`",
+                "as_of" => "; use a date such as `2026-12-01`",
+                _ => "",
+            };
+            format!("is wrong: {}{hint}", kind.to_string().replace('\n', " "))
+        }
     };
     ConfigError::Invalid {
         key,
@@ -373,7 +394,7 @@ mod tests {
             ),
             ("as_of = '2026-02-30'", "`as_of`", "is wrong"),
             ("listen = 'localhost'", "`listen`", "is wrong"),
-            ("listen = ", "setting", "is wrong"),
+            ("\n\nlisten = ", "risktier.toml`", "line 3 is not TOML"),
         ];
         for (text, key, reason) in cases {
             let message = with_file(text).unwrap_err().to_string();

@@ -210,6 +210,16 @@ impl Hasher {
         }
     }
 
+    /// The digest of everything fed so far and these bytes, without changing the state: the common beginning of many
+    /// texts is hashed once.
+    #[must_use]
+    pub fn finish_with(&self, bytes: &[u8]) -> Digest {
+        Digest(match &self.0 {
+            State::Sha256(state) => state.clone().chain_update(bytes).finalize().into(),
+            State::Sm3(state) => state.clone().chain_update(bytes).finalize().into(),
+        })
+    }
+
     /// The digest of everything fed so far.
     #[must_use]
     pub fn finish(self) -> Digest {

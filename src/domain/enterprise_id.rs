@@ -11,7 +11,7 @@ use super::coded::coded_enum;
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
 
 /// Longest id in bytes; draws and tickets rely on it.
-pub(crate) const MAX_ID_BYTES: usize = 64;
+pub const MAX_ID_BYTES: usize = 64;
 
 /// The id of a check object: cleaned, 1–64 bytes, without white space, control characters or `/`.
 ///

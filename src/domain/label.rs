@@ -5,7 +5,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest label in bytes.
-pub(crate) const MAX_LABEL_BYTES: usize = 64;
+pub const MAX_LABEL_BYTES: usize = 64;
 
 /// A short cleaned text, 1–64 bytes: NFKC, trimmed, no control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -21,9 +21,9 @@ pub use dates::AsOf;
 pub use enterprise::{
     Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
 };
-pub use enterprise_id::{EnterpriseId, IdCheck, IdError, Uscc};
+pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
-pub use label::{Label, NotALabel};
+pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity};
 pub use tier::Tier;

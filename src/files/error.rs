@@ -99,6 +99,16 @@ pub enum FilesError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// A folder lacks a file that it needs.
+    #[error(
+        "`{folder}` has no {name}.csv or {name}.ndjson (also with .gz); name a mapping for other files"
+    )]
+    Missing {
+        /// The folder.
+        folder: String,
+        /// Name of the file without its ending.
+        name: String,
+    },
     /// Reading failed in the middle.
     #[error("cannot read `{file}` beyond line {line}: {cause}; what came before it was read")]
     Read {
@@ -185,6 +195,7 @@ impl FilesError {
     pub fn to_line_error(&self) -> LineError {
         match self {
             Self::Header(error) => error.clone(),
+            Self::Missing { folder, .. } => LineError::whole(1, self.to_string()).of_file(folder),
             Self::Frame { line, reason } => LineError::whole(*line, reason.clone()),
             Self::Read { file, line, .. } | Self::DamagedGzip { file, line, .. } => {
                 LineError::whole(line + 1, self.to_string()).of_file(file)

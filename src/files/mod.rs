@@ -20,6 +20,7 @@ mod packed;
 mod read;
 mod source;
 mod table;
+mod table_writer;
 mod write;
 
 pub use columns::Tabular;
@@ -29,4 +30,5 @@ pub use mapping::{Mapping, MappingError};
 pub use packed::{pack, unpack};
 pub use read::{ReadOptions, Rows, read_enterprises, read_records};
 pub use source::{Format, Source};
+pub use table_writer::TableWriter;
 pub use write::{Sink, Writer, enterprise_writer, record_writer, write_line_errors};

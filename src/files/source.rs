@@ -2,7 +2,7 @@
 
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub struct Source {
     pub(super) reader: Box<dyn BufRead + Send>,
     pub(super) gzip: bool,
     taken: Arc<AtomicU64>,
+    length: Option<u64>,
 }
 
 impl Source {
@@ -54,7 +55,17 @@ impl Source {
             return Self::from_reader("standard input", format, io::stdin());
         }
         match File::open(path) {
-            Ok(opened) => Self::from_reader(&file, format, opened),
+            Ok(opened) => {
+                let length = opened
+                    .metadata()
+                    .ok()
+                    .filter(Metadata::is_file)
+                    .map(|metadata| metadata.len());
+                Ok(Self {
+                    length,
+                    ..Self::from_reader(&file, format, opened)?
+                })
+            }
             Err(cause) => Err(FilesError::Open { file, cause }),
         }
     }
@@ -78,6 +89,7 @@ impl Source {
             reader,
             gzip,
             taken,
+            length: None,
         })
     }
 
@@ -89,6 +101,11 @@ impl Source {
     /// Its format.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Its size in bytes before decompression, where it is known.
+    pub fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// A counter of the bytes taken from the file itself (before decompression), for progress bars.

@@ -3,16 +3,21 @@
 //! Same inputs, same bytes, on any machine and any number of threads. The draw stores nothing and asks nobody: that a
 //! plan is drawn once is for the layer above.
 
-use std::io::Write;
+use std::fmt::Write;
+use std::ops::Range;
 
 use super::contribution::{Contribution, OpeningError, opening_problems};
-use super::plan::{FrozenPlan, Method, PPB, PlanError, PlanProblem, Rounding};
+use super::parallel::map_chunks;
+use super::plan::{FrozenPlan, Method, PPB, PlanError, PlanProblem, PlannedStratum, Rounding};
 use super::pool::{ALL, EXPLORE, Pool, StratumKey};
 use super::seed::{EXPLORATION, ROUNDING, Seed, Tickets};
 use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::digest::Digest;
+
+/// Lines of the sample file written in one piece by one thread.
+const CHUNK: usize = 1 << 14;
 
 /// Why a plan cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -200,60 +205,48 @@ pub(super) fn replay(
 fn draw_strata(plan: &FrozenPlan, pool: &Pool, tickets: &Tickets, outcome: &mut DrawOutcome) {
     let (sizes, v) = sizes(plan, &outcome.plan_digest, &outcome.seed);
     outcome.rounding_v = v;
-    let wanted: Vec<Wanted> = plan
-        .strata()
-        .iter()
-        .zip(&sizes)
-        .map(|(stratum, size)| Wanted {
-            size: *size,
-            length: size.saturating_add(stratum.reserve),
-        })
-        .collect();
+    let with_reserve = |(stratum, size): (&PlannedStratum, &u64)| Wanted {
+        size: *size,
+        length: size.saturating_add(stratum.reserve),
+    };
+    let wanted: Vec<Wanted> = plan.strata().iter().zip(&sizes).map(with_reserve).collect();
     let orders = select(plan.method, pool, tickets, &wanted);
     outcome.exploration = explore(plan, pool, &outcome.plan_digest, &outcome.seed);
 
-    let mut drawn = vec![
-        false;
-        if outcome.exploration.is_empty() {
-            0
-        } else {
-            pool.len()
-        }
-    ];
-    let mut mark = |object: u32| {
-        drawn
-            .get_mut(object as usize)
-            .is_some_and(|slot| std::mem::replace(slot, true))
-    };
-    for (order, wanted) in orders.iter().zip(&wanted) {
-        split(order, wanted.size).0.iter().for_each(|object| {
-            mark(*object);
-        });
-    }
-    let explored: Vec<u32> = outcome
-        .exploration
+    // The objects of each stratum: those drawn and those standing by.
+    let halves: Vec<(&[u32], &[u32])> = orders
         .iter()
-        .copied()
-        .filter(|object| !mark(*object))
+        .zip(&sizes)
+        .map(|(order, size)| split(order, *size))
         .collect();
+    let mut taken = Taken(vec![false; pool.len()]);
+    for object in halves.iter().flat_map(|(drawn, _)| *drawn) {
+        taken.take(*object);
+    }
+    let mut explored = outcome.exploration.clone();
+    explored.retain(|object| taken.take(*object));
     outcome.explore_drawn = explored.len() as u64;
 
-    let mut explore_lines = Some(lines_of(SampleKey::Explore, &explored));
-    for (index, ((key, _), (order, wanted))) in
-        (0_u32..).zip(pool.strata().iter().zip(orders.iter().zip(&wanted)))
+    let strata = pool.strata().iter().zip(0_u32..).zip(&halves);
+    let mut parts: Vec<(&str, SampleKey, &[u32])> = strata
+        .map(|(((key, _), index), (drawn, _))| (key.as_str(), SampleKey::Stratum(index), *drawn))
+        .collect();
+    parts.push((EXPLORE, SampleKey::Explore, &explored));
+    parts.sort_by_key(|(key, _, _)| *key);
+    outcome.lines = parts
+        .into_iter()
+        .flat_map(|(_, key, objects)| lines_of(key, objects))
+        .collect();
+
+    for (((key, _), order), ((_, standing_by), size)) in pool
+        .strata()
+        .iter()
+        .zip(&orders)
+        .zip(halves.iter().zip(sizes))
     {
-        if key.as_str() > EXPLORE {
-            outcome
-                .lines
-                .extend(explore_lines.take().into_iter().flatten());
-        }
-        let (selected, standing_by) = split(order, wanted.size);
-        outcome
-            .lines
-            .extend(lines_of(SampleKey::Stratum(index), selected));
-        let reserve = (wanted.size + 1..)
-            .zip(standing_by)
-            .filter(|(_, object)| !drawn.get(**object as usize).copied().unwrap_or_default())
+        let reserve = (size + 1..)
+            .zip(*standing_by)
+            .filter(|(_, object)| !taken.has(**object))
             .map(|(order, object)| ReserveObject {
                 object: *object,
                 order,
@@ -261,14 +254,27 @@ fn draw_strata(plan: &FrozenPlan, pool: &Pool, tickets: &Tickets, outcome: &mut 
             .collect();
         outcome.strata.push(DrawnStratum {
             key: key.clone(),
-            n: wanted.size,
+            n: size,
             certain: order.certain,
             reserve,
         });
     }
-    outcome
-        .lines
-        .extend(explore_lines.take().into_iter().flatten());
+}
+
+/// Which objects of the pool are drawn.
+struct Taken(Vec<bool>);
+
+impl Taken {
+    /// Takes an object; false if it was taken already.
+    fn take(&mut self, object: u32) -> bool {
+        self.0
+            .get_mut(object as usize)
+            .is_some_and(|slot| !std::mem::replace(slot, true))
+    }
+
+    fn has(&self, object: u32) -> bool {
+        self.0.get(object as usize).copied().unwrap_or_default()
+    }
 }
 
 /// The whole sample sizes, and the random start if rounding is systematic.
@@ -333,13 +339,13 @@ fn rows<'a>(lines: &'a [SampleLine], pool: &'a Pool) -> impl Iterator<Item = Sam
 
 /// The file `sample.tsv`: `id TAB key TAB order LF`.
 fn sample_file(lines: &[SampleLine], pool: &Pool) -> Vec<u8> {
-    let mut file = Vec::with_capacity(32 * lines.len());
-    for row in rows(lines, pool) {
-        file.extend_from_slice(row.id.as_bytes());
-        file.push(b'\t');
-        file.extend_from_slice(row.key.as_bytes());
-        // Writing to memory does not fail.
-        let _ = writeln!(file, "\t{}", row.order);
-    }
-    file
+    let part = |range: Range<usize>| {
+        let mut text = String::with_capacity(32 * range.len());
+        for row in rows(lines.get(range).unwrap_or_default(), pool) {
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "{}\t{}\t{}", row.id, row.key, row.order);
+        }
+        text.into_bytes()
+    };
+    map_chunks(lines.len(), CHUNK, part).concat()
 }

@@ -200,7 +200,11 @@ impl<'a> PoolTree<'a> {
         let mut path = Vec::new();
         let mut position = index;
         for level in &self.levels {
-            let side = if position % 2 == 0 { Side::R } else { Side::L };
+            let side = if position.is_multiple_of(2) {
+                Side::R
+            } else {
+                Side::L
+            };
             if let Some(sibling) = level.get(position ^ 1) {
                 path.push((side, *sibling));
             }

@@ -11,6 +11,7 @@ mod frame;
 pub mod merkle;
 mod overlay;
 mod parallel;
+pub mod pareto;
 pub mod plan;
 mod policy;
 pub mod pool;

@@ -85,15 +85,14 @@ impl Moments {
         self.sum_of_squares += u128::from(milli) * u128::from(milli);
     }
 
-    /// Mean and, by moments of a gamma–Poisson mixture, `k = m²/(v − m)` within the policy's bounds.
+    /// Mean `m` and, by moments of a gamma distribution, the shape `k = m²/v` within the policy's bounds.
     fn mean_and_shape(&self, policy: &ComplaintOverlay) -> (f64, f64) {
         let n = self.count.max(1) as f64;
         let mean = self.sum_milli as f64 / n / MILLI;
         let variance = self.sum_of_squares as f64 / n / (MILLI * MILLI) - mean * mean;
-        let excess = variance - mean;
-        // Without excess over Poisson the peers are alike: the shape is at its upper bound.
-        let shape = if excess > 0.0 {
-            mean * mean / excess
+        // Peers without any spread are alike: the shape is at its upper bound.
+        let shape = if variance > 0.0 {
+            mean * mean / variance
         } else {
             policy.most_shape
         };

@@ -4,121 +4,20 @@
 //! its own per object, and what is hashed is what was read. It refuses anything but the one documented form: clean
 //! ids before they come here.
 
+mod builder;
+mod key;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::digest::{Digest, HashAlgorithm};
 
-/// Key under which the whole pool stands in a sample of method `order`; no stratum may use it.
-pub const ALL: &str = "ALL";
-/// Key under which exploration objects stand in a sample; no stratum may use it.
-pub const EXPLORE: &str = "EXPLORE";
+pub use builder::PoolBuilder;
+pub use key::{ALL, EXPLORE, IdError, KeyError, StratumKey, check_id};
 
-/// Longest id, stratum key and group id, in bytes.
-const MAX_TEXT: usize = 64;
 /// Line starts are kept in 32 bits.
 const MAX_FILE: usize = u32::MAX as usize;
-
-/// Why a text cannot be the id of an object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IdError {
-    /// Empty, or longer than 64 bytes.
-    #[error("the id has {0} bytes: use 1 to 64")]
-    Length(usize),
-    /// Not UTF-8.
-    #[error("the id is not UTF-8: convert the file")]
-    Encoding,
-    /// Contains white space or a control character.
-    #[error("the id `{0}` contains white space or a control character: clean it before import")]
-    Character(String),
-}
-
-/// Checks an object's id: 1–64 bytes of UTF-8 without Unicode white space and control characters.
-///
-/// # Errors
-///
-/// [`IdError`] says which rule is broken.
-pub fn check_id(id: &[u8]) -> Result<(), IdError> {
-    if id.is_empty() || id.len() > MAX_TEXT {
-        return Err(IdError::Length(id.len()));
-    }
-    if id.iter().all(u8::is_ascii_graphic) {
-        return Ok(());
-    }
-    let text = std::str::from_utf8(id).map_err(|_| IdError::Encoding)?;
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(IdError::Character(text.escape_debug().to_string()));
-    }
-    Ok(())
-}
-
-/// A text that cannot be a stratum key or a group id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Wrong length or characters.
-    #[error("`{0}` is not a key: use 1 to 64 of letters, digits, `.`, `_`, `/`, `-`")]
-    Form(String),
-    /// `ALL` or `EXPLORE`.
-    #[error("the key `{0}` is reserved: use another")]
-    Reserved(String),
-}
-
-/// The key of a stratum, or the id of a coordinated group: 1–64 of `[A-Za-z0-9._/-]`, not `ALL` or `EXPLORE`. Ordered
-/// by bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StratumKey(String);
-
-impl StratumKey {
-    /// Checks and wraps a key.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`] when the form is wrong or the key is reserved.
-    pub fn new(key: impl Into<String>) -> Result<Self, KeyError> {
-        let key = key.into();
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
-        if key.is_empty() || key.len() > MAX_TEXT || !key.bytes().all(fits) {
-            return Err(KeyError::Form(
-                key.escape_debug().take(2 * MAX_TEXT).collect(),
-            ));
-        }
-        if key == ALL || key == EXPLORE {
-            return Err(KeyError::Reserved(key));
-        }
-        Ok(Self(key))
-    }
-
-    /// The key as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StratumKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for StratumKey {
-    type Error = KeyError;
-
-    fn try_from(key: String) -> Result<Self, KeyError> {
-        Self::new(key)
-    }
-}
-
-impl From<StratumKey> for String {
-    fn from(key: StratumKey) -> Self {
-        key.0
-    }
-}
-
 /// What is wrong with one line of a pool file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -256,7 +155,9 @@ impl Pool {
             return Err(PoolError::Empty);
         }
         rows.starts.push(start as u32);
-        Ok(rows.into_pool(file))
+        let mut pool = rows.into_pool();
+        pool.file = file;
+        Ok(pool)
     }
 
     /// Number of objects, at least one.
@@ -330,7 +231,7 @@ impl Pool {
         None
     }
 
-    pub(super) fn id(&self, index: usize) -> &str {
+    pub(in crate::sampling) fn id(&self, index: usize) -> &str {
         // INVARIANT: every id passed `check_id`, so it is UTF-8.
         std::str::from_utf8(self.id_bytes(index)).unwrap_or_default()
     }
@@ -339,7 +240,7 @@ impl Pool {
         clippy::indexing_slicing,
         reason = "INVARIANT: the index is below len, the offsets lie in the file"
     )]
-    pub(super) fn id_bytes(&self, index: usize) -> &[u8] {
+    pub(in crate::sampling) fn id_bytes(&self, index: usize) -> &[u8] {
         let start = self.starts[index] as usize;
         &self.file[start..start + usize::from(self.id_lengths[index])]
     }
@@ -349,48 +250,51 @@ impl Pool {
         clippy::indexing_slicing,
         reason = "INVARIANT: the index is below len, the offsets lie in the file"
     )]
-    pub(super) fn row_bytes(&self, index: usize) -> &[u8] {
+    pub(in crate::sampling) fn row_bytes(&self, index: usize) -> &[u8] {
         let id_end = self.starts[index] as usize + usize::from(self.id_lengths[index]);
         &self.file[id_end + 1..self.starts[index + 1] as usize - 1]
     }
 
     /// The stratum index of every object, in file order.
-    pub(super) fn stratum_indexes(&self) -> &[u32] {
+    pub(in crate::sampling) fn stratum_indexes(&self) -> &[u32] {
         &self.strata
     }
 
     /// The size of every object, in file order.
-    pub(super) fn sizes(&self) -> &[u32] {
+    pub(in crate::sampling) fn sizes(&self) -> &[u32] {
         &self.sizes
     }
 }
 
 /// The columns while a file is read; strata are numbered as they appear.
 #[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     starts: Vec<u32>,
     id_lengths: Vec<u8>,
     sizes: Vec<u32>,
     strata: Vec<u32>,
     seen: BTreeMap<StratumKey, u32>,
     counts: Vec<u32>,
-    last: Option<(StratumKey, u32)>,
+    last: Option<(&'a str, u32)>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "INVARIANT: there are fewer strata than bytes in the file"
     )]
-    fn count(&mut self, key: &str) -> Result<(), KeyError> {
+    fn count(&mut self, key: &'a str) -> Result<(), KeyError> {
         let number = match &self.last {
-            Some((last, number)) if last.as_str() == key => *number,
+            Some((last, number)) if *last == key => *number,
             _ => {
-                let key = StratumKey::new(key)?;
-                let number = *self
-                    .seen
-                    .entry(key.clone())
-                    .or_insert(self.counts.len() as u32);
+                let number = match self.seen.get(key) {
+                    Some(number) => *number,
+                    None => {
+                        self.seen
+                            .insert(StratumKey::new(key)?, self.counts.len() as u32);
+                        self.counts.len() as u32
+                    }
+                };
                 self.last = Some((key, number));
                 number
             }
@@ -403,7 +307,8 @@ impl Rows {
         Ok(())
     }
 
-    fn into_pool(mut self, file: Vec<u8>) -> Pool {
+    /// The pool without its file.
+    fn into_pool(mut self) -> Pool {
         let mut rank = vec![0_u32; self.counts.len()];
         let mut keys = Vec::with_capacity(self.counts.len());
         for (position, (key, number)) in (0_u32..).zip(self.seen) {
@@ -422,7 +327,7 @@ impl Rows {
             *stratum = rank.get(*stratum as usize).copied().unwrap_or_default();
         }
         Pool {
-            file,
+            file: Vec::new(),
             starts: self.starts,
             id_lengths: self.id_lengths,
             strata: self.strata,
@@ -455,96 +360,6 @@ fn parse_size(field: &[u8]) -> Result<u32, LineError> {
         .ok()
         .and_then(|text| text.parse().ok())
         .ok_or_else(wrong)
-}
-
-/// Collects objects in any order and builds the sorted pool.
-#[derive(Debug, Default)]
-pub struct PoolBuilder {
-    ids: Vec<u8>,
-    rows: Vec<BuilderRow>,
-    keys: BTreeMap<StratumKey, u32>,
-}
-
-#[derive(Debug)]
-struct BuilderRow {
-    start: usize,
-    length: u8,
-    stratum: u32,
-    size: u32,
-}
-
-impl PoolBuilder {
-    /// An empty builder.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds an object; write size 1 where the method is not `pareto`.
-    ///
-    /// # Errors
-    ///
-    /// [`PoolError::Row`] when the id breaks a rule or the size is 0.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "INVARIANT: a checked id has at most 64 bytes"
-    )]
-    pub fn push(&mut self, id: &str, stratum: &StratumKey, size: u32) -> Result<(), PoolError> {
-        check_id(id.as_bytes()).map_err(LineError::from)?;
-        if size == 0 {
-            return Err(LineError::Size("0".to_owned()).into());
-        }
-        let stratum = match self.keys.get(stratum) {
-            Some(number) => *number,
-            None => {
-                let number = self.keys.len() as u32;
-                self.keys.insert(stratum.clone(), number);
-                number
-            }
-        };
-        self.rows.push(BuilderRow {
-            start: self.ids.len(),
-            length: id.len() as u8,
-            stratum,
-            size,
-        });
-        self.ids.extend_from_slice(id.as_bytes());
-        Ok(())
-    }
-
-    /// Sorts the objects by id bytes and builds the pool; the order in which they came does not matter.
-    ///
-    /// # Errors
-    ///
-    /// [`PoolError::Row`] for an id that came twice, [`PoolError::Empty`] when nothing came.
-    pub fn build(mut self) -> Result<Pool, PoolError> {
-        let ids = &self.ids;
-        let id = |row: &BuilderRow| {
-            ids.get(row.start..row.start + usize::from(row.length))
-                .unwrap_or_default()
-        };
-        self.rows.sort_unstable_by(|a, b| id(a).cmp(id(b)));
-        if let Some(row) = self
-            .rows
-            .array_windows()
-            .find_map(|[a, b]| (id(a) == id(b)).then_some(a))
-        {
-            return Err(LineError::Duplicate(String::from_utf8_lossy(id(row)).into_owned()).into());
-        }
-        let mut names = vec![""; self.keys.len()];
-        for (key, number) in &self.keys {
-            if let Some(name) = names.get_mut(*number as usize) {
-                *name = key.as_str();
-            }
-        }
-        let mut file = Vec::with_capacity(self.ids.len() + 8 * self.rows.len());
-        for row in &self.rows {
-            file.extend_from_slice(id(row));
-            let key = names.get(row.stratum as usize).copied().unwrap_or_default();
-            writeln!(file, "\t{key}\t{}", row.size)?;
-        }
-        Pool::from_bytes(file)
-    }
 }
 
 #[cfg(test)]
@@ -606,45 +421,5 @@ mod tests {
                 "{size}"
             );
         }
-    }
-
-    #[test]
-    fn the_builder_does_not_mind_the_order_of_rows() {
-        let (s1, s2) = (
-            StratumKey::new("S001").unwrap(),
-            StratumKey::new("S002").unwrap(),
-        );
-        let mut forward = PoolBuilder::new();
-        let mut backward = PoolBuilder::new();
-        let rows = [("a", &s2, 1), ("b", &s1, 2), ("c", &s2, 3)];
-
-        rows.iter()
-            .for_each(|(id, key, size)| forward.push(id, key, *size).unwrap());
-        rows.iter()
-            .rev()
-            .for_each(|(id, key, size)| backward.push(id, key, *size).unwrap());
-
-        assert_eq!(
-            forward.build().unwrap().file_bytes(),
-            backward.build().unwrap().file_bytes()
-        );
-    }
-
-    #[test]
-    fn the_builder_refuses_duplicates_and_size_zero() {
-        let key = StratumKey::new("S001").unwrap();
-        let mut builder = PoolBuilder::new();
-        builder.push("a", &key, 1).unwrap();
-        builder.push("a", &key, 1).unwrap();
-
-        assert!(builder.push("b", &key, 0).is_err());
-        assert!(
-            builder
-                .build()
-                .unwrap_err()
-                .to_string()
-                .contains("there twice")
-        );
-        assert!(matches!(PoolBuilder::new().build(), Err(PoolError::Empty)));
     }
 }

@@ -113,8 +113,6 @@ impl Tickets {
     /// The ticket of an object.
     #[must_use]
     pub fn ticket(&self, id: &[u8]) -> Digest {
-        let mut hasher = self.prepared.clone();
-        hasher.update(id);
-        hasher.finish()
+        self.prepared.finish_with(id)
     }
 }

@@ -1,6 +1,8 @@
 //! Streamed import of enterprises and records: good rows go in, bad ones are told by line.
 
 use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::register::changes;
 use super::{Service, ServiceError};
@@ -76,17 +78,16 @@ impl Importable for Record {
 
 /// Who watches an import.
 pub trait ImportObserver {
+    /// Called before the first row of a file: its name, its size if known, and a counter of the bytes taken from it.
+    fn begin(&mut self, _file: &str, _length: Option<u64>, _bytes_taken: Arc<AtomicU64>) {}
     /// Called after every batch.
-    fn progress(&mut self, report: &ImportReport);
+    fn progress(&mut self, _report: &ImportReport) {}
     /// Called for every refused row.
-    fn refused(&mut self, error: &LineError);
+    fn refused(&mut self, _error: &LineError) {}
 }
 
 /// Watches nothing.
-impl ImportObserver for () {
-    fn progress(&mut self, _report: &ImportReport) {}
-    fn refused(&mut self, _error: &LineError) {}
-}
+impl ImportObserver for () {}
 
 impl ImportReport {
     /// Whether every row went in or was there already.

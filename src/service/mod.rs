@@ -3,13 +3,17 @@
 //! A [`Service`] holds the store, the tier cache, the model files in force, the clock and the source of secrets. Nothing
 //! here knows HTTP or terminals.
 
+pub mod bench_data;
 mod entropy;
 mod error;
 mod frames;
 mod import;
+mod intake;
 mod models;
+mod outcomes;
 mod plans;
 mod register;
+mod tier_file;
 mod tiers;
 
 use jiff::civil::Date;
@@ -26,10 +30,26 @@ pub use import::{ImportObserver, ImportReport, Importable};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierPreview,
+    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
 };
+// What callers of the use-cases speak in, so that layer 4 needs no other layer.
+pub use crate::cache::CacheError;
+pub use crate::files::{
+    FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
+};
+pub use crate::model::{Classification, Reason, RecordRef, Step};
+pub use crate::sampling::contribution::{
+    Contribution, ContributionName, ContributionValue, PlannedContribution,
+};
+pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::transcript::Edition;
+pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::store::StoreError;
 
-pub use register::{Amendment, RegisteredEnterprise, Written, source_label};
+pub use outcomes::{OutcomeRule, TierOutcome};
+pub use register::{Amendment, RegisteredEnterprise, Written, label, source_label};
+pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 
 /// Where the day comes from.

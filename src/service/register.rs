@@ -267,5 +267,14 @@ pub(super) fn changes(outcomes: &[Outcome]) -> Vec<Changed> {
 ///
 /// When the text is no label.
 pub fn source_label(text: &str) -> Result<Label, ServiceError> {
-    Ok(field::label("source", text)?)
+    label("source", text)
+}
+
+/// A label that a caller names in `field`, checked.
+///
+/// # Errors
+///
+/// When the text is no label.
+pub fn label(field: &str, text: &str) -> Result<Label, ServiceError> {
+    Ok(field::label(field, text)?)
 }

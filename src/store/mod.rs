@@ -16,6 +16,9 @@ pub use sqlite::SqliteStore;
 
 /// The system of record.
 pub trait Store: Send + Sync {
+    /// Identity of this database: 32 hexadecimal digits, made once.
+    fn store_id(&self) -> Result<String, StoreError>;
+
     /// Begins an import and returns its number.
     fn begin_import(&self) -> Result<i64, StoreError>;
 

@@ -102,6 +102,10 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 impl Store for SqliteStore {
+    fn store_id(&self) -> Result<String, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT store_id FROM identity", [], |row| row.get(0))?))
+    }
+
     fn begin_import(&self) -> Result<i64, StoreError> {
         self.write(|tx| {
             tx.execute(

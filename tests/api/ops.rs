@@ -57,6 +57,10 @@ async fn the_contract_is_served_as_it_is_generated() {
     assert_eq!(served, risktier::api::openapi_json());
     let document: Value = serde_json::from_str(&served).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
+    assert!(
+        !served.contains("\"null\""),
+        "absent members are left out, never null"
+    );
     assert_eq!(document["info"]["license"]["identifier"], "Apache-2.0");
     for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
         let operation = &document["paths"][path]["get"];

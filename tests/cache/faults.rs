@@ -223,6 +223,23 @@ async fn a_paused_redis_delays_a_few_reads_by_their_budget_and_then_none() {
 }
 
 #[tokio::test]
+async fn a_full_redis_takes_nothing_in_but_answers_with_what_it_has() {
+    let (server, log) = (RedisServer::start(), Log::default());
+    let cache = filled(&server, &log, BUDGET).await;
+    let _: String = server.command(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+
+    for _ in 0..5 {
+        let ticket = cache.ticket(&epoch()).unwrap();
+        cache.put_many(&ticket, &[(id(11), value(1))]).await;
+    }
+
+    assert_eq!(get(&cache, 11).await, Lookup::Miss(MissReason::Cold));
+    assert_eq!(get(&cache, 1).await, Lookup::Hit(value(1)));
+    assert!(cache.invalidate(&epoch(), &[(id(1), 2)]).await.is_err());
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Untrusted));
+}
+
+#[tokio::test]
 async fn an_unusable_address_is_refused_at_once() {
     let refused = RedisCache::new(RedisOptions {
         url: "http://127.0.0.1".to_owned(),

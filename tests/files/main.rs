@@ -10,9 +10,10 @@
     reason = "test code"
 )]
 
-use jiff::civil::date;
-use risktier::domain::{Label, RecordDefaults, RecordKind};
+use jiff::civil::{Date, date};
+use risktier::domain::{AsOf, Label, Record, RecordDefaults, RecordKind};
 use risktier::files::{FilesError, Mapping, ReadOptions, Row};
+use risktier::service::{ModelFiles, Models};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,13 @@ fn sample() -> Option<PathBuf> {
     );
     println!("passed over: no sample in {}", folder.display());
     None
+}
+
+fn defaults() -> RecordDefaults {
+    RecordDefaults {
+        source: Label::parse("sample").unwrap(),
+        known_on: date(2026, 1, 1),
+    }
 }
 
 fn good<T>(row: Result<Row<T>, FilesError>) -> T {
@@ -87,12 +95,8 @@ fn the_whole_sample_is_read_without_a_line_error() {
     let mut keys = BTreeSet::new();
     let mut critical = 0;
     for table in mapping.record_tables() {
-        let defaults = RecordDefaults {
-            source: Label::parse("sample").unwrap(),
-            known_on: date(2026, 1, 1),
-        };
         let source = table.open(&folder).unwrap();
-        for record in table.rows(source, &options, defaults).unwrap().map(good) {
+        for record in table.rows(source, &options, defaults()).unwrap().map(good) {
             assert!(businesses.contains_key(&record.enterprise_id));
             assert_eq!(record.known_on, record.occurred_on);
             assert!(keys.insert((record.source.clone(), record.record_id.clone())));
@@ -131,4 +135,62 @@ fn the_whole_sample_is_read_without_a_line_error() {
         ]
     );
     assert_eq!(critical, 2_433);
+}
+
+/// Businesses visited after the day of the demonstration, and those where the first visit found a critical violation,
+/// by tier from A to D.
+fn found_by_tier(folder: &Path, until: Date) -> [(u32, u32); 4] {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/chicago_food");
+    let models = Models::load(&ModelFiles {
+        catalogue: Some(data.join("indicators.toml")),
+        scorecard: Some(data.join("scorecard.json")),
+        policy: Some(data.join("policy.toml")),
+    })
+    .unwrap();
+    let mapping = mapping();
+    let demo = mapping.demo().unwrap();
+    let options = ReadOptions::default();
+    let mut records: BTreeMap<_, Vec<Record>> = BTreeMap::new();
+    for table in mapping.record_tables() {
+        let source = table.open(folder).unwrap();
+        for record in table.rows(source, &options, defaults()).unwrap().map(good) {
+            let of_business = records.entry(record.enterprise_id.clone()).or_default();
+            of_business.push(record);
+        }
+    }
+    let mut found = [(0, 0); 4];
+    let table = &mapping.enterprise_tables()[0];
+    let rows = table.rows(table.open(folder).unwrap(), &options, ());
+    for business in rows.unwrap().map(good) {
+        let records = records.remove(&business.enterprise_id).unwrap_or_default();
+        let first_visit = records
+            .iter()
+            .filter(|r| {
+                r.source.as_str() == "canvass"
+                    && r.occurred_on > demo.as_of
+                    && r.occurred_on <= until
+            })
+            .min_by_key(|r| r.occurred_on);
+        let Some(visit) = first_visit else { continue };
+        let tier = models
+            .classifier
+            .classify(&business, &records, AsOf::monthly(demo.as_of))
+            .tier;
+        let (visited, critical) = &mut found[usize::from(tier.code()) - 1];
+        *visited += 1;
+        *critical += u32::from(visit.codes.iter().any(|code| code.as_str() == "critical"));
+    }
+    found
+}
+
+#[test]
+fn on_the_sample_a_worse_tier_has_more_critical_violations_later() {
+    let Some(folder) = sample() else { return };
+
+    let found = found_by_tier(&folder, date(2014, 4, 16));
+
+    let rates = found.map(|(visited, critical)| f64::from(critical) / f64::from(visited));
+    assert!(rates.is_sorted(), "{rates:?}");
+    assert!(found.iter().all(|(visited, _)| *visited >= 50));
+    assert_eq!(found, [(1_370, 134), (2_222, 337), (420, 84), (145, 36)]);
 }

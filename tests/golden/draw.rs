@@ -341,7 +341,7 @@ fn a_draw_refuses_another_pool_another_value_and_a_missing_one() {
     assert!(fails(&other_size, &opened).contains("give the frozen pool"));
     let (first, _) = file.split_at(file.rfind("\n").unwrap() - 30);
     let shorter =
-        Pool::from_bytes(first[..=first.rfind('\n').unwrap()].as_bytes().to_vec()).unwrap();
+        Pool::from_bytes(first.as_bytes()[..=first.rfind('\n').unwrap()].to_vec()).unwrap();
     assert!(fails(&shorter, &opened).starts_with("the pool is not that of the plan: pool_size"));
     assert!(fails(&pool, &opened[..2]).contains("`notary` is missing"));
     let mut other = opened.clone();

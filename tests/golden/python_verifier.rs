@@ -5,8 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use risktier::domain::digest::HashAlgorithm;
+use risktier::domain::rng::SeededRng;
+use risktier::sampling::merkle::pool_root;
+use risktier::sampling::plan::PPB;
+use risktier::sampling::pool::{PoolBuilder, StratumKey};
+use risktier::sampling::sizes::largest_remainder;
 use risktier::sampling::verification::{VerifyInput, verify};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::draw::rehash;
 use crate::vectors::{Drawn, Vectors};
@@ -252,4 +257,86 @@ fn both_verifiers_find_changed_files_and_shapes_in_every_case() {
             .with("", |t| _ = t.as_object_mut().unwrap().remove("drawn"))
             .assert_both_say(&format!("{name} missing"), 1);
     }
+}
+
+#[test]
+fn both_verifiers_agree_on_larger_draws() {
+    let vectors = Vectors::load();
+    let mut rng = SeededRng::new(7, "larger draws");
+    for (method, rounding) in [("pareto", "largest_remainder"), ("equal", "systematic")] {
+        let mut builder = PoolBuilder::new();
+        for number in 0..4000 {
+            let key = StratumKey::new(format!("S{}", rng.below(6) * rng.below(6))).unwrap();
+            let bits = 1 + rng.below(31);
+            let size = 1 + rng.below(1 << bits);
+            builder
+                .push(&format!("9{number:05}"), &key, u32::try_from(size).unwrap())
+                .unwrap();
+        }
+        let pool = builder.build().unwrap();
+        let targets: Vec<u64> = pool
+            .strata()
+            .iter()
+            .map(|(_, n)| rng.below(u64::from(*n) * PPB))
+            .collect();
+        let targets = if method == "pareto" {
+            largest_remainder(&targets)
+        } else {
+            targets
+        };
+        let stratum = |((key, count), target): (&(StratumKey, u32), u64)| json!({"key": key, "pool": count, "target_ppb": target, "reserve": 5});
+        let strata: Vec<Value> = pool.strata().iter().zip(targets).map(stratum).collect();
+        let mut plan: Value = vectors.get("/cases/pareto_whole/plan");
+        plan["method"] = method.into();
+        plan["rounding"] = rounding.into();
+        plan["strata"] = strata.into();
+        plan["exploration_n"] = 200.into();
+        plan["pool_size"] = pool.len().into();
+        plan["pool_digest"] = json!(pool.digest(HashAlgorithm::Sha256));
+        plan["pool_root"] = json!(pool_root(
+            HashAlgorithm::Sha256,
+            &vectors.pool_secret(),
+            &pool
+        ));
+
+        let drawn = Drawn::with_pool(&vectors, serde_json::from_value(plan).unwrap(), pool);
+
+        assert!(drawn.outcome.lines.len() > 1000);
+        Files::auditor(&drawn).assert_both_say(method, 0);
+    }
+}
+
+#[test]
+fn the_python_verifier_says_when_it_cannot_run() {
+    let vectors = Vectors::load();
+    let drawn = Drawn::of_case(&vectors, &vectors.cases()["order_only"]);
+    let directory = tempfile::tempdir().unwrap();
+    let transcript = directory.path().join("transcript.json");
+    fs::write(&transcript, drawn.record().auditor().to_bytes().unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifier/verify_plan.py");
+    let run = |arguments: &[&Path]| {
+        Command::new("python3")
+            .arg(&script)
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+
+    let option = Path::new("--transcript");
+    let no_transcript = run(&[]);
+    let no_pool = run(&[option, &transcript]);
+    let no_such_file = run(&[option, &directory.path().join("none.json")]);
+
+    for output in [no_transcript, no_pool, no_such_file] {
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn the_python_verifier_fits_an_auditors_patience() {
+    let script = include_str!("../verifier/verify_plan.py");
+
+    assert!(script.lines().count() < 150);
+    assert!(script.lines().all(|line| line.len() <= 120));
 }

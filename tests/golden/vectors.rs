@@ -117,7 +117,11 @@ pub struct Drawn {
 
 impl Drawn {
     pub fn new(vectors: &Vectors, plan: FrozenPlan) -> Self {
-        let (pool, contributions) = (vectors.pool(), vectors.contributions());
+        Self::with_pool(vectors, plan, vectors.pool())
+    }
+
+    pub fn with_pool(vectors: &Vectors, plan: FrozenPlan, pool: Pool) -> Self {
+        let contributions = vectors.contributions();
         let outcome = Draw::run(&plan, &pool, &contributions).unwrap();
         Self {
             plan,

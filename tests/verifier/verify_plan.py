@@ -2,7 +2,7 @@
 """Replays a risktier plan (risktier-draw/1): what is recorded is computed again, every difference is listed by name.
     python3 verify_plan.py --transcript T --pool P [--sample S] [--group G]
 Exit code 0: no difference, 1: it differs, 2: it could not run. Needs only the standard library. `plan_id` and
-`previous` are no inputs of the draw: compare the digest printed with `previous` of the plan that was closed next."""
+`previous` are no inputs of the draw: compare the digest of the file with `previous` of the next plan closed."""
 import argparse, collections, hashlib, itertools, json, re, struct, sys
 VISIT, differences, unhex = 10**9, [], bytes.fromhex
 class CannotRun(Exception): pass
@@ -137,13 +137,13 @@ def verify(data, pool, sample, group):
     replay(hash_function(t["plan"]["hash"]), t, t["plan"], pool, sample)
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + name)
+    for name in ("transcript", "pool", "sample", "group"): parser.add_argument("--" + name, required=name[0] == "t")
     try:
         args = parser.parse_args()
-        data, *files = (p and open(p, "rb").read() for p in (args.transcript or "", args.pool, args.sample))
+        data, *files = (p and open(p, "rb").read() for p in (args.transcript, args.pool, args.sample))
         try: verify(data, *files, args.group)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             holds("transcript", False, f"does not read as one: {type(error).__name__} {error}")
     except (CannotRun, OSError) as error: sys.exit(print(f"cannot verify: {error}", file=sys.stderr) or 2)
     for name, detail in differences: print(f"{name}: {detail[:300]}")
-    sys.exit(print(f"{len(differences)} differences; digest: {hashlib.sha256(data).hexdigest()}") or bool(differences))
+    sys.exit(print(f"{len(differences)} differences; sha256: {hashlib.sha256(data).hexdigest()}") or bool(differences))

@@ -16,6 +16,7 @@ local ids = {}
 for at = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[at] end
 local standing = redis.pcall('HMGET', KEYS[1], unpack(ids))
 if standing.err then
+  if not string.find(standing.err, 'WRONGTYPE', 1, true) then return standing end
   redis.call('DEL', KEYS[1])
   standing = {}
 end

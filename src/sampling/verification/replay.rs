@@ -1,13 +1,13 @@
 //! Complete replay of the auditor and internal editions from the pool file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::super::contribution::{Assurance, OpeningError, PlannedContribution, opening_problems};
 use super::super::draw::{DrawOutcome, replay};
 use super::super::merkle::pool_root;
-use super::super::pool::{Pool, PoolError};
+use super::super::pool::{Pool, PoolError, StratumKey};
 use super::super::seed::Seed;
 use super::super::transcript::{AuditorTranscript, DrawnCount, Edition};
 use super::Checks;
@@ -209,21 +209,18 @@ fn outcome(
 }
 
 fn drawn(recorded: &[DrawnCount], outcome: &DrawOutcome, checks: &mut Checks) {
+    let mut left: BTreeMap<&StratumKey, u64> =
+        recorded.iter().map(|count| (&count.key, count.n)).collect();
     for stratum in &outcome.strata {
         let name = format!("drawn:{}", stratum.key);
-        match recorded.iter().find(|count| count.key == stratum.key) {
-            Some(count) => checks.compare(name, &count.n, &stratum.n),
+        match left.remove(&stratum.key) {
+            Some(n) => checks.compare(name, &n, &stratum.n),
             None => checks.differs(name, "missing".to_owned()),
         }
     }
-    for count in recorded.iter().filter(|count| {
-        !outcome
-            .strata
-            .iter()
-            .any(|stratum| stratum.key == count.key)
-    }) {
+    for key in left.keys() {
         checks.differs(
-            format!("drawn:{}", count.key),
+            format!("drawn:{key}"),
             "the plan has no such stratum".to_owned(),
         );
     }

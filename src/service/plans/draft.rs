@@ -113,6 +113,23 @@ pub struct TierPreview {
     pub inclusion_probability: f64,
 }
 
+/// One tier and complaint band of a preview, over all divisions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TierBandPreview {
+    /// The tier.
+    pub tier: Tier,
+    /// The complaint band.
+    pub complaint_band: String,
+    /// Its objects.
+    pub objects: u64,
+    /// Mean rate of its objects in the plan by the policy, before any total.
+    pub rate: f64,
+    /// Mean inclusion probability of its objects.
+    pub inclusion_probability: f64,
+    /// Expected visits to them.
+    pub expected_visits: f64,
+}
+
 /// One stratum of a preview.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StratumPreview {
@@ -239,10 +256,7 @@ impl Service {
             (request.exploration_share * PPB as f64).round() as u64,
         );
         if request.rounding == Rounding::LargestRemainder {
-            targets = largest_remainder(&targets)
-                .into_iter()
-                .map(|visits| visits * PPB)
-                .collect();
+            targets = largest_remainder(&targets);
         }
         let excluded = selection
             .excluded
@@ -288,6 +302,34 @@ fn warnings(rule: &RateRule<'_>) -> Vec<String> {
 }
 
 impl PlanPreview {
+    /// How the rate moves with tier and complaint band: tiers from A to D, bands in rising order of their rate.
+    pub fn by_tier_and_band(&self) -> Vec<TierBandPreview> {
+        let mut cells: BTreeMap<(Tier, u64), TierBandPreview> = BTreeMap::new();
+        for stratum in &self.strata {
+            let meaning = &stratum.meaning;
+            let cell = cells
+                .entry((meaning.tier, meaning.rate.band_multiplier_milli))
+                .or_insert_with(|| TierBandPreview {
+                    tier: meaning.tier,
+                    complaint_band: meaning.complaint_band.clone(),
+                    objects: 0,
+                    rate: 0.0,
+                    inclusion_probability: 0.0,
+                    expected_visits: 0.0,
+                });
+            let objects = stratum.objects as f64;
+            cell.objects += stratum.objects;
+            cell.rate += meaning.rate.rate_ppb as f64 / PPB as f64 * objects;
+            cell.expected_visits += stratum.inclusion_probability * objects;
+        }
+        for cell in cells.values_mut() {
+            let objects = cell.objects.max(1) as f64;
+            cell.rate /= objects;
+            cell.inclusion_probability = cell.expected_visits / objects;
+        }
+        cells.into_values().collect()
+    }
+
     fn fill(&mut self, strata: &[Stratum], targets: &[u64], request: &PlanRequest) {
         let explored = self.exploration_n as f64 / self.pool_size.max(1) as f64;
         let mut by_tier: BTreeMap<Tier, (u64, f64)> = BTreeMap::new();

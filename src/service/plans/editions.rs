@@ -119,6 +119,19 @@ impl Service {
         Ok(objects)
     }
 
+    /// The frozen plan as its canonical bytes: their digest is the plan digest.
+    ///
+    /// # Errors
+    ///
+    /// When the plan is not frozen yet.
+    pub fn frozen_plan(&self, plan_id: &str) -> Result<Vec<u8>, ServiceError> {
+        let document = self.plan_document(plan_id)?;
+        match &document.frozen {
+            Some(frozen) => Ok(frozen.plan.canonical_bytes()?),
+            None => Err(self.state_error(&document, "frozen")),
+        }
+    }
+
     /// An edition of the transcript of a closed plan, as its canonical bytes.
     ///
     /// # Errors

@@ -11,6 +11,6 @@ mod steps;
 pub use document::{FrozenPart, PlanState, PlanView};
 pub use draft::{
     CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
-    TierPreview,
+    TierBandPreview, TierPreview,
 };
 pub use editions::SampleObject;

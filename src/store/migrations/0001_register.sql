@@ -70,6 +70,12 @@ CREATE TABLE tier_changes (
     revision      INTEGER NOT NULL
 );
 
+-- Identity of this database, made once: caches tell by it whose log they follow.
+CREATE TABLE identity (
+    store_id TEXT NOT NULL
+);
+INSERT INTO identity (store_id) VALUES (lower(hex(randomblob(16))));
+
 -- One row per import, so that rows know which one wrote them.
 CREATE TABLE imports (
     import_no  INTEGER PRIMARY KEY AUTOINCREMENT,

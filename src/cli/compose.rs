@@ -1,0 +1,98 @@
+//! Start-up: from settings to a service. The one place that names store and cache.
+
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::exit::Failure;
+use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
+use crate::config::{Settings, Sources};
+use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
+use crate::store::{SqliteStore, Store};
+
+/// Flags that every verb with a register takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct CommonFlags {
+    /// Settings file (TOML) laid over the defaults; default: none.
+    #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG")]
+    config: Option<PathBuf>,
+    /// File of the embedded store; default: risktier.db.
+    #[arg(long, value_name = "FILE")]
+    pub(super) store: Option<PathBuf>,
+    /// Catalogue of indicators (TOML); default: the compiled-in one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) catalogue: Option<PathBuf>,
+    /// Scorecard (JSON); default: the compiled-in one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) scorecard: Option<PathBuf>,
+    /// Policy (TOML); default: the compiled-in one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// The day that answers speak for, such as 2026-12-01; default: today.
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: Option<String>,
+}
+
+impl CommonFlags {
+    /// Settings from defaults, file, environment and flags.
+    pub(super) fn settings(&self, listen: Option<String>) -> Result<Settings, Failure> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        Ok(Sources::new()
+            .file(self.config.as_deref())
+            .environment(std::env::vars())
+            .flag("--listen", "listen", listen)
+            .flag("--store", "store.path", path(&self.store))
+            .flag("--catalogue", "models.catalogue", path(&self.catalogue))
+            .flag("--scorecard", "models.scorecard", path(&self.scorecard))
+            .flag("--policy", "models.policy", path(&self.policy))
+            .flag("--as-of", "as_of", self.as_of.clone())
+            .load()?)
+    }
+}
+
+/// A service on the store and cache of the settings.
+pub(super) fn service(settings: &Settings, entropy: Entropy) -> Result<Service, Failure> {
+    service_on(settings, &settings.store.path, entropy)
+}
+
+/// A service on another store than that of the settings.
+pub(super) fn service_on(
+    settings: &Settings,
+    store: &Path,
+    entropy: Entropy,
+) -> Result<Service, Failure> {
+    let models = Models::load(&ModelFiles {
+        catalogue: settings.models.catalogue.clone(),
+        scorecard: settings.models.scorecard.clone(),
+        policy: settings.models.policy.clone(),
+    })?;
+    let store = Arc::new(SqliteStore::open(store)?);
+    let cache: Arc<dyn TierCache> = match &settings.cache.redis_url {
+        None => Arc::new(MemoryCache::with_capacity(settings.cache.entries)),
+        Some(url) => Arc::new(RedisCache::new(RedisOptions {
+            url: url.expose().to_owned(),
+            budget: settings.cache.redis_budget(),
+            log_id: store.store_id()?,
+        })?),
+    };
+    let clock = settings.as_of.map_or(Clock::System, Clock::Fixed);
+    Ok(Service::new(store, cache, models, clock, entropy))
+}
+
+/// The asynchronous runtime of one verb.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(format!("the runtime cannot be started: {error}")))
+}
+
+/// Runs blocking work inside the runtime, where it may wait for the cache.
+pub(super) fn blocking<T: Send + 'static>(
+    runtime: &tokio::runtime::Runtime,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    runtime
+        .block_on(runtime.spawn_blocking(work))
+        .map_err(|error| Failure::Other(format!("a task ended early: {error}")))?
+}

@@ -1,0 +1,103 @@
+//! Layer 4: the command line.
+//!
+//! One file per verb. Results go to standard output (`--format table|json|csv`), talk and progress bars to standard
+//! error, `-` means standard input or output. What a verb does is done by the service; here it is asked for and shown.
+
+mod bench_data;
+mod classify;
+mod compose;
+mod demo;
+mod exit;
+mod import;
+mod openapi;
+mod output;
+mod plan;
+mod progress;
+mod serve;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::ExitCode;
+
+use exit::Failure;
+
+/// Credit-risk tiers and verifiable inspection plans for market regulators.
+///
+/// Exit codes: 0 done; 1 it ran and the answer is no (a verification differs, rows were refused); 2 the command line is
+/// wrong; 3 it could not run (a file is missing, a store does not open).
+#[derive(Debug, Parser)]
+#[command(name = "risktier", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the HTTP interface and its documentation.
+    Serve(serve::Arguments),
+    /// See the whole product at work on a made-up register, or on real files.
+    Demo(demo::Arguments),
+    /// Import enterprises and records from files.
+    Import(import::Arguments),
+    /// Classify a register and show its tiers.
+    Classify(classify::Arguments),
+    /// Preview or draw an inspection plan.
+    Plan(plan::Arguments),
+    /// Verify a transcript against pool and sample.
+    Verify(verify::Arguments),
+    /// Print the OpenAPI document.
+    Openapi(openapi::Arguments),
+    /// Write a made-up register of a province that does not exist.
+    BenchData(bench_data::Arguments),
+}
+
+impl Cli {
+    /// Runs the verb and says how it ended.
+    pub fn run(self) -> ExitCode {
+        let ended = match self.command {
+            Command::Serve(arguments) => serve::run(arguments),
+            Command::Demo(arguments) => demo::run(arguments),
+            Command::Import(arguments) => import::run(arguments),
+            Command::Classify(arguments) => classify::run(arguments),
+            Command::Plan(arguments) => plan::run(arguments),
+            Command::Verify(arguments) => verify::run(arguments),
+            Command::Openapi(arguments) => openapi::run(arguments),
+            Command::BenchData(arguments) => bench_data::run(arguments),
+        };
+        match ended {
+            Ok(code) => code,
+            // A reader that has seen enough (`risktier … | head`) is no failure.
+            Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                ExitCode::Done
+            }
+            Err(failure) => {
+                eprintln!("risktier: {failure}");
+                ExitCode::CouldNotRun
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_flag_has_help() {
+        Cli::command().debug_assert();
+        for verb in Cli::command().get_subcommands() {
+            assert!(verb.get_about().is_some(), "{}", verb.get_name());
+            for argument in verb.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    verb.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

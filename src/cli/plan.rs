@@ -1,0 +1,260 @@
+//! `risktier plan`: preview or draw an inspection plan.
+
+use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::compose::{CommonFlags, blocking, runtime, service};
+use super::exit::{Ended, ExitCode, Failure};
+use super::output::{OutputFormat, Table, print_json, print_table, rounded};
+use crate::domain::Tier;
+use crate::domain::digest::HashAlgorithm;
+use crate::service::{
+    Edition, Entropy, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView, PoolFilter,
+    Rounding, Service, label,
+};
+use crate::telemetry::init_logs;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    common: CommonFlags,
+    /// Title of the plan.
+    #[arg(long, default_value = "inspection plan")]
+    title: String,
+    /// Number of visits; default: by the policy's rates.
+    #[arg(long)]
+    visits: Option<u64>,
+    /// Class of the check items.
+    #[arg(long, value_enum, default_value_t = Class::General)]
+    class: Class,
+    /// Code of a check item; may be given several times; default: none.
+    #[arg(long = "item", value_name = "CODE")]
+    items: Vec<String>,
+    /// First day of the visits.
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Last day of the visits.
+    #[arg(long, value_name = "DATE")]
+    to: Date,
+    /// Only objects of this division and what lies below it; default: all.
+    #[arg(long)]
+    division: Option<String>,
+    /// Only objects of this industry and what lies below it; default: all.
+    #[arg(long)]
+    industry: Option<String>,
+    /// Only objects with one of these tags; may be given several times; default: all.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only objects of these tiers; may be given several times; default: all.
+    #[arg(long = "tier", value_name = "TIER")]
+    tiers: Vec<Tier>,
+    /// Put the whole pool in order instead of drawing by stratum.
+    #[arg(long, conflicts_with = "visits")]
+    order: bool,
+    /// Round targets by largest remainder before the draw instead of at random at the draw.
+    #[arg(long)]
+    largest_remainder: bool,
+    /// Share of the visits drawn with equal probability over the whole pool.
+    #[arg(long, default_value_t = 0.0)]
+    exploration: f64,
+    /// Objects that stand by, as a share of each stratum's target.
+    #[arg(long, default_value_t = 0.2)]
+    reserve: f64,
+    /// Hash of the draw.
+    #[arg(long, value_enum, default_value_t = Hash::Sha256)]
+    hash: Hash,
+    /// Freeze the register as of this day; default: the present day.
+    #[arg(long, value_name = "DATE")]
+    frame_day: Option<Date>,
+    /// Show what the plan would do and stop: nothing is drawn, no secret is made.
+    #[arg(long)]
+    preview: bool,
+    /// Folder for plan.json, pool.tsv, sample.tsv and the transcripts; default: none, the plan is only kept in the store.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Form of the result; default: table.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Class {
+    /// General items: bounded ratios.
+    General,
+    /// Key items: not bounded.
+    Key,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SM3 (GB/T 32905).
+    Sm3,
+}
+
+pub(super) fn run(arguments: Arguments) -> Ended {
+    let settings = arguments.common.settings(None)?;
+    init_logs(&settings.log)?;
+    let runtime = runtime()?;
+    blocking(&runtime, move || {
+        let service = service(&settings, Entropy::System)?;
+        let frame = service.freeze_frame(arguments.frame_day)?;
+        let request = request(&arguments, frame.frame_id)?;
+        if arguments.preview {
+            let preview = service.preview_plan(&request)?;
+            show_preview(&preview, arguments.format)?;
+            return Ok(ExitCode::Done);
+        }
+        let plan = service.draw_plan_now(request)?;
+        if let Some(folder) = &arguments.out {
+            write_files(&service, &plan, folder)?;
+        }
+        show_plan(&plan, arguments.format)?;
+        let verification = service.verify_plan(&plan.plan_id)?;
+        Ok(if verification.is_same() {
+            ExitCode::Done
+        } else {
+            ExitCode::AnswerIsNo
+        })
+    })
+}
+
+fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failure> {
+    let optional = |field: &str, text: &Option<String>| {
+        text.as_deref().map(|text| label(field, text)).transpose()
+    };
+    Ok(PlanRequest {
+        frame_id,
+        title: arguments.title.clone(),
+        item_class: match arguments.class {
+            Class::General => ItemClass::General,
+            Class::Key => ItemClass::Key,
+        },
+        items: arguments.items.clone(),
+        period: Period {
+            from: arguments.from,
+            to: arguments.to,
+        },
+        filter: PoolFilter {
+            division: optional("--division", &arguments.division)?,
+            industry: optional("--industry", &arguments.industry)?,
+            tags: arguments
+                .tags
+                .iter()
+                .map(|tag| label("--tag", tag))
+                .collect::<Result<_, _>>()?,
+            tiers: arguments.tiers.clone(),
+            ..PoolFilter::default()
+        },
+        method: if arguments.order {
+            Method::Order
+        } else {
+            Method::Equal
+        },
+        visits: arguments.visits,
+        rounding: if arguments.largest_remainder {
+            Rounding::LargestRemainder
+        } else {
+            Rounding::Systematic
+        },
+        exploration_share: arguments.exploration,
+        reserve_share: arguments.reserve,
+        hash: match arguments.hash {
+            Hash::Sha256 => HashAlgorithm::Sha256,
+            Hash::Sm3 => HashAlgorithm::Sm3,
+        },
+        committed: Vec::new(),
+        public: Vec::new(),
+        public_seed: false,
+    })
+}
+
+/// Writes the files of a closed plan: what a stranger needs to replay it, and the editions for others.
+pub(super) fn write_files(
+    service: &Service,
+    plan: &PlanView,
+    folder: &Path,
+) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(Failure::at(folder))?;
+    let id = &plan.plan_id;
+    for (name, bytes) in [
+        ("plan.json", service.frozen_plan(id)?),
+        ("pool.tsv", service.pool_file(id)?),
+        ("sample.tsv", service.sample_file(id)?),
+        ("transcript.json", service.transcript(id, Edition::Auditor)?),
+        (
+            "transcript.internal.json",
+            service.transcript(id, Edition::Internal)?,
+        ),
+        (
+            "transcript.public.json",
+            service.transcript(id, Edition::Public)?,
+        ),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(Failure::at(&path))?;
+    }
+    Ok(())
+}
+
+fn show_plan(plan: &PlanView, format: OutputFormat) -> Result<(), Failure> {
+    if format == OutputFormat::Json {
+        return print_json(plan);
+    }
+    let mut table = Table::new(&[
+        "plan_id",
+        "number",
+        "pool",
+        "visits",
+        "plan_digest",
+        "transcript_digest",
+    ]);
+    let frozen = plan.frozen.as_ref();
+    table.row(vec![
+        plan.plan_id.clone().into(),
+        frozen.map(|frozen| frozen.number).into(),
+        plan.preview.pool_size.into(),
+        plan.sample_size.into(),
+        frozen.map(|frozen| frozen.plan_digest.to_string()).into(),
+        plan.transcript_digest
+            .map(|digest| digest.to_string())
+            .into(),
+    ]);
+    print_table(&table, format)
+}
+
+fn show_preview(preview: &PlanPreview, format: OutputFormat) -> Result<(), Failure> {
+    for warning in &preview.warnings {
+        eprintln!("warning: {warning}");
+    }
+    if format == OutputFormat::Json {
+        return print_json(preview);
+    }
+    print_table(&strata_table(preview), format)
+}
+
+/// How the rate moves with tier and complaint band: one row for each pair, over all divisions.
+pub(super) fn strata_table(preview: &PlanPreview) -> Table {
+    let mut table = Table::new(&[
+        "tier",
+        "complaint_band",
+        "objects",
+        "policy_rate_percent",
+        "inclusion_percent",
+        "expected_visits",
+    ]);
+    for cell in preview.by_tier_and_band() {
+        table.row(vec![
+            cell.tier.to_string().into(),
+            cell.complaint_band.into(),
+            cell.objects.into(),
+            rounded(cell.rate * 100.0, 3),
+            rounded(cell.inclusion_probability * 100.0, 3),
+            rounded(cell.expected_visits, 1),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,74 @@
+//! `risktier serve`: the HTTP interface.
+
+use clap::Args;
+use std::sync::Arc;
+
+use super::compose::{CommonFlags, runtime, service};
+use super::exit::{Ended, ExitCode, Failure};
+use crate::api::{ApiServer, AppState};
+use crate::config::Settings;
+use crate::service::{Entropy, Service};
+use crate::telemetry::{Metrics, init_logs};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    common: CommonFlags,
+    /// Address to listen on; default: 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Ended {
+    let settings = arguments.common.settings(arguments.listen)?;
+    init_logs(&settings.log)?;
+    // Counters are resolved when caches and servers are built, so the recorder comes first.
+    let metrics = Metrics::install()?;
+    let service = Arc::new(service(&settings, Entropy::System)?);
+    serve(settings, service, metrics, |_| {})?;
+    Ok(ExitCode::Done)
+}
+
+/// Serves until told to stop; `started` gets the address. The cache follows the log of changes beside it.
+pub(super) fn serve(
+    settings: Settings,
+    service: Arc<Service>,
+    metrics: Metrics,
+    started: impl FnOnce(std::net::SocketAddr),
+) -> Result<(), Failure> {
+    runtime()?.block_on(async move {
+        if let Err(error) = service.catch_up().await {
+            tracing::warn!(%error, "the tier cache is away; tiers are read from the store");
+        }
+        let follower = tokio::spawn({
+            let service = Arc::clone(&service);
+            async move { service.follow_changes().await }
+        });
+        let server = ApiServer::bind(AppState {
+            settings: Arc::new(settings),
+            metrics,
+            readiness: Arc::new(StoreReadiness(service)),
+        })?;
+        started(server.address());
+        let ended = server.run().await;
+        follower.abort();
+        ended.map_err(|error| Failure::Other(format!("the server ended: {error}")))
+    })
+}
+
+struct StoreReadiness(Arc<Service>);
+
+#[async_trait::async_trait]
+impl crate::api::Readiness for StoreReadiness {
+    async fn checks(&self) -> Vec<crate::api::ReadinessCheck> {
+        let trouble = self
+            .0
+            .ping()
+            .err()
+            .map(|_| "the store does not answer".to_owned());
+        vec![crate::api::ReadinessCheck {
+            name: "store",
+            trouble,
+        }]
+    }
+}

@@ -1,0 +1,74 @@
+//! `risktier verify`: replay a transcript.
+
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::exit::{Ended, ExitCode, Failure};
+use super::output::{OutputFormat, Table, print_table};
+use crate::domain::digest::Digest;
+use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The transcript: any edition.
+    #[arg(long, value_name = "FILE")]
+    transcript: PathBuf,
+    /// The file pool.tsv, which the auditor and internal editions need; default: none.
+    #[arg(long, value_name = "FILE")]
+    pool: Option<PathBuf>,
+    /// The file sample.tsv; default: none, the sample is checked by its digest alone.
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// The transcript's digest as published or chained; catches any change of any byte; default: none.
+    #[arg(long, value_name = "HEX")]
+    digest: Option<Digest>,
+    /// Form of the result; default: table.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+pub(super) fn run(arguments: Arguments) -> Ended {
+    let transcript = read(&arguments.transcript)?;
+    let sample = arguments.sample.as_deref().map(read).transpose()?;
+    let verification = verify(VerifyInput {
+        transcript: &transcript,
+        pool: arguments.pool.as_deref().map(read).transpose()?,
+        sample: sample.as_deref(),
+        expected_digest: arguments.digest,
+        group: None,
+    })
+    .map_err(ServiceError::from)?;
+    print_table(&checks(&verification), arguments.format)?;
+    if verification.is_same() {
+        eprintln!("verified: everything recomputes to what the transcript says");
+        Ok(ExitCode::Done)
+    } else {
+        for check in verification.differences() {
+            eprintln!("differs: {}", check.name);
+        }
+        Ok(ExitCode::AnswerIsNo)
+    }
+}
+
+/// Every check with its outcome.
+pub(super) fn checks(verification: &Verification) -> Table {
+    let mut table = Table::new(&["check", "outcome", "detail"]);
+    for check in &verification.checks {
+        let (outcome, detail) = match &check.outcome {
+            Outcome::Same => ("same", String::new()),
+            Outcome::Differs { detail } => ("differs", detail.clone()),
+            Outcome::NotChecked { detail } => ("not checked", detail.clone()),
+        };
+        table.row(vec![
+            check.name.clone().into(),
+            outcome.into(),
+            detail.into(),
+        ]);
+    }
+    table
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(Failure::at(path))
+}

@@ -1,0 +1,207 @@
+use std::fs;
+
+use super::{risktier, stderr, stdout};
+
+const ENTERPRISES: &str = "enterprise_id,name,division,established_on\n\
+     914403001922038216,first,990101,2010-01-01\n\
+     licence-7,second,990102,2012-05-05\n";
+
+#[test]
+fn importing_a_file_twice_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();
+    let import = || {
+        let mut command = risktier(folder.path());
+        command.args([
+            "import",
+            "enterprises",
+            "enterprises.csv",
+            "--format",
+            "csv",
+        ]);
+        stdout(&mut command, 0)
+    };
+    assert_eq!(
+        import(),
+        "rows,created,updated,unchanged,refused\n2,2,0,0,0\n"
+    );
+    assert_eq!(
+        import(),
+        "rows,created,updated,unchanged,refused\n2,0,0,2,0\n"
+    );
+}
+
+#[test]
+fn refused_rows_are_told_by_line_and_the_answer_is_no() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();
+    let records = "{\"record_id\":\"1\",\"enterprise_id\":\"licence-7\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-30\"}\n\
+         {\"record_id\":\"2\",\"enterprise_id\":\"nobody\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-01\"}\n\
+         {\"record_id\":\"3\",\"enterprise_id\":\"licence-7\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-01\"}\n";
+    fs::write(folder.path().join("records.ndjson"), records).unwrap();
+    stdout(
+        risktier(folder.path()).args(["import", "enterprises", "enterprises.csv"]),
+        0,
+    );
+    let mut command = risktier(folder.path());
+    command.args([
+        "import",
+        "records",
+        "records.ndjson",
+        "--source",
+        "court",
+        "--error-report",
+        "faults.ndjson",
+    ]);
+
+    let told = stderr(&mut command, 1);
+
+    assert!(
+        told.contains("line 1: `occurred_on`: `2026-02-30` is not a day of the calendar"),
+        "{told}"
+    );
+    let report = fs::read_to_string(folder.path().join("faults.ndjson")).unwrap();
+    let faults: Vec<serde_json::Value> = report
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(faults.len(), 2);
+    assert_eq!(
+        (&faults[1]["line"], &faults[1]["field"]),
+        (&2.into(), &"record_id".into())
+    );
+    assert!(
+        faults[1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("not in the register")
+    );
+}
+
+#[test]
+fn a_missing_file_an_empty_one_and_a_wrong_column_could_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("empty.csv"), "").unwrap();
+    fs::write(
+        folder.path().join("wrong.csv"),
+        "enterprise_id,name,colour\n1,a,b\n",
+    )
+    .unwrap();
+    for (file, named) in [
+        ("none.csv", "none.csv"),
+        ("empty.csv", "is empty"),
+        ("wrong.csv", "colour"),
+    ] {
+        let told = stderr(
+            risktier(folder.path()).args(["import", "enterprises", file]),
+            3,
+        );
+        assert!(told.contains(named), "{file}: {told}");
+    }
+}
+
+#[test]
+fn standard_input_is_read_with_a_dash() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = risktier(folder.path());
+    command
+        .args([
+            "import",
+            "--input-format",
+            "csv",
+            "--format",
+            "csv",
+            "enterprises",
+            "-",
+        ])
+        .write_stdin(ENTERPRISES);
+    assert_eq!(
+        stdout(&mut command, 0),
+        "rows,created,updated,unchanged,refused\n2,2,0,0,0\n"
+    );
+}
+
+#[test]
+fn a_tier_is_explained_in_both_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();
+    let records = "record_id,enterprise_id,kind,occurred_on,known_on\nl1,licence-7,abnormal_listing,2026-01-05,2026-01-06\n";
+    fs::write(folder.path().join("records.csv"), records).unwrap();
+    stdout(risktier(folder.path()).args(["import", "folder", "."]), 0);
+    let explain = |day: &str| {
+        let mut command = risktier(folder.path());
+        command.args([
+            "classify",
+            "--explain",
+            "licence-7",
+            "--as-of",
+            day,
+            "--format",
+            "json",
+        ]);
+        serde_json::from_str::<serde_json::Value>(&stdout(&mut command, 0)).unwrap()
+    };
+    let before = explain("2026-01-05");
+    let after = explain("2026-01-06");
+    assert_eq!(
+        (&before["tier"], &after["tier"]),
+        (&"A".into(), &"C".into())
+    );
+    let floor = after["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|reason| reason["step"] == "points")
+        .unwrap();
+    assert_eq!(floor["code"], "SUP05");
+    assert_eq!(floor["records"][0]["record_id"], "l1");
+    assert_eq!(floor["text"]["zh"], "列入经营异常名录：1，计120分");
+}
+
+#[test]
+fn the_contract_on_standard_output_is_the_committed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let committed = include_str!("../../openapi/risktier.v1.json");
+    assert_eq!(
+        stdout(risktier(folder.path()).arg("openapi"), 0),
+        committed,
+        "accept with: cargo run -- openapi > openapi/risktier.v1.json"
+    );
+}
+
+#[test]
+fn a_made_up_register_is_the_same_on_every_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for out in ["one", "two"] {
+        let mut command = risktier(folder.path());
+        command.args([
+            "bench-data",
+            "--enterprises",
+            "500",
+            "--seed",
+            "9",
+            "--out",
+            out,
+        ]);
+        stdout(&mut command, 0);
+    }
+    for file in ["enterprises.csv", "records.csv"] {
+        let bytes = |out: &str| fs::read(folder.path().join(out).join(file)).unwrap();
+        assert_eq!(bytes("one"), bytes("two"));
+    }
+}
+
+#[test]
+fn a_policy_that_favours_risk_is_refused_by_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = include_str!("../../models/policy.toml").replacen("C = 0.15", "C = 0.02", 1);
+    fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    let told = stderr(
+        risktier(folder.path()).args(["classify", "--policy", "policy.toml"]),
+        3,
+    );
+    assert!(
+        told.contains("sampling.rates.general") && told.contains("tier C"),
+        "{told}"
+    );
+}
