@@ -200,7 +200,10 @@ mod tests {
     use super::super::context;
     use super::super::language::Language;
     use super::*;
+    use crate::cache::MemoryCache;
     use crate::config::Sources;
+    use crate::service::{Clock, Entropy, ModelFiles, Models};
+    use crate::store::SqliteStore;
     use crate::telemetry::Metrics;
     use actix_web::App;
     use actix_web::body::MessageBody;
@@ -254,15 +257,6 @@ mod tests {
         assert!(parse_json::<Sample>(b"{\"enterprise_ids\": [\"\xff\"]}").is_err());
     }
 
-    struct Ready;
-
-    #[async_trait::async_trait]
-    impl super::super::Readiness for Ready {
-        async fn checks(&self) -> Vec<super::super::ReadinessCheck> {
-            Vec::new()
-        }
-    }
-
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Page {
@@ -275,11 +269,16 @@ mod tests {
             .flag("--limit", "limits.body_bytes", Some("2000".to_owned()))
             .load()
             .unwrap();
-        let state = AppState {
-            settings: Arc::new(settings),
-            metrics: Metrics::install().unwrap(),
-            readiness: Arc::new(Ready),
-        };
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("risktier.db")).unwrap();
+        let service = crate::service::Service::new(
+            Arc::new(store),
+            Arc::new(MemoryCache::with_capacity(1)),
+            Models::load(&ModelFiles::default()).unwrap(),
+            Clock::System,
+            Entropy::insecure(1),
+        );
+        let state = AppState::new(settings, Arc::new(service), Metrics::install().unwrap());
         let echo = async |Body(sample): Body<Sample>| web::Json(sample);
         let page = async |number: web::Path<u16>, page: web::Query<Page>| {
             format!("{number} {}", page.limit)

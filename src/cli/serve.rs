@@ -44,31 +44,10 @@ pub(super) fn serve(
             let service = Arc::clone(&service);
             async move { service.follow_changes().await }
         });
-        let server = ApiServer::bind(AppState {
-            settings: Arc::new(settings),
-            metrics,
-            readiness: Arc::new(StoreReadiness(service)),
-        })?;
+        let server = ApiServer::bind(AppState::new(settings, service, metrics))?;
         started(server.address());
         let ended = server.run().await;
         follower.abort();
         ended.map_err(|error| Failure::Other(format!("the server ended: {error}")))
     })
-}
-
-struct StoreReadiness(Arc<Service>);
-
-#[async_trait::async_trait]
-impl crate::api::Readiness for StoreReadiness {
-    async fn checks(&self) -> Vec<crate::api::ReadinessCheck> {
-        let trouble = self
-            .0
-            .ping()
-            .err()
-            .map(|_| "the store does not answer".to_owned());
-        vec![crate::api::ReadinessCheck {
-            name: "store",
-            trouble,
-        }]
-    }
 }

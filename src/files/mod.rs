@@ -9,6 +9,7 @@
 //! long the file or one of its lines may be. A file that ends in the middle (a broken gzip) is a [`FilesError`], never
 //! a short success. Nothing here knows the store: what to do with good and bad lines is the caller's to decide.
 
+mod bounded;
 mod cells;
 mod columns;
 mod error;

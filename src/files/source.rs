@@ -6,8 +6,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::bounded::Bounded;
 use super::error::FilesError;
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -91,6 +92,19 @@ impl Source {
             taken,
             length: None,
         })
+    }
+
+    /// The same file with a bound on its bytes after decompression; `exceeded` is set when it has more.
+    pub fn bounded(self, most: u64, exceeded: Arc<AtomicBool>) -> Self {
+        let inner = self.reader;
+        Self {
+            reader: Box::new(Bounded {
+                inner,
+                left: most,
+                exceeded,
+            }),
+            ..self
+        }
     }
 
     /// What errors call this file.

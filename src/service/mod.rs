@@ -37,14 +37,16 @@ pub use crate::cache::CacheError;
 pub use crate::files::{
     FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
 };
+pub use crate::indicators::Names;
 pub use crate::model::{Classification, Reason, RecordRef, Step};
 pub use crate::sampling::contribution::{
-    Contribution, ContributionName, ContributionValue, PlannedContribution,
+    Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
+pub use crate::sampling::draw::DrawError;
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
 pub use crate::store::StoreError;
 
 pub use outcomes::{OutcomeRule, TierOutcome};

@@ -5,11 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-const OPERATIONS: usize = 34;
+use crate::schema::{document, faults};
 
-fn document() -> Value {
-    serde_json::from_str(&risktier::api::openapi_json()).unwrap()
-}
+const OPERATIONS: usize = 34;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -52,7 +50,7 @@ fn the_committed_contract_is_the_generated_one() {
 #[test]
 fn every_operation_is_described() {
     let document = document();
-    let operations = operations(&document);
+    let operations = operations(document);
     assert_eq!(operations.len(), OPERATIONS);
     let tags: BTreeSet<&str> = document["tags"]
         .as_array()
@@ -109,7 +107,7 @@ fn every_operation_is_described() {
 #[test]
 fn every_operation_has_an_example_and_problems() {
     let document = document();
-    for (name, operation) in operations(&document) {
+    for (name, operation) in operations(document) {
         let responses = operation["responses"].as_object().unwrap();
         let bodies = responses
             .iter()
@@ -152,9 +150,29 @@ fn every_operation_has_an_example_and_problems() {
 }
 
 #[test]
+fn every_example_fits_its_schema() {
+    for (name, operation) in operations(document()) {
+        let responses = operation["responses"].as_object().unwrap().values();
+        for body in responses.chain([&operation["requestBody"]]) {
+            let content = &body["content"]["application/json"];
+            if !content["example"].is_null() {
+                let found = faults(&content["schema"], &content["example"]);
+                assert!(found.is_empty(), "{name}: {found:#?}");
+            }
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if !parameter["example"].is_null() {
+                let found = faults(&parameter["schema"], &parameter["example"]);
+                assert!(found.is_empty(), "{name}: {found:#?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_in_the_contract_is_null() {
     let document = document();
-    each(&document, &mut |value| {
+    each(document, &mut |value| {
         assert_ne!(value["type"], "null", "{value}");
         let types = value["type"].as_array().into_iter().flatten();
         assert!(types.clone().all(|one| one != "null"), "{value}");
@@ -165,7 +183,7 @@ fn nothing_in_the_contract_is_null() {
 #[test]
 fn every_reference_leads_somewhere() {
     let document = document();
-    each(&document, &mut |value| {
+    each(document, &mut |value| {
         if let Some(reference) = value["$ref"].as_str() {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");

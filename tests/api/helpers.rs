@@ -14,6 +14,8 @@ use risktier::store::SqliteStore;
 use risktier::telemetry::Metrics;
 use serde_json::{Value, json};
 
+use crate::schema::assert_promised;
+
 /// The day on which every test takes place.
 pub const TODAY: &str = "2026-11-22";
 
@@ -190,12 +192,15 @@ pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The JSON of an answer with the expected status.
+/// The JSON of an answer with the expected status, as the contract promises it.
 pub async fn ok(response: Response, status: u16) -> Value {
     let found = response.status().as_u16();
+    let path = response.url().path().to_owned();
     let text = response.text().await.unwrap();
     assert_eq!(found, status, "{text}");
-    serde_json::from_str(&text).unwrap()
+    let body = serde_json::from_str(&text).unwrap();
+    assert_promised(&path, status, &body);
+    body
 }
 
 /// The body of a problem, after checking what every problem has.

@@ -160,7 +160,7 @@ async fn files_that_cannot_be_read_say_why() {
             "malformed-body",
             "spreadsheet",
         ),
-        (CSV, damaged, 400, "malformed-body", "broke off"),
+        (CSV, damaged, 400, "malformed-body", "damaged"),
         (
             CSV,
             b"enterprise_id,name,colour\n".to_vec(),

@@ -18,4 +18,5 @@ mod ops;
 mod plans;
 mod problems;
 mod records;
+mod schema;
 mod tiers;

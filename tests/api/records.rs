@@ -146,9 +146,18 @@ async fn one_id_with_two_contents_in_one_request_is_refused() {
     let app = with_enterprise().await;
     let mut other = penalty("P1");
     other["amount_cny"] = 2.0.into();
-    let body = json!({"records": [penalty("P1"), other]});
-    let refused = problem(app.post("/v1/records", &body).await, 422, "rule-violated").await;
-    assert_eq!(pointers(&refused), ["/records/1"]);
+    let body = json!({"records": [penalty("P1"), other, penalty("P1")]});
+    let refused = problem(app.post("/v1/records", &body).await, 422, "invalid-body").await;
+    assert_eq!(pointers(&refused), ["/records/1/record_id"]);
+
+    // The same content twice says nothing new, and a version of another day is a version.
+    let mut later = penalty("P1");
+    later["known_on"] = "2026-11-30".into();
+    later["amount_cny"] = 3.0.into();
+    let body = json!({"records": [penalty("P1"), penalty("P1"), later]});
+    let written = ok(app.post("/v1/records", &body).await, 200).await;
+    let outcomes = [0, 1, 2].map(|place| written["items"][place]["outcome"].clone());
+    assert_eq!(outcomes, ["created", "unchanged", "updated"]);
 }
 
 #[tokio::test]
@@ -171,7 +180,7 @@ async fn a_request_of_no_or_too_many_records_is_refused() {
     assert_eq!(refused["limit"], 1_000);
     for (body, pointer) in [
         (json!({}), ""),
-        (penalty("P1"), "/source"),
+        (json!({"source": "penalties"}), "/source"),
         (json!({"records": [{"colour": 1}]}), "/records/0/colour"),
         (json!({"records": [7]}), "/records/0"),
     ] {

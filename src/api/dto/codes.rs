@@ -1,16 +1,36 @@
 //! The closed vocabularies of the contract, each tied to the inner one variant by variant.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use std::borrow::Cow;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::{domain, model, sampling, service};
+use crate::{domain, service};
 
 /// Declares the contract's form of an inner enum and the conversion, which is exhaustive.
 macro_rules! mirror {
-    ($(#[$meta:meta])* $name:ident of $inner:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    ($(#[doc = $doc:literal])* $name:ident of $inner:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub(crate) enum $name { $(#[serde(rename = $text)] $variant),+ }
+
+        // Written out, because the derive does not read names that come through a macro.
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some(concat!($($doc),*).trim()))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
 
         impl From<$inner> for $name {
             fn from(inner: $inner) -> Self {
@@ -88,7 +108,7 @@ taken! { Tier into domain::Tier { A, B, C, D } }
 
 mirror! {
     /// Step of a classification, in the order in which they act.
-    Step of model::Step {
+    Step of service::Step {
         Points = "points", Missing = "missing", GroupCap = "group_cap", Cutoff = "cutoff",
         DirectRule = "direct_rule", Floor = "floor", Shift = "shift", ColdStart = "cold_start",
     }
@@ -101,18 +121,18 @@ mirror! {
 
 mirror! {
     /// Class of the check items: `general` ones have bounded ratios, `key` ones concern safety and quality.
-    ItemClass of sampling::ItemClass { General = "general", Key = "key" }
+    ItemClass of service::ItemClass { General = "general", Key = "key" }
 }
-taken! { ItemClass into sampling::ItemClass { General, Key } }
+taken! { ItemClass into service::ItemClass { General, Key } }
 
 mirror! {
     /// How objects are selected within a stratum.
-    Method of sampling::plan::Method { Equal = "equal", Pareto = "pareto", Order = "order" }
+    Method of service::Method { Equal = "equal", Pareto = "pareto", Order = "order" }
 }
 
 mirror! {
     /// How targets become whole numbers.
-    Rounding of sampling::plan::Rounding {
+    Rounding of service::Rounding {
         Systematic = "systematic", LargestRemainder = "largest_remainder", Whole = "whole",
     }
 }
@@ -132,9 +152,9 @@ mirror! {
 
 mirror! {
     /// For whom a transcript is: everyone, auditors, or the office that made the plan.
-    Edition of sampling::transcript::Edition { Internal = "internal", Auditor = "auditor", Public = "public" }
+    Edition of service::Edition { Internal = "internal", Auditor = "auditor", Public = "public" }
 }
-taken! { Edition into sampling::transcript::Edition { Internal, Auditor, Public } }
+taken! { Edition into service::Edition { Internal, Auditor, Public } }
 
 /// How a plan selects: `equal` draws by stratum, `order` puts the whole pool in ticket order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -144,7 +164,7 @@ pub(crate) enum PlanMethod {
     Equal,
     Order,
 }
-taken! { PlanMethod into sampling::plan::Method { Equal, Order } }
+taken! { PlanMethod into service::Method { Equal, Order } }
 
 /// How a plan's targets become whole numbers: at the draw by one random start, or before it by largest remainder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -154,4 +174,4 @@ pub(crate) enum PlanRounding {
     Systematic,
     LargestRemainder,
 }
-taken! { PlanRounding into sampling::plan::Rounding { Systematic, LargestRemainder } }
+taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder } }

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::files::LineError;
-use crate::service::ImportReport;
+use crate::service::{ImportReport, LineError};
 
 /// What an import did.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,10 +9,10 @@ use super::codes::{
 use super::present;
 use crate::domain::digest::Digest;
 use crate::domain::{FieldError, field};
-use crate::sampling::PoolFilter;
-use crate::sampling::contribution::{Contribution, ContributionName, ContributionValue};
-use crate::sampling::plan::Period;
-use crate::service::{CommittedContribution, PlanRequest, PublicContribution};
+use crate::service::{
+    CommittedContribution, Contribution, ContributionName, ContributionValue, Period, PlanRequest,
+    PoolFilter, PublicContribution,
+};
 
 /// What a plan asks for.
 #[derive(Debug, Deserialize, ToSchema)]

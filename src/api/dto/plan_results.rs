@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{Edition, Tier};
-use crate::sampling::plan::Excluded;
-use crate::sampling::verification::{Check, Outcome, Verification};
-use crate::sampling::{Rate, StratumMeaning};
-use crate::service::{self, SampleObject, StratumPreview, TierPreview};
+use crate::service::{
+    self, Check, Excluded, Outcome, Rate, SampleObject, StratumMeaning, StratumPreview,
+    TierPreview, Verification,
+};
 
 /// What a plan would do, with its strata.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,11 +7,9 @@ use super::codes::{
     EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
-use crate::sampling::PoolFilter;
-use crate::sampling::contribution::PlannedContribution;
-use crate::sampling::plan::Period;
 use crate::service::{
-    CommittedContribution, FrozenPart, PlanRequest, PlanView, PublicContribution,
+    CommittedContribution, FrozenPart, Period, PlanRequest, PlanView, PlannedContribution,
+    PoolFilter, PublicContribution,
 };
 
 /// A plan, without its strata and files.

@@ -8,9 +8,7 @@ use super::enterprises::EnterpriseInput;
 use super::present;
 use super::records::RecordInput;
 use crate::domain::AsOf;
-use crate::indicators::Names;
-use crate::model::{Classification, Reason, RecordRef};
-use crate::service::{Explanation, TierAnswer};
+use crate::service::{Classification, Explanation, Names, Reason, RecordRef, TierAnswer};
 
 /// The tier of one enterprise.
 #[derive(Debug, Serialize, ToSchema)]

@@ -2,8 +2,8 @@
 
 use actix_web::web::{Data, Json, Payload, Query};
 use actix_web::{HttpMessage, HttpRequest, post};
-use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::api::dto::imports::{ImportAnswer, RecordImportQuery};
 use crate::api::examples;
@@ -12,12 +12,10 @@ use crate::api::optional::NoQuery;
 use crate::api::problem::{Problem, ProblemKind, line_item};
 use crate::api::responses::ImportProblems;
 use crate::api::state::AppState;
-use crate::api::upload::{Cut, CutNote, upload};
-use crate::domain::{Enterprise, Record, RecordDefaults};
-use crate::files::{
-    FilesError, Format, ReadOptions, Rows, Source, Tabular, read_enterprises, read_records,
+use crate::api::upload::{Cut, upload};
+use crate::service::{
+    Format, ImportReport, ReadOptions, Service, ServiceError, Source, source_label,
 };
-use crate::service::{ImportReport, Importable, Service, ServiceError, source_label};
 
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
@@ -49,7 +47,10 @@ pub(crate) async fn import_enterprises(
     _query: NoQuery,
     body: Payload,
 ) -> Result<Json<ImportAnswer>, Problem> {
-    import::<Enterprise>(&state, &request, body, read_enterprises).await
+    import(&state, &request, body, |service, source, options| {
+        service.import_enterprises(source, options, &mut ())
+    })
+    .await
 }
 
 /// Import records
@@ -83,21 +84,19 @@ pub(crate) async fn import_records(
         ServiceError::Field(field) => Problem::invalid_parameter(ProblemKind::InvalidQuery, field),
         other => other.into(),
     })?;
-    let defaults = RecordDefaults {
-        source,
-        known_on: state.service.today(),
-    };
-    import::<Record>(&state, &request, body, move |source, options| {
-        read_records(source, options, defaults)
+    import(&state, &request, body, move |service, rows, options| {
+        service.import_records(rows, &source, options, &mut ())
     })
     .await
 }
 
-async fn import<T: Importable + Tabular>(
+async fn import(
     state: &AppState,
     request: &HttpRequest,
     body: Payload,
-    read: impl FnOnce(Source, &ReadOptions) -> Result<Rows<T>, FilesError> + Send + 'static,
+    run: impl FnOnce(&Service, Source, &ReadOptions) -> Result<ImportReport, ServiceError>
+    + Send
+    + 'static,
 ) -> Result<Json<ImportAnswer>, Problem> {
     expect_media_type(request, &[CSV, NDJSON])?;
     let format = if request.content_type().eq_ignore_ascii_case(CSV) {
@@ -110,71 +109,57 @@ async fn import<T: Importable + Tabular>(
     let options = ReadOptions {
         max_row_bytes: limits.line_bytes,
     };
-    let (pump, body, note) = upload(body, limit);
+    let (pump, body, note) = upload(body);
+    let too_large = Arc::new(AtomicBool::new(false));
+    let exceeded = Arc::clone(&too_large);
     let service = Arc::clone(&state.service);
     let mut task = tokio::task::spawn_blocking(move || {
-        let rows = body
-            .into_reader()
-            .map_err(|cause| FilesError::Read {
-                file: NAME.to_owned(),
-                line: 0,
-                cause,
-            })
-            .and_then(|reader| open(reader, format))
-            .and_then(|source| read(source, &options));
-        rows.map(|rows| run(&service, rows))
+        let source = Source::from_reader(NAME, format, body)?.bounded(limit, exceeded);
+        run(&service, source, &options)
     });
     // The import may end before the body does: then nobody waits for the rest of it.
     let ended = tokio::select! {
         ended = &mut task => ended,
         () = pump.run() => task.await,
     };
-    let outcome = ended.map_err(Problem::internal)?;
-    let report = match outcome {
-        Ok(report) => report?,
-        Err(error) => {
-            return Err(broken_off(&note, limit, &ImportReport::default())
-                .unwrap_or_else(|| Problem::unreadable(&error)));
-        }
+    let cut = |report: &ImportReport| {
+        let large = too_large.load(Ordering::Relaxed);
+        broken_off(large.then_some(limit), note.read(), report)
     };
-    match (broken_off(&note, limit, &report), &report.failure) {
-        (Some(problem), _) => Err(problem),
-        (None, Some(failure)) => Err(told(
-            Problem::new(ProblemKind::MalformedBody, failure.clone()),
-            &report,
-        )),
-        (None, None) => Ok(Json(report.into())),
+    match ended.map_err(Problem::internal)? {
+        Ok(report) => match (cut(&report), &report.failure) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(failure)) => {
+                let problem = Problem::new(ProblemKind::MalformedBody, failure.clone());
+                Err(told(problem, &report))
+            }
+            (None, None) => Ok(Json(report.into())),
+        },
+        Err(ServiceError::Files(error)) => {
+            Err(cut(&ImportReport::default()).unwrap_or_else(|| Problem::unreadable(&error)))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
-fn open(reader: impl Read + Send + 'static, format: Format) -> Result<Source, FilesError> {
-    Source::from_reader(NAME, format, reader)
-}
-
-fn run<T: Importable + Tabular>(
-    service: &Service,
-    rows: Rows<T>,
-) -> Result<ImportReport, ServiceError> {
-    service.import(None, rows, &mut ())
-}
-
-/// The problem of a body that was cut, if it was.
-fn broken_off(note: &CutNote, limit: u64, report: &ImportReport) -> Option<Problem> {
+/// The problem of a body that was larger than `limit` or cut, if it was.
+fn broken_off(limit: Option<u64>, cut: Option<Cut>, report: &ImportReport) -> Option<Problem> {
     let read = report.row_count;
-    let problem = match note.read()? {
-        Cut::TooLarge => Problem::new(
+    let problem = match (limit, cut) {
+        (Some(limit), _) => Problem::new(
             ProblemKind::TooLarge,
             format!("the body has more than {limit} bytes; its first {read} rows were read, send the rest in parts"),
         )
         .with_member("limit_bytes", limit),
-        Cut::Paused => Problem::new(
+        (None, Some(Cut::Paused)) => Problem::new(
             ProblemKind::RequestTimeout,
             format!("the body did not go on; its first {read} rows were read, send it again"),
         ),
-        Cut::Broken(cause) => Problem::new(
+        (None, Some(Cut::Broken(cause))) => Problem::new(
             ProblemKind::MalformedBody,
             format!("the body broke off: {cause}; its first {read} rows were read, send it again"),
         ),
+        (None, None) => return None,
     };
     Some(told(problem, report))
 }

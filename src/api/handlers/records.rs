@@ -2,6 +2,8 @@
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpResponse, post};
+use jiff::civil::Date;
+use std::collections::BTreeMap;
 
 use crate::api::dto::records::{
     AmendmentInput, MOST_RECORDS, RecordInput, RecordWritten, RecordsInput, RecordsWritten,
@@ -12,9 +14,8 @@ use crate::api::optional::{NoQuery, OptionalBody};
 use crate::api::problem::{Problem, ProblemItem, ProblemKind, field_item};
 use crate::api::responses::{BodyProblems, ChangeProblems};
 use crate::api::state::AppState;
-use crate::domain::{Label, Record, RecordDefaults, field};
+use crate::domain::{FieldError, Label, Record, RecordDefaults, field};
 use crate::service::{Amendment, ServiceError};
-use jiff::civil::Date;
 
 /// Checks records; every one that is wrong is named.
 pub(super) fn parse_records(
@@ -37,10 +38,7 @@ pub(super) fn parse_records(
     let mut records = Vec::with_capacity(given.len());
     let mut faults = Vec::new();
     for (place, input) in given.into_iter().enumerate() {
-        let parsed = Label::parse(&input.source)
-            .map_err(|error| {
-                crate::domain::FieldError::new("source", &input.source, error.to_string())
-            })
+        let parsed = field::label("source", &input.source)
             .and_then(|source| input.parse(&RecordDefaults { source, known_on }));
         match parsed {
             Ok(record) => records.push(record),
@@ -48,10 +46,29 @@ pub(super) fn parse_records(
         }
     }
     if faults.is_empty() {
+        faults = contradictions(&records);
+    }
+    if faults.is_empty() {
         Ok(records)
     } else {
         Err(Problem::invalid_fields(faults))
     }
+}
+
+/// Records that say something else than an earlier one of the same id and day.
+fn contradictions(records: &[Record]) -> Vec<ProblemItem> {
+    let mut seen: BTreeMap<(&Label, &str, Date), &Record> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        let version = (&record.source, record.record_id.as_str(), record.known_on);
+        let first = *seen.entry(version).or_insert(record);
+        if first != record {
+            let reason = "stands earlier in this request with other content; keep one of the two";
+            let error = FieldError::new("record_id", &record.record_id, reason);
+            faults.push(field_item(&format!("/records/{place}"), error));
+        }
+    }
+    faults
 }
 
 /// Write records

@@ -2,11 +2,9 @@
 
 use super::{Problem, ProblemItem, ProblemKind};
 use crate::domain::FieldError;
-use crate::files::{FilesError, LineError};
-use crate::sampling::AllocationError;
-use crate::sampling::contribution::OpeningError;
-use crate::sampling::draw::DrawError;
-use crate::service::ServiceError;
+use crate::service::{
+    AllocationError, DrawError, FilesError, LineError, OpeningError, ServiceError,
+};
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
@@ -111,6 +109,7 @@ impl Problem {
             | FilesError::Unreadable { .. }
             | FilesError::Empty { .. } => Self::new(ProblemKind::MalformedBody, detail),
             FilesError::Open { .. }
+            | FilesError::Missing { .. }
             | FilesError::Frame { .. }
             | FilesError::Write { .. }
             | FilesError::UndeclaredAttribute { .. } => Self::internal(detail),
@@ -181,7 +180,7 @@ fn opening_item(error: &OpeningError) -> ProblemItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreError;
+    use crate::service::StoreError;
 
     #[test]
     fn a_store_that_fails_tells_the_caller_nothing() {
