@@ -150,7 +150,7 @@ impl Shown {
         self.outcomes()?;
         let out = self.arguments.out.display();
         say(&format!(
-            "\nFiles in {out}: tiers.csv, frame.csv, plan.json, pool.tsv, sample.tsv, transcript.json (auditor), \
+            "\nFiles in {out}: tiers.csv, frame.csv, plan.json, pool.tsv, sample.tsv, transcript.json (auditor, with its digest), \
              transcript.internal.json, transcript.public.json\nVerify again: risktier verify --transcript \
              {out}/transcript.json --pool {out}/pool.tsv --sample {out}/sample.tsv"
         ))?;

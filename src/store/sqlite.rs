@@ -441,7 +441,9 @@ impl Store for SqliteStore {
     fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
         self.read(|tx| {
             let mut statement = tx.prepare_cached(
-                "SELECT document FROM plans WHERE ?1 IS NULL OR plan_id < ?1 ORDER BY plan_id DESC LIMIT ?2",
+                "SELECT document FROM plans \
+                 WHERE ?1 IS NULL OR draft_no < (SELECT draft_no FROM plans WHERE plan_id = ?1) \
+                 ORDER BY draft_no DESC LIMIT ?2",
             )?;
             let found = statement.query_map(params![before, limit], |row| row.get(0))?;
             Ok(found.collect::<Result<_, _>>()?)
