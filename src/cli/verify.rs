@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_table};
+use super::progress::watched;
 use crate::domain::digest::Digest;
 use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
 
@@ -32,7 +33,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Ended {
     let transcript = read(&arguments.transcript)?;
     let sample = arguments.sample.as_deref().map(read).transpose()?;
-    let verification = verify(VerifyInput {
+    let input = VerifyInput {
         transcript: &transcript,
         pool: arguments.pool.as_deref().map(read).transpose()?,
         sample: sample.as_deref(),
@@ -41,8 +42,8 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             None => beside(&arguments.transcript)?,
         },
         group: None,
-    })
-    .map_err(ServiceError::from)?;
+    };
+    let verification = watched("verifying", || verify(input)).map_err(ServiceError::from)?;
     print_table(&checks(&verification), arguments.format)?;
     if verification.is_same() {
         eprintln!("verified: everything recomputes to what the transcript says");
