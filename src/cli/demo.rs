@@ -13,7 +13,7 @@ use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{Table, rounded, say};
 use super::plan::{strata_table, write_files};
-use super::progress::{ImportProgress, bar};
+use super::progress::{ImportProgress, bar, watched};
 use super::serve::serve;
 use crate::domain::AsOf;
 use crate::domain::digest::HashAlgorithm;
@@ -48,9 +48,9 @@ pub(super) struct Arguments {
     /// Exit instead of serving.
     #[arg(long)]
     once: bool,
-    /// Address to listen on.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: String,
+    /// Address to listen on; default: 127.0.0.1:8080, or a free port where that one is taken.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     #[command(flatten)]
     common: CommonFlags,
 }
@@ -64,7 +64,8 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
         .common
         .store
         .get_or_insert_with(|| arguments.out.join("register.db"));
-    let settings = arguments.common.settings(Some(arguments.listen.clone()))?;
+    let listen = arguments.listen.clone().unwrap_or_else(free_address);
+    let settings = arguments.common.settings(Some(listen))?;
     init_logs(&settings.log)?;
     let metrics = Metrics::install()?;
     fresh(&settings.store.path)?;
@@ -119,6 +120,13 @@ fn day(arguments: &Arguments, mapping: Option<&Mapping>) -> Result<Date, Failure
     }
 }
 
+/// The default address, or a free port where it is taken: a demonstration does not fail for that.
+fn free_address() -> String {
+    const DEFAULT: &str = "127.0.0.1:8080";
+    let free = std::net::TcpListener::bind(DEFAULT).is_ok();
+    if free { DEFAULT } else { "127.0.0.1:0" }.to_owned()
+}
+
 /// A demonstration begins with an empty register: what an earlier one left is removed.
 fn fresh(store: &Path) -> Result<(), Failure> {
     for suffix in ["", "-wal", "-shm"] {
@@ -150,7 +158,7 @@ impl Shown {
         self.outcomes()?;
         let out = self.arguments.out.display();
         say(&format!(
-            "\nFiles in {out}: tiers.csv, frame.csv, plan.json, pool.tsv, sample.tsv, transcript.json (auditor), \
+            "\nFiles in {out}: tiers.csv, frame.csv, plan.json, pool.tsv, sample.tsv, transcript.json (auditor, with its digest), \
              transcript.internal.json, transcript.public.json\nVerify again: risktier verify --transcript \
              {out}/transcript.json --pool {out}/pool.tsv --sample {out}/sample.tsv"
         ))?;
@@ -208,7 +216,7 @@ impl Shown {
 
     fn plan(&self) -> Result<bool, Failure> {
         let service = &self.service;
-        let frame = service.freeze_frame(None)?;
+        let frame = watched("freezing the frame", || service.freeze_frame(None))?;
         let path = self.arguments.out.join("frame.csv");
         fs::write(&path, service.frame_file(&frame.frame_id)?).map_err(Failure::at(&path))?;
         let next_day = self.day.saturating_add(1.day());
@@ -232,7 +240,7 @@ impl Shown {
             public: Vec::new(),
             public_seed: false,
         };
-        let plan = service.draw_plan_now(request)?;
+        let plan = watched("drawing", || service.draw_plan_now(request))?;
         write_files(service, &plan, &self.arguments.out)?;
         let number = plan.frozen.as_ref().map_or(0, |frozen| frozen.number);
         say(&format!(
@@ -248,7 +256,7 @@ impl Shown {
         if self.arguments.seed.is_some() {
             say("insecure: every secret follows from --seed, so this plan proves nothing")?;
         }
-        let verification = service.verify_plan(&plan.plan_id)?;
+        let verification = watched("verifying", || service.verify_plan(&plan.plan_id))?;
         let verified = verification.is_same();
         let verdict = if verified {
             "the plan replays to the byte"

@@ -26,10 +26,18 @@ pub(super) fn bar(length: u64, what: &str) -> ProgressBar {
 /// A spinner for work of unknown length.
 pub(super) fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
-    let style = ProgressStyle::with_template("{msg:24} {spinner} {pos} {elapsed}");
+    let style = ProgressStyle::with_template("{msg:24} {spinner} {elapsed}");
     spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     spinner.enable_steady_tick(Duration::from_millis(200));
     spinner
+}
+
+/// Shows a spinner while `work` runs.
+pub(super) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let spinner = spinner(what);
+    let done = work();
+    spinner.finish_and_clear();
+    done
 }
 
 /// Watches an import: a bar over the bytes of each file, the first faults in words, and all in the error report.

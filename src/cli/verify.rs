@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_table};
+use super::progress::watched;
 use crate::domain::digest::Digest;
 use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
 
@@ -20,7 +21,8 @@ pub(super) struct Arguments {
     /// The file sample.tsv; default: none, the sample is checked by its digest alone.
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// The transcript's digest as published or chained; catches any change of any byte; default: none.
+    /// The transcript's digest as published or chained; catches any change of any byte; default: what a file of the
+    /// transcript's name with `.sha256` says, if there is one.
     #[arg(long, value_name = "HEX")]
     digest: Option<Digest>,
     /// Form of the result; default: table.
@@ -31,14 +33,17 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Ended {
     let transcript = read(&arguments.transcript)?;
     let sample = arguments.sample.as_deref().map(read).transpose()?;
-    let verification = verify(VerifyInput {
+    let input = VerifyInput {
         transcript: &transcript,
         pool: arguments.pool.as_deref().map(read).transpose()?,
         sample: sample.as_deref(),
-        expected_digest: arguments.digest,
+        expected_digest: match arguments.digest {
+            Some(digest) => Some(digest),
+            None => beside(&arguments.transcript)?,
+        },
         group: None,
-    })
-    .map_err(ServiceError::from)?;
+    };
+    let verification = watched("verifying", || verify(input)).map_err(ServiceError::from)?;
     print_table(&checks(&verification), arguments.format)?;
     if verification.is_same() {
         eprintln!("verified: everything recomputes to what the transcript says");
@@ -71,4 +76,22 @@ pub(super) fn checks(verification: &Verification) -> Table {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(Failure::at(path))
+}
+
+/// The digest in the file of the same name with `.sha256`, as `sha256sum` writes it; none without such a file.
+fn beside(transcript: &Path) -> Result<Option<Digest>, Failure> {
+    let mut path = transcript.as_os_str().to_owned();
+    path.push(".sha256");
+    let path = PathBuf::from(path);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map_err(Failure::at(&path))?;
+    let digest = text
+        .split_whitespace()
+        .next()
+        .and_then(|hex| hex.parse().ok());
+    digest
+        .map(Some)
+        .ok_or_else(|| Failure::Other(format!("`{}` does not begin with a digest", path.display())))
 }

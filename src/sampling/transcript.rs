@@ -19,7 +19,7 @@ use super::plan::FrozenPlan;
 use super::pool::{Pool, StratumKey};
 use super::seed::Seed;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
-use crate::domain::digest::{Digest, Secret32};
+use crate::domain::digest::{Digest, HashAlgorithm, Secret32};
 
 /// The only transcript format that this version writes and reads.
 pub const TRANSCRIPT_FORMAT: &str = "risktier-transcript/1";
@@ -44,6 +44,21 @@ pub struct DrawnCount {
     pub key: StratumKey,
     /// Number of objects drawn in it.
     pub n: u64,
+}
+
+/// Begins every plan id that [`plan_id_of`] made.
+pub const PLAN_ID_PREFIX: &str = "rtp1-";
+
+/// The id of a plan with this nonce: a prefix and the first 32 hex digits of
+/// `SHA-256("risktier-plan-id/1\n" ‖ nonce in hex ‖ "\n")`.
+///
+/// The nonce is in the frozen plan, so a replay can check the id; the id tells nothing of the nonce.
+#[must_use]
+pub fn plan_id_of(nonce: &Secret32) -> String {
+    let hex = nonce.expose_hex();
+    let digest = HashAlgorithm::Sha256.hash(&[b"risktier-plan-id/1\n", hex.as_bytes(), b"\n"]);
+    let digits: String = digest.to_string().chars().take(32).collect();
+    format!("{PLAN_ID_PREFIX}{digits}")
 }
 
 /// The auditor edition: with the pool file it replays completely.

@@ -125,7 +125,7 @@ pub trait Store: Send + Sync {
     /// Pool or sample file of one plan, gzip; `None` where there is none (yet).
     fn plan_file(&self, plan_id: &str, file: PlanFile) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Documents of plans whose id is before `before`, latest id first, at most `limit`. Ids rise with time.
+    /// Documents of the plans drafted before plan `before`, latest first, at most `limit`.
     fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError>;
 
     /// Closes a drawn plan: `build` gets the document of the plan closed before it, if any, and returns the new one.

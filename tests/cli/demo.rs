@@ -4,13 +4,14 @@ use std::path::Path;
 
 use super::{risktier, stdout};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "tiers.csv",
     "frame.csv",
     "plan.json",
     "pool.tsv",
     "sample.tsv",
     "transcript.json",
+    "transcript.json.sha256",
     "transcript.internal.json",
     "transcript.public.json",
 ];

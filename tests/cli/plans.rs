@@ -78,12 +78,13 @@ fn a_drawn_plan_verifies_and_every_change_is_named() {
         ("sample_digest", "sample_digest"),
         ("pool_secret", "pool_root"),
         ("rounding_v", "rounding_v"),
+        ("plan_id", "plan_id"),
     ] {
         let mut changed = parsed.clone();
         changed[member] = match &parsed[member] {
             serde_json::Value::String(hex) => {
-                let swapped = if hex.starts_with('0') { "1" } else { "0" };
-                format!("{swapped}{}", &hex[1..]).into()
+                let (kept, last) = hex.split_at(hex.len() - 1);
+                format!("{kept}{}", if last == "0" { "1" } else { "0" }).into()
             }
             number => (number.as_u64().unwrap() ^ 1).into(),
         };
@@ -115,6 +116,13 @@ fn a_drawn_plan_verifies_and_every_change_is_named() {
             .contains("differs: sample")
     );
     fs::write(out.join("sample.tsv"), &sample).unwrap();
+
+    // Beside its digest file, a transcript may not change in a single byte, its member `previous` included.
+    let spaced = transcript.replacen("{", "{\"previous\":null,", 1);
+    fs::write(out.join("transcript.json"), spaced).unwrap();
+    let told = stderr(&mut verify(folder.path(), "out/transcript.json", &[]), 1);
+    assert!(told.contains("differs: transcript_digest"), "{told}");
+    fs::write(out.join("transcript.json"), &transcript).unwrap();
 
     let wrong = "0".repeat(64);
     let told = stderr(

@@ -6,10 +6,10 @@
 //! `sample:line 12`, and so on; a member that is unknown, missing or of the wrong type is named by its path, for example
 //! `plan.strata[2].target_ppb`.
 //!
-//! Two members are not inputs of the draw and cannot be recomputed: `plan_id` and `previous`. Give the digest of the
-//! auditor edition ([`VerifyInput::expected_digest`], which the next plan's transcript carries as `previous`) and a
-//! change of any byte is found, these included. The meanings in the internal edition are likewise only as good as the
-//! digest of that file.
+//! `previous` is no input of the draw and cannot be recomputed, nor can a `plan_id` that this product did not make (its
+//! own ids follow from the plan's nonce and are checked). Give the digest of the auditor edition
+//! ([`VerifyInput::expected_digest`], which the next plan's transcript carries as `previous`) and a change of any byte is
+//! found, these included. The meanings in the internal edition are likewise only as good as the digest of that file.
 
 mod public;
 mod replay;

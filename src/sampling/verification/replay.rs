@@ -9,7 +9,9 @@ use super::super::draw::{DrawOutcome, replay};
 use super::super::merkle::pool_root;
 use super::super::pool::{Pool, PoolError, StratumKey};
 use super::super::seed::Seed;
-use super::super::transcript::{AuditorTranscript, DrawnCount, Edition};
+use super::super::transcript::{
+    AuditorTranscript, DrawnCount, Edition, PLAN_ID_PREFIX, plan_id_of,
+};
 use super::Checks;
 
 /// Members of the internal edition only.
@@ -92,6 +94,9 @@ pub(super) fn checks(
     checks.compare("seed", &transcript.seed.expose_hex(), &seed.expose_hex());
     let assurance = Assurance::of(&plan.contributions);
     checks.compare("assurance", &transcript.assurance.name(), &assurance.name());
+    if transcript.plan_id.starts_with(PLAN_ID_PREFIX) {
+        checks.compare("plan_id", &transcript.plan_id, &plan_id_of(&plan.nonce));
+    }
 
     checks.compare("pool_digest", &plan.pool_digest, &plan.hash.hash(&[&pool]));
     let pool = match Pool::from_bytes(pool) {

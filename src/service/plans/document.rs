@@ -50,6 +50,8 @@ impl fmt::Display for PlanState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PlanDocument {
     pub(super) plan_id: String,
+    /// The nonce of the frozen plan; the id follows from it.
+    pub(super) nonce: Secret32,
     pub(super) state: PlanState,
     pub(super) created_at: String,
     pub(super) request: PlanRequest,

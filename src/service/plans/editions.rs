@@ -63,7 +63,7 @@ impl Service {
         Ok(self.plan_document(plan_id)?.view())
     }
 
-    /// Plans whose id is before `before`, latest first.
+    /// Plans drafted before plan `before`, latest first.
     ///
     /// # Errors
     ///

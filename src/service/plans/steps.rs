@@ -16,6 +16,7 @@ use crate::sampling::plan::{
     FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rounding, public_seed_allowed,
 };
 use crate::sampling::pool::{Pool, PoolBuilder, StratumKey};
+use crate::sampling::transcript::plan_id_of;
 use crate::service::{Service, ServiceError};
 use crate::store::{PlanChange, StoreError};
 
@@ -28,8 +29,10 @@ impl Service {
     pub fn draft_plan(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
         let preview = self.draft(&request)?.preview;
         planned_contributions(&request)?;
+        let nonce = self.entropy.secret()?;
         let document = PlanDocument {
-            plan_id: self.entropy.id()?,
+            plan_id: plan_id_of(&nonce),
+            nonce,
             state: PlanState::Draft,
             created_at: now(),
             request,
@@ -79,8 +82,7 @@ impl Service {
         let pool_file = pack(pool.file_bytes())?;
         let pool_secret = self.entropy.secret()?;
         let server_value = ContributionValue::from_random(self.entropy.bytes()?);
-        let mut plan = frozen_plan(&document.request, &drafted, &pool, &server_value)?;
-        plan.nonce = self.entropy.secret()?;
+        let mut plan = frozen_plan(&document, &drafted, &pool, &server_value)?;
         plan.pool_root = pool_root(plan.hash, &pool_secret, &pool);
         let strata_meaning = drafted
             .strata
@@ -325,13 +327,14 @@ fn planned_contributions(request: &PlanRequest) -> Result<Vec<PlannedContributio
     Ok(planned)
 }
 
-/// The plan object but for number, nonce and root, which the freeze adds.
+/// The plan object but for number and root, which the freeze adds.
 fn frozen_plan(
-    request: &PlanRequest,
+    document: &PlanDocument,
     drafted: &Drafted,
     pool: &Pool,
     server_value: &ContributionValue,
 ) -> Result<FrozenPlan, ServiceError> {
+    let request = &document.request;
     let server = Contribution {
         name: ContributionName::new(SERVER).map_err(internal)?,
         value: server_value.clone(),
@@ -362,7 +365,7 @@ fn frozen_plan(
     let zero = crate::domain::digest::Digest::from_bytes([0; 32]);
     let mut plan = FrozenPlan {
         format: PLAN_FORMAT.to_owned(),
-        nonce: crate::domain::digest::Secret32::from_bytes([0; 32]),
+        nonce: document.nonce.clone(),
         number: 1,
         extends: None,
         title: request.title.clone(),

@@ -90,15 +90,16 @@ CREATE TABLE frames (
     body     BLOB NOT NULL
 ) WITHOUT ROWID;
 
--- Plans. `number` is given at the freeze and consecutive, `closed_no` at the close: it orders the chain of transcripts.
+-- Plans, in order of `draft_no`. `number` is given at the freeze and consecutive, `closed_no` at the close: it orders the chain of transcripts.
 -- `document` is the plan's state as JSON; `pool` and `sample`
 -- are the files of the draw contract, gzip, written at the freeze and the draw and never changed.
 CREATE TABLE plans (
-    plan_id  TEXT NOT NULL PRIMARY KEY,
-    number   INTEGER UNIQUE,
+    draft_no  INTEGER PRIMARY KEY AUTOINCREMENT,
+    plan_id   TEXT    NOT NULL UNIQUE,
+    number    INTEGER UNIQUE,
     closed_no INTEGER UNIQUE,
-    state    TEXT NOT NULL,
-    document TEXT NOT NULL,
-    pool     BLOB,
-    sample   BLOB
-) WITHOUT ROWID;
+    state     TEXT    NOT NULL,
+    document  TEXT    NOT NULL,
+    pool      BLOB,
+    sample    BLOB
+);

@@ -1,0 +1,267 @@
+//! The embedded store: SQLite in write-ahead mode, one writer, as many readers as ask.
+//!
+//! Here are connections and transactions; what happens inside one is in the files beside.
+
+mod plans;
+mod register;
+mod tiers;
+
+use jiff::civil::Date;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{
+    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+};
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
+
+/// Forward-only migrations; the position plus one is the schema version they lead to.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_register.sql")];
+
+/// The embedded store.
+///
+/// Synchronous mode is FULL: what a call acknowledged survives a power cut.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, creates it if absent, and brings its schema up to date.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = connect(path)?;
+        migrate(&mut connection, path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// Reads in one transaction: everything that `work` sees is of one instant.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let pooled = lock(&self.readers).pop();
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => connect(&self.path)?,
+        };
+        let transaction = connection.transaction()?;
+        let value = work(&transaction);
+        drop(transaction);
+        lock(&self.readers).push(connection);
+        value
+    }
+}
+
+/// A poisoned lock only says that another caller panicked; SQLite has rolled its transaction back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA foreign_keys = ON;",
+    )?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::TooNew {
+            path: path.display().to_string(),
+            found,
+            known,
+        });
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.execute_batch(&format!("PRAGMA user_version = {known}"))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+impl Store for SqliteStore {
+    fn store_id(&self) -> Result<String, StoreError> {
+        self.read(register::store_id)
+    }
+
+    fn begin_import(&self) -> Result<i64, StoreError> {
+        self.write(register::begin_import)
+    }
+
+    fn put_enterprises(
+        &self,
+        batch: &[Enterprise],
+        import_no: i64,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.write(|tx| register::put_enterprises(tx, batch, import_no))
+    }
+
+    fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
+        self.write(|tx| register::put_records(tx, batch, import_no))
+    }
+
+    fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for record in batch {
+            let outcome = register::put_record(&transaction, record, 0)?;
+            let refused = matches!(outcome, Outcome::Refused(_));
+            outcomes.push(outcome);
+            if refused {
+                transaction.rollback()?;
+                return Ok(outcomes);
+            }
+        }
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
+    fn amend_record(
+        &self,
+        source: &Label,
+        record_id: &str,
+        day: Date,
+        change: &dyn Fn(&mut Record) -> Result<(), String>,
+    ) -> Result<Option<Changed>, StoreError> {
+        self.write(|tx| register::amend_record(tx, source, record_id, day, change))
+    }
+
+    fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError> {
+        self.read(|tx| register::enterprise(tx, id))
+    }
+
+    fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
+        self.read(|tx| register::dossier(tx, id))
+    }
+
+    fn enterprises_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Enterprise, u64)>, StoreError> {
+        self.read(|tx| register::enterprises_after(tx, after, limit))
+    }
+
+    fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
+        self.read(|tx| register::each_dossier(tx, visit))
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(register::counts)
+    }
+
+    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
+        self.read(|tx| tiers::tier(tx, id))
+    }
+
+    fn put_tiers(
+        &self,
+        epoch: &Epoch,
+        tiers: &[(EnterpriseId, StoredTier)],
+    ) -> Result<(), StoreError> {
+        self.write(|tx| tiers::put_tiers(tx, epoch, tiers))
+    }
+
+    fn last_change(&self) -> Result<u64, StoreError> {
+        self.read(tiers::last_change)
+    }
+
+    fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError> {
+        self.read(|tx| tiers::changes_after(tx, seq, limit))
+    }
+
+    fn put_frame(
+        &self,
+        frame_id: &str,
+        body: &[u8],
+        document: &dyn Fn(u64) -> String,
+    ) -> Result<u64, StoreError> {
+        self.write(|tx| plans::put_frame(tx, frame_id, body, document))
+    }
+
+    fn frame(&self, frame_id: &str) -> Result<Option<String>, StoreError> {
+        self.read(|tx| plans::frame(tx, frame_id))
+    }
+
+    fn frame_body(&self, frame_id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| plans::frame_body(tx, frame_id))
+    }
+
+    fn frames_before(&self, before: Option<u64>, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| plans::frames_before(tx, before, limit))
+    }
+
+    fn insert_plan(&self, plan_id: &str, state: &str, document: &str) -> Result<(), StoreError> {
+        self.write(|tx| plans::insert_plan(tx, plan_id, state, document))
+    }
+
+    fn advance_plan(
+        &self,
+        plan_id: &str,
+        from: &str,
+        change: &PlanChange<'_>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| plans::advance_plan(tx, plan_id, from, change))
+    }
+
+    fn freeze_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(u64) -> Result<(String, Vec<u8>), StoreError>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| plans::freeze_plan(tx, plan_id, build))
+    }
+
+    fn plan(&self, plan_id: &str) -> Result<Option<String>, StoreError> {
+        self.read(|tx| plans::plan(tx, plan_id))
+    }
+
+    fn plan_file(&self, plan_id: &str, file: PlanFile) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| plans::plan_file(tx, plan_id, file))
+    }
+
+    fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| plans::plans_before(tx, before, limit))
+    }
+
+    fn close_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(Option<String>) -> Result<String, StoreError>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| plans::close_plan(tx, plan_id, build))
+    }
+
+    fn ping(&self) -> Result<(), StoreError> {
+        self.read(|tx| {
+            tx.query_row("SELECT EXISTS (SELECT 1 FROM enterprises)", [], |_| Ok(()))?;
+            Ok(())
+        })
+    }
+}
