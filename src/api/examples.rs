@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 pub(super) const ENTERPRISE_ID: &str = "91990000MA00000017";
 pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
-pub(super) const PLAN_ID: &str = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22";
+pub(super) const PLAN_ID: &str = "rtp1-0123456789abcdef0123456789abcdef";
 const DIGEST: &str = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728";
 
 pub(super) fn enterprise_input() -> Value {

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod ceremony;
 mod contract;
 mod enterprises;
 mod frames;

@@ -17,7 +17,7 @@ use crate::service::{
 #[schema(as = Plan)]
 pub(crate) struct PlanAnswer {
     /// Its id.
-    #[schema(example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")]
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
     pub(crate) plan_id: String,
     /// Where it stands.
     state: PlanState,
@@ -91,7 +91,7 @@ impl From<PlanView> for PlanAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PlanListItem {
     /// Its id.
-    #[schema(example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")]
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
     pub(crate) plan_id: String,
     /// Its consecutive number, once frozen.
     #[serde(skip_serializing_if = "Option::is_none")]

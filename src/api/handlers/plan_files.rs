@@ -30,7 +30,7 @@ const FORMS: [(&str, SampleFormat); 4] = [
     tag = "plans",
     params(
         ("plan_id" = String, Path, description = "Id of the plan",
-            example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22"),
+            example = "rtp1-0123456789abcdef0123456789abcdef"),
         SampleQuery,
         ("accept" = Option<String>, Header, description = "The form, unless `format` names it",
             example = "text/tab-separated-values")
@@ -121,7 +121,7 @@ fn csv(items: &[SampleAnswer]) -> Vec<u8> {
     operation_id = "get_plan_pool",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "The pool file", body = String, content_type = "text/tab-separated-values",
             example = "91990000MA00000017\tS001\t1\n"),
@@ -151,7 +151,7 @@ pub(crate) async fn get_plan_pool(
     tag = "plans",
     params(
         ("plan_id" = String, Path, description = "Id of the plan",
-            example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22"),
+            example = "rtp1-0123456789abcdef0123456789abcdef"),
         TranscriptQuery
     ),
     responses(

@@ -20,7 +20,7 @@ use crate::api::state::AppState;
     operation_id = "freeze_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "The frozen plan", body = PlanAnswer, example = json!(examples::plan("frozen"))),
         StepProblems
@@ -45,7 +45,7 @@ pub(crate) async fn freeze_plan(
     operation_id = "draw_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     request_body(content = Option<DrawInput>, description = "May be left out where nobody else contributes",
         example = json!({"contributions": [{"name": "lottery", "value": "3,8,15,21,30,33"}]})),
     responses(
@@ -77,7 +77,7 @@ pub(crate) async fn draw_plan(
     operation_id = "close_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "The closed plan", body = PlanAnswer, example = json!(examples::plan("closed"))),
         StepProblems
@@ -102,7 +102,7 @@ pub(crate) async fn close_plan(
     operation_id = "void_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     request_body(content = VoidInput, example = json!({"reason": "the division was merged"})),
     responses(
         (status = 200, description = "The plan, given up", body = PlanAnswer, example = json!(examples::plan("void"))),
@@ -129,7 +129,7 @@ pub(crate) async fn void_plan(
     operation_id = "verify_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "What was found", body = VerificationAnswer, example = json!({"same": true, "edition": "auditor", "checks": [
             {"name": "sample_digest", "outcome": "same"}]})),

@@ -128,7 +128,7 @@ pub(crate) async fn list_plans(
     operation_id = "get_plan",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "The plan", body = PlanAnswer, example = json!(examples::plan("closed"))),
         ReadProblems
@@ -151,7 +151,7 @@ pub(crate) async fn get_plan(
     operation_id = "list_plan_strata",
     tag = "plans",
     params(("plan_id" = String, Path, description = "Id of the plan",
-        example = "019362a4-6b2f-7c51-a1b7-3f7b4e1d0b22")),
+        example = "rtp1-0123456789abcdef0123456789abcdef")),
     responses(
         (status = 200, description = "The strata, whole, in order of key", body = Page<StratumAnswer>,
             example = json!({"items": [examples::stratum()]})),
