@@ -141,19 +141,37 @@ pub fn records_of_kind(kinds: &'static [RecordKind]) -> impl Strategy<Value = Re
     })
 }
 
-/// One version each of up to `most` records, in the order that the store gives.
+/// Records that may come on top as a burst of one kind.
+const BURST: usize = 6;
+
+/// One version each of up to `most` records and a burst, in the order that the store gives.
 pub fn records(most: usize) -> impl Strategy<Value = Vec<Record>> {
-    // Crowded kinds as well: surges, streaks and group caps need several records of one kind.
-    let crowded: &'static [RecordKind] = &[
+    // Surges, streaks and group caps need several records of one kind within weeks.
+    let crowded = [
         RecordKind::Penalty,
         RecordKind::Complaint,
         RecordKind::Inspection,
         RecordKind::AnnualReport,
         RecordKind::RegistrationChange,
-        RecordKind::Link,
     ];
-    let one = prop_oneof![records_of_kind(RecordKind::ALL), records_of_kind(crowded),];
-    prop::collection::vec(one, 0..most).prop_map(|mut records| {
+    let one = || records_of_kind(RecordKind::ALL);
+    let member = (one(), 0..60);
+    let burst = (
+        select(crowded.to_vec()),
+        days(-100, 250),
+        prop::collection::vec(member, 0..=BURST),
+    );
+    (prop::collection::vec(one(), 0..most), burst).prop_map(|(mut records, burst)| {
+        let (kind, begin, members) = burst;
+        records.extend(members.into_iter().map(|(record, days)| Record {
+            kind,
+            occurred_on: add_days(begin, days),
+            known_on: add_days(begin, days),
+            ended_on: None,
+            repaired_on: None,
+            withdrawn_on: None,
+            ..record
+        }));
         for (number, record) in records.iter_mut().enumerate() {
             record.record_id = format!("r{number:03}");
         }
@@ -161,43 +179,45 @@ pub fn records(most: usize) -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-/// Up to `most` records with one to four versions each. Of one record no two versions have the same day or content.
+/// Up to `most` records and a burst, with one to four versions each. Of one record no two versions have the same day or content.
 pub fn histories(most: usize) -> impl Strategy<Value = Vec<Record>> {
     let version = (1_i32..150, any::<prop::sample::Index>());
     let history = prop::collection::vec(version, 0..4);
-    (records(most), prop::collection::vec(history, most)).prop_flat_map(|(records, histories)| {
-        let change = records_of_kind(RecordKind::ALL);
-        prop::collection::vec(change, 4 * records.len().max(1)).prop_map(move |changes| {
-            let mut versions = Vec::new();
-            for (number, (record, history)) in records.iter().zip(&histories).enumerate() {
-                let mut known_on = record.known_on;
-                versions.push(Record {
-                    note: Some("version 0".into()),
-                    ..record.clone()
-                });
-                for (step, (days, pick)) in history.iter().enumerate() {
-                    known_on = add_days(known_on, *days);
-                    let other = &changes[(4 * number + step) % changes.len()];
-                    // A correction changes some of the facts; which ones is chance.
-                    let mut next = record.clone();
-                    match pick.index(5) {
-                        0 => next.severity = other.severity,
-                        1 => next.repaired_on = Some(add_days(known_on, -days / 2)),
-                        2 => next.withdrawn_on = Some(known_on),
-                        3 => next.codes.clone_from(&other.codes),
-                        _ => {
-                            next = Record {
-                                record_id: record.record_id.clone(),
-                                ..other.clone()
+    (records(most), prop::collection::vec(history, most + BURST)).prop_flat_map(
+        |(records, histories)| {
+            let change = records_of_kind(RecordKind::ALL);
+            prop::collection::vec(change, 4 * records.len().max(1)).prop_map(move |changes| {
+                let mut versions = Vec::new();
+                for (number, (record, history)) in records.iter().zip(&histories).enumerate() {
+                    let mut known_on = record.known_on;
+                    versions.push(Record {
+                        note: Some("version 0".into()),
+                        ..record.clone()
+                    });
+                    for (step, (days, pick)) in history.iter().enumerate() {
+                        known_on = add_days(known_on, *days);
+                        let other = &changes[(4 * number + step) % changes.len()];
+                        // A correction changes some of the facts; which ones is chance.
+                        let mut next = record.clone();
+                        match pick.index(5) {
+                            0 => next.severity = other.severity,
+                            1 => next.repaired_on = Some(add_days(known_on, -days / 2)),
+                            2 => next.withdrawn_on = Some(known_on),
+                            3 => next.codes.clone_from(&other.codes),
+                            _ => {
+                                next = Record {
+                                    record_id: record.record_id.clone(),
+                                    ..other.clone()
+                                }
                             }
                         }
+                        next.known_on = known_on;
+                        next.note = Some(format!("version {}", step + 1));
+                        versions.push(next);
                     }
-                    next.known_on = known_on;
-                    next.note = Some(format!("version {}", step + 1));
-                    versions.push(next);
                 }
-            }
-            versions
-        })
-    })
+                versions
+            })
+        },
+    )
 }
