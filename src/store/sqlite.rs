@@ -10,7 +10,7 @@ use super::{
     Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Refusal, Store, StoreError,
     StoredTier, TierRow,
 };
-use crate::domain::dates::to_epoch_day;
+use crate::domain::dates::{from_epoch_day, to_epoch_day};
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
@@ -166,7 +166,8 @@ impl Store for SqliteStore {
             let Some(owner) = owner_of(tx, source, record_id)? else {
                 return Ok(None);
             };
-            let Some((mut record, _)) = version_known_on(tx, &owner, source, record_id, day)?
+            let Some(KnownVersion { mut record, .. }) =
+                version_known_on(tx, &owner, source, record_id, day)?
             else {
                 return Ok(None);
             };
@@ -521,7 +522,16 @@ fn put_enterprise(
 ) -> Result<Outcome, StoreError> {
     let before = enterprise_row(tx, &enterprise.enterprise_id)?;
     match &before {
-        Some((stored, _, _)) if stored == enterprise => return Ok(Outcome::Unchanged),
+        Some((stored, _, written_by)) if stored == enterprise => {
+            // The row stood in this import: another content for its id further down is a duplicate.
+            if import_no != 0 && *written_by != import_no {
+                tx.prepare_cached(
+                    "UPDATE enterprises SET import_no = ?2 WHERE enterprise_id = ?1",
+                )?
+                .execute(params![enterprise.enterprise_id.as_str(), import_no])?;
+            }
+            return Ok(Outcome::Unchanged);
+        }
         Some((_, _, written_by)) if import_no != 0 && *written_by == import_no => {
             return Ok(Outcome::Refused(Refusal::DuplicateInImport));
         }
@@ -573,17 +583,21 @@ fn put_record(
             &record.record_id,
             record.known_on,
         )?;
-        if let Some((stored, written_by)) = known {
+        if let Some(known) = known {
             // The same content known earlier says nothing new: importing a file again changes nothing.
-            if stored
+            let stored = &known.record;
+            if *stored
                 == (Record {
                     known_on: stored.known_on,
                     ..record.clone()
                 })
             {
+                if import_no != 0 && known.stated != (import_no, record.known_on) {
+                    mark_stated(tx, stored, import_no, record.known_on)?;
+                }
                 return Ok(Outcome::Unchanged);
             }
-            if import_no != 0 && written_by == import_no && stored.known_on == record.known_on {
+            if import_no != 0 && known.stated == (import_no, record.known_on) {
                 return Ok(Outcome::Refused(Refusal::DuplicateInImport));
             }
         }
@@ -628,14 +642,43 @@ fn owner_of(
         .transpose()
 }
 
-/// The version of a record that was known on `day`, with the import that wrote it.
+/// A stored version.
+struct KnownVersion {
+    record: Record,
+    /// The last import in which it stood, and the day from which it was known there.
+    stated: (i64, Date),
+}
+
+/// Notes that a version stood in an import.
+fn mark_stated(
+    tx: &Transaction<'_>,
+    version: &Record,
+    import_no: i64,
+    stated_on: Date,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE record_versions SET import_no = ?5, stated_on = ?6 \
+         WHERE enterprise_id = ?1 AND source = ?2 AND record_id = ?3 AND known_on = ?4",
+    )?
+    .execute(params![
+        version.enterprise_id.as_str(),
+        version.source.as_str(),
+        version.record_id,
+        to_epoch_day(version.known_on),
+        import_no,
+        to_epoch_day(stated_on)
+    ])?;
+    Ok(())
+}
+
+/// The version of a record that was known on `day`.
 fn version_known_on(
     tx: &Transaction<'_>,
     owner: &EnterpriseId,
     source: &Label,
     record_id: &str,
     day: Date,
-) -> Result<Option<(Record, i64)>, StoreError> {
+) -> Result<Option<KnownVersion>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {RECORD_COLUMNS} FROM record_versions \
          WHERE enterprise_id = ?1 AND source = ?2 AND record_id = ?3 AND known_on <= ?4 ORDER BY known_on DESC LIMIT 1"
@@ -649,13 +692,16 @@ fn version_known_on(
     let Some(row) = found.next()? else {
         return Ok(None);
     };
-    Ok(Some((rows::record(row)?, row.get(18)?)))
+    Ok(Some(KnownVersion {
+        record: rows::record(row)?,
+        stated: (row.get(18)?, from_epoch_day(row.get(19)?)),
+    }))
 }
 
 fn write_version(tx: &Transaction<'_>, record: &Record, import_no: i64) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "INSERT OR REPLACE INTO record_versions ({RECORD_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?4)"
     ))?;
     statement.execute(params![
         record.enterprise_id.as_str(),

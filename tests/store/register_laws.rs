@@ -198,7 +198,9 @@ pub mod laws {
             ..court.clone()
         };
         let outcomes = store.put_records(&[court, hotline], 0).unwrap();
-        outcomes.iter().for_each(|outcome| assert!(created(outcome).seq > 0));
+        outcomes
+            .iter()
+            .for_each(|outcome| assert!(created(outcome).seq > 0));
     }
 
     pub fn a_second_content_for_an_id_within_one_import_is_refused(place: &dyn Place) {

@@ -33,7 +33,7 @@ fn a_file_that_is_no_database_is_an_error_and_left_alone() {
     for garbage in [
         &b"not a database, but long enough to be looked at as one".repeat(100)[..],
         b"SQLite format 3\0\xff\xff\xff\xff",
-        b"x",
+        b"xy",
     ] {
         std::fs::write(place.path(), garbage).unwrap();
         assert!(matches!(
