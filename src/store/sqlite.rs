@@ -173,7 +173,7 @@ impl Store for SqliteStore {
             };
             change(&mut record).map_err(StoreError::Aborted)?;
             record.known_on = day.max(record.known_on);
-            write_version(tx, &record, 0)?;
+            write_version(tx, "INSERT OR REPLACE", &record, 0)?;
             touch(tx, &owner).map(Some)
         })
     }
@@ -572,6 +572,7 @@ fn put_record(
     import_no: i64,
 ) -> Result<Outcome, StoreError> {
     let owner = owner_of(tx, &record.source, &record.record_id)?;
+    let mut restated = None;
     if let Some(owner) = &owner {
         if *owner != record.enterprise_id {
             return Ok(Outcome::Refused(Refusal::OtherEnterprise(owner.clone())));
@@ -583,7 +584,7 @@ fn put_record(
             &record.record_id,
             record.known_on,
         )?;
-        if let Some(known) = known {
+        if let Some(known) = &known {
             // The same content known earlier says nothing new: importing a file again changes nothing.
             let stored = &known.record;
             if *stored
@@ -592,8 +593,9 @@ fn put_record(
                     ..record.clone()
                 })
             {
-                if import_no != 0 && known.stated != (import_no, record.known_on) {
-                    mark_stated(tx, stored, import_no, record.known_on)?;
+                let stated = (import_no, record.known_on.max(known.stated.1));
+                if known.stated != stated {
+                    mark_stated(tx, stored, stated)?;
                 }
                 return Ok(Outcome::Unchanged);
             }
@@ -601,6 +603,14 @@ fn put_record(
                 return Ok(Outcome::Refused(Refusal::DuplicateInImport));
             }
         }
+        restated = known
+            .filter(|known| record.known_on < known.stated.1)
+            // A correction of the same day replaces the version with all its repetitions.
+            .filter(|known| known.record.known_on < record.known_on)
+            .map(|known| Record {
+                known_on: known.stated.1,
+                ..known.record
+            });
     } else {
         let known: Option<i64> = tx
             .prepare_cached("SELECT 1 FROM enterprises WHERE enterprise_id = ?1")?
@@ -618,7 +628,11 @@ fn put_record(
             record.enterprise_id.as_str()
         ])?;
     }
-    write_version(tx, record, import_no)?;
+    write_version(tx, "INSERT OR REPLACE", record, import_no)?;
+    // What was said again after this version became known holds from then on, whichever of the two arrived first.
+    if let Some(restated) = &restated {
+        write_version(tx, "INSERT OR IGNORE", restated, import_no)?;
+    }
     let changed = touch(tx, &record.enterprise_id)?;
     Ok(if owner.is_some() {
         Outcome::Updated(changed)
@@ -645,7 +659,7 @@ fn owner_of(
 /// A stored version.
 struct KnownVersion {
     record: Record,
-    /// The last import in which it stood, and the day from which it was known there.
+    /// The last import in which it stood, and the latest day from which it was said to be known.
     stated: (i64, Date),
 }
 
@@ -653,8 +667,7 @@ struct KnownVersion {
 fn mark_stated(
     tx: &Transaction<'_>,
     version: &Record,
-    import_no: i64,
-    stated_on: Date,
+    (import_no, stated_on): (i64, Date),
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE record_versions SET import_no = ?5, stated_on = ?6 \
@@ -698,9 +711,14 @@ fn version_known_on(
     }))
 }
 
-fn write_version(tx: &Transaction<'_>, record: &Record, import_no: i64) -> Result<(), StoreError> {
+fn write_version(
+    tx: &Transaction<'_>,
+    insert: &str,
+    record: &Record,
+    import_no: i64,
+) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO record_versions ({RECORD_COLUMNS}) \
+        "{insert} INTO record_versions ({RECORD_COLUMNS}) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?4)"
     ))?;
     statement.execute(params![

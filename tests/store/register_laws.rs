@@ -6,6 +6,7 @@ crate::hold!(register_laws:
     the_same_content_known_later_is_no_version,
     a_correction_of_the_same_day_replaces,
     a_version_that_arrives_late_takes_its_place_in_time,
+    what_was_said_again_later_holds_whichever_arrives_first,
     a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner,
     a_record_does_not_move_to_another_enterprise,
     ids_are_unique_within_a_source_only,
@@ -146,6 +147,37 @@ pub mod laws {
         }
 
         assert_eq!(versions(&*store, &id(1)), [first, middle, last]);
+    }
+
+    pub fn what_was_said_again_later_holds_whichever_arrives_first(place: &dyn Place) {
+        let store = with_enterprises(place, 6);
+        let orders = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        for (number, order) in (1..).zip(orders) {
+            let first = serious_penalty(number, &format!("p{number}"), 30);
+            let told = [
+                first.clone(),
+                Record {
+                    severity: None,
+                    known_on: add_days(TODAY, -20),
+                    ..first.clone()
+                },
+                Record {
+                    known_on: add_days(TODAY, -10),
+                    ..first.clone()
+                },
+            ];
+            for position in order {
+                store.put_records(&told[position..=position], 0).unwrap();
+            }
+            assert_eq!(versions(&*store, &id(number)), told, "{order:?}");
+        }
     }
 
     pub fn a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner(place: &dyn Place) {

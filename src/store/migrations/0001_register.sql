@@ -41,7 +41,7 @@ CREATE TABLE record_versions (
     withdrawn_on  INTEGER,
     note          TEXT,
     import_no     INTEGER NOT NULL,    -- the last import in which the version stood,
-    stated_on     INTEGER NOT NULL,    -- and the day from which it was known there
+    stated_on     INTEGER NOT NULL,    -- and the latest day from which it was said to be known
     PRIMARY KEY (enterprise_id, source, record_id, known_on)
 ) WITHOUT ROWID;
 
