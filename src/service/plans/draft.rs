@@ -256,10 +256,7 @@ impl Service {
             (request.exploration_share * PPB as f64).round() as u64,
         );
         if request.rounding == Rounding::LargestRemainder {
-            targets = largest_remainder(&targets)
-                .into_iter()
-                .map(|visits| visits * PPB)
-                .collect();
+            targets = largest_remainder(&targets);
         }
         let excluded = selection
             .excluded
