@@ -1,9 +1,12 @@
 //! Layer 2: the system of record.
 //!
-//! One trait; the embedded store ([`SqliteStore`]) is the default for one machine. What a method has acknowledged is
-//! durable. The store keeps and finds; it computes no tier and draws no plan.
+//! One trait, two stores: the embedded one ([`SqliteStore`]) is the default for one machine, PostgreSQL
+//! ([`PostgresStore`]) serves several replicas. What a method has acknowledged is durable. The store keeps and finds; it
+//! computes no tier and draws no plan.
 
+mod decide;
 mod error;
+mod postgres;
 mod rows;
 mod sqlite;
 
@@ -11,6 +14,7 @@ use jiff::civil::Date;
 
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier};
 
+pub use self::postgres::PostgresStore;
 pub use error::StoreError;
 pub use sqlite::SqliteStore;
 

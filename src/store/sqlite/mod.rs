@@ -4,6 +4,7 @@
 
 mod plans;
 mod register;
+mod row;
 mod tiers;
 
 use jiff::civil::Date;
