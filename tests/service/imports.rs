@@ -70,7 +70,7 @@ fn good<T>(items: Vec<T>) -> Vec<Result<Row<T>, FilesError>> {
 
 #[tokio::test]
 async fn every_row_is_counted_once_and_every_fault_has_its_line() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = Arc::new(place.service());
     let enterprises = "enterprise_id,name,established_on\na,A,2015-01-01\nb,B,2015-02-30\na,A,2015-01-01\na,Other,2015-01-01\nc,\"C, 2\",\n";
     let rows = read_enterprises(source(enterprises), &ReadOptions::default())
@@ -145,7 +145,7 @@ async fn every_row_is_counted_once_and_every_fault_has_its_line() {
 
 #[tokio::test]
 async fn an_imported_record_counts_at_the_next_read() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = Arc::new(place.service());
     register(&service, 2).await;
     service.catch_up().await.unwrap();
@@ -161,7 +161,7 @@ async fn an_imported_record_counts_at_the_next_read() {
 
 #[tokio::test]
 async fn a_long_import_goes_in_by_batches_and_finds_repeated_ids_across_them() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = Arc::new(place.service());
     let mut enterprises: Vec<Enterprise> = (1..=10_001).map(enterprise).collect();
     enterprises.push(Enterprise {
@@ -182,7 +182,7 @@ async fn a_long_import_goes_in_by_batches_and_finds_repeated_ids_across_them() {
 
 #[tokio::test]
 async fn a_report_repeats_a_hundred_faults_and_counts_all() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = Arc::new(place.service());
     let records = (1..=250)
         .map(|number| serious_penalty(number, "p", 30))
@@ -200,7 +200,7 @@ async fn a_report_repeats_a_hundred_faults_and_counts_all() {
 
 #[tokio::test]
 async fn a_file_that_breaks_off_keeps_what_came_before() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = Arc::new(place.service());
     let mut rows = good(vec![enterprise(1), enterprise(2)]);
     let broken = || std::io::Error::other("the disk is gone");

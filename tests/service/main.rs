@@ -17,6 +17,7 @@ mod redis_server;
 mod register;
 
 mod imports;
+mod plan_faults;
 mod plan_steps;
 mod plans;
 mod redis;
@@ -39,7 +40,7 @@ use register::{TODAY, default_models, enterprise, id};
 pub struct Place(TempDir);
 
 impl Place {
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         Self(TempDir::new().unwrap())
     }
 

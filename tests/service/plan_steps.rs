@@ -34,7 +34,7 @@ fn refused_in<T: std::fmt::Debug>(step: Result<T, ServiceError>) -> PlanState {
 
 #[test]
 fn every_step_needs_the_state_before_it() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     let plan_id = service.draft_plan(request).unwrap().plan_id;
     let p = plan_id.as_str();
@@ -72,7 +72,7 @@ fn every_step_needs_the_state_before_it() {
 
 #[test]
 fn a_plan_drafted_under_another_policy_is_not_frozen() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     let plan_id = service.draft_plan(request).unwrap().plan_id;
     let directory = TempDir::new().unwrap();
@@ -108,7 +108,7 @@ fn a_plan_drafted_under_another_policy_is_not_frozen() {
 
 #[test]
 fn of_many_draws_at_once_exactly_one_wins() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     for _ in 0..5 {
         let plan_id = frozen(&service, &request);
@@ -143,7 +143,7 @@ fn of_many_draws_at_once_exactly_one_wins() {
 
 #[test]
 fn of_many_freezes_at_once_exactly_one_wins_and_its_secrets_stay() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     let plan_id = service.draft_plan(request).unwrap().plan_id;
     let start = Barrier::new(4);
@@ -172,7 +172,7 @@ fn of_many_freezes_at_once_exactly_one_wins_and_its_secrets_stay() {
 
 #[test]
 fn a_void_plan_keeps_its_number_and_stays_visible() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     let given_up = frozen(&service, &request);
     let next = frozen(&service, &request);
@@ -223,7 +223,7 @@ fn open(contributions: &[&Contribution]) -> Vec<Contribution> {
 
 #[test]
 fn a_draw_takes_contributions_only_as_they_were_planned() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, mut request) = world(&place);
     let notary = contribution("notary", "a sealed envelope");
     let dice = contribution("dice", "4 2 6");
@@ -286,14 +286,14 @@ fn a_draw_takes_contributions_only_as_they_were_planned() {
 #[test]
 fn every_contribution_moves_the_draw() {
     // Two installations that are alike in all but one value of a public contribution draw different samples.
-    let place = Place::new();
+    let place = Place::empty();
     let (service, mut request) = world(&place);
     request.public = vec![PublicContribution {
         name: "dice".into(),
         rule: "three dice".into(),
     }];
     let plan_id = frozen(&service, &request);
-    let copy = Place::new();
+    let copy = Place::empty();
     rusqlite::Connection::open(place.path())
         .unwrap()
         .execute("VACUUM INTO ?1", [copy.path().to_str().unwrap()])
@@ -313,7 +313,7 @@ fn every_contribution_moves_the_draw() {
 
 #[test]
 fn contributions_that_cannot_be_planned_are_refused_by_field() {
-    let place = Place::new();
+    let place = Place::empty();
     let (service, request) = world(&place);
     let dice = |name: &str| PublicContribution {
         name: name.into(),

@@ -24,7 +24,7 @@ async fn recover(service: &Service) {
 
 #[tokio::test]
 async fn the_first_read_computes_and_every_replica_shares_it() {
-    let (place, server) = (Place::new(), RedisServer::start());
+    let (place, server) = (Place::empty(), RedisServer::start());
     let (here, there) = (replica(&place, &server), replica(&place, &server));
     register(&here, 1).await;
     recover(&here).await;
@@ -37,7 +37,7 @@ async fn the_first_read_computes_and_every_replica_shares_it() {
 
 #[tokio::test]
 async fn a_record_and_its_repair_count_at_once_for_every_replica() {
-    let (place, server) = (Place::new(), RedisServer::start());
+    let (place, server) = (Place::empty(), RedisServer::start());
     let (here, there) = (replica(&place, &server), replica(&place, &server));
     register(&here, 1).await;
     recover(&here).await;
@@ -59,7 +59,7 @@ async fn a_record_and_its_repair_count_at_once_for_every_replica() {
 
 #[tokio::test]
 async fn a_killed_redis_changes_no_answer_and_comes_back_without_old_ones() {
-    let place = Place::new();
+    let place = Place::empty();
     let mut server = RedisServer::start();
     let (here, there) = (replica(&place, &server), replica(&place, &server));
     register(&here, 3).await;
@@ -103,7 +103,7 @@ async fn a_killed_redis_changes_no_answer_and_comes_back_without_old_ones() {
 
 #[tokio::test]
 async fn what_was_written_while_redis_was_out_of_reach_counts_before_its_old_entries_do() {
-    let (place, server) = (Place::new(), RedisServer::start());
+    let (place, server) = (Place::empty(), RedisServer::start());
     let (here, there) = (replica(&place, &server), replica(&place, &server));
     register(&here, 2).await;
     for service in [&here, &there] {
@@ -129,7 +129,7 @@ async fn what_was_written_while_redis_was_out_of_reach_counts_before_its_old_ent
 
 #[tokio::test]
 async fn a_flushed_redis_costs_a_computation_and_no_right_answer() {
-    let (place, server) = (Place::new(), RedisServer::start());
+    let (place, server) = (Place::empty(), RedisServer::start());
     let service = replica(&place, &server);
     register(&service, 1).await;
     put(&service, serious_penalty(1, "p1", 30)).await;

@@ -15,7 +15,7 @@ use crate::{Place, put, read, register, stricter_models};
 
 #[tokio::test]
 async fn the_first_read_computes_and_the_next_is_cached() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     service.catch_up().await.unwrap();
@@ -28,7 +28,7 @@ async fn the_first_read_computes_and_the_next_is_cached() {
 
 #[tokio::test]
 async fn a_cache_that_was_never_caught_up_answers_nothing() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     assert_eq!(read(&service, 1).await, (Tier::A, Origin::Computed));
@@ -37,7 +37,7 @@ async fn a_cache_that_was_never_caught_up_answers_nothing() {
 
 #[tokio::test]
 async fn a_record_counts_at_once_and_its_repair_does_too() {
-    let service = Place::new();
+    let service = Place::empty();
     let service = service.service();
     register(&service, 2).await;
     service.catch_up().await.unwrap();
@@ -61,7 +61,7 @@ async fn a_record_counts_at_once_and_its_repair_does_too() {
 
 #[tokio::test]
 async fn a_changed_enterprise_counts_at_once() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     service.catch_up().await.unwrap();
@@ -86,7 +86,7 @@ async fn a_changed_enterprise_counts_at_once() {
 
 #[tokio::test]
 async fn refused_records_leave_tiers_and_cache_alone() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     service.catch_up().await.unwrap();
@@ -108,7 +108,7 @@ async fn refused_records_leave_tiers_and_cache_alone() {
 
 #[tokio::test]
 async fn another_replica_sees_a_change_once_it_has_caught_up() {
-    let place = Place::new();
+    let place = Place::empty();
     let (here, there) = (place.service(), place.service());
     register(&here, 2).await;
     for service in [&here, &there] {
@@ -131,7 +131,7 @@ async fn another_replica_sees_a_change_once_it_has_caught_up() {
 
 #[tokio::test]
 async fn many_changes_are_caught_up_without_a_gap() {
-    let place = Place::new();
+    let place = Place::empty();
     let (here, there) = (place.service(), place.service());
     register(&here, 5).await;
     there.catch_up().await.unwrap();
@@ -154,7 +154,7 @@ async fn many_changes_are_caught_up_without_a_gap() {
 
 #[tokio::test]
 async fn a_tier_of_another_epoch_is_never_served() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     let two = vec![serious_penalty(1, "p1", 30)];
@@ -180,7 +180,7 @@ async fn a_tier_of_another_epoch_is_never_served() {
 
 #[tokio::test]
 async fn a_clock_past_the_next_change_recomputes() {
-    let place = Place::new();
+    let place = Place::empty();
     let cache = Arc::new(MemoryCache::with_capacity(10_000));
     let service = place.replica(cache.clone(), default_models(), TODAY);
     register(&service, 1).await;
@@ -208,7 +208,7 @@ async fn a_clock_past_the_next_change_recomputes() {
 
 #[tokio::test]
 async fn a_lookup_keeps_the_order_and_marks_the_unknown() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 4).await;
     put(&service, serious_penalty(3, "p1", 30)).await;
@@ -255,7 +255,7 @@ async fn a_lookup_keeps_the_order_and_marks_the_unknown() {
 
 #[tokio::test]
 async fn an_explanation_of_a_past_day_uses_only_what_was_known_then() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     let known_on = add_days(TODAY, -10);
@@ -308,7 +308,7 @@ async fn an_explanation_of_a_past_day_uses_only_what_was_known_then() {
 
 #[tokio::test]
 async fn an_amendment_names_what_is_wrong() {
-    let place = Place::new();
+    let place = Place::empty();
     let service = place.service();
     register(&service, 1).await;
     put(&service, serious_penalty(1, "p1", 30)).await;

@@ -64,7 +64,7 @@ fn an_import_killed_at_any_instant_keeps_what_it_acknowledged_and_completes_once
     let mut rng = SeededRng::new(7, "kill");
     let (mut cut_short, mut seen) = (0, BTreeMap::new());
     for _ in 0..15 {
-        let place = SqlitePlace::new();
+        let place = SqlitePlace::empty();
         let store = place.open();
         let enterprises: Vec<_> = (1..=ENTERPRISES).map(enterprise).collect();
         store.put_enterprises(&enterprises, 0).unwrap();

@@ -14,6 +14,7 @@
 mod register;
 
 mod crash;
+mod import_laws;
 mod plan_laws;
 mod register_laws;
 mod sqlite;
@@ -21,9 +22,11 @@ mod tier_laws;
 
 use std::sync::Arc;
 
-use risktier::domain::{EnterpriseId, Record};
-use risktier::store::{Changed, Outcome, Refusal, SqliteStore, Store};
+use risktier::domain::{Enterprise, EnterpriseId, Record};
+use risktier::store::{Changed, Dossier, Outcome, Refusal, SqliteStore, Store};
 use tempfile::TempDir;
+
+use register::enterprise;
 
 /// A place for one database; opening it again is what a restart does.
 pub trait Place: Sync {
@@ -34,7 +37,7 @@ pub trait Place: Sync {
 pub struct SqlitePlace(pub TempDir);
 
 impl SqlitePlace {
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         Self(TempDir::new().unwrap())
     }
 
@@ -54,7 +57,7 @@ macro_rules! hold {
     ($module:ident: $($law:ident),+ $(,)?) => {
         $(#[test]
         fn $law() {
-            crate::$module::laws::$law(&crate::SqlitePlace::new());
+            crate::$module::laws::$law(&crate::SqlitePlace::empty());
         })+
     };
 }
@@ -87,4 +90,23 @@ pub fn versions(store: &dyn Store, id: &EnterpriseId) -> Vec<Record> {
 
 pub fn revision(store: &dyn Store, id: &EnterpriseId) -> u64 {
     store.enterprise(id).unwrap().unwrap().1
+}
+
+pub fn with_enterprises(place: &dyn Place, count: usize) -> Arc<dyn Store> {
+    let store = place.open();
+    let all: Vec<Enterprise> = (1..=count).map(enterprise).collect();
+    store.put_enterprises(&all, 0).unwrap();
+    store
+}
+
+pub fn log(store: &dyn Store) -> Vec<Changed> {
+    store.changes_after(0, 100_000).unwrap()
+}
+
+pub fn dossiers(store: &dyn Store) -> Vec<Dossier> {
+    let mut all = Vec::new();
+    store
+        .each_dossier(&mut |dossier| all.push(dossier))
+        .unwrap();
+    all
 }

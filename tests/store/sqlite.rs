@@ -8,7 +8,7 @@ use crate::{Place, SqlitePlace};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     drop(place.open());
     let file = Connection::open(place.path()).unwrap();
     file.pragma_update(None, "user_version", 999).unwrap();
@@ -29,7 +29,7 @@ fn a_newer_schema_is_refused_by_name_and_left_alone() {
 
 #[test]
 fn a_file_that_is_no_database_is_an_error_and_left_alone() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     for garbage in [
         &b"not a database, but long enough to be looked at as one".repeat(100)[..],
         b"SQLite format 3\0\xff\xff\xff\xff",
@@ -46,14 +46,14 @@ fn a_file_that_is_no_database_is_an_error_and_left_alone() {
 
 #[test]
 fn a_place_where_no_file_can_be_is_an_error() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     assert!(SqliteStore::open(place.0.path()).is_err());
     assert!(SqliteStore::open(&place.0.path().join("no/such/folder/register.db")).is_err());
 }
 
 #[test]
 fn damaged_pages_are_errors_and_never_a_panic() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     let store = SqliteStore::open(&place.path()).unwrap();
     let enterprises: Vec<_> = (1..=500).map(enterprise).collect();
     store.put_enterprises(&enterprises, 0).unwrap();
@@ -87,7 +87,7 @@ fn damaged_pages_are_errors_and_never_a_panic() {
 
 #[test]
 fn a_value_without_meaning_is_named_by_its_column() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     let store = place.open();
     let changes = [
         ("enterprises", "kind", "99"),
@@ -126,7 +126,7 @@ fn a_value_without_meaning_is_named_by_its_column() {
 
 #[test]
 fn a_failed_read_does_not_spoil_the_next() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     let store = place.open();
     store.put_enterprises(&[enterprise(1)], 0).unwrap();
     let file = Connection::open(place.path()).unwrap();
@@ -140,7 +140,7 @@ fn a_failed_read_does_not_spoil_the_next() {
 
 #[test]
 fn what_is_open_is_durable_by_its_settings() {
-    let place = SqlitePlace::new();
+    let place = SqlitePlace::empty();
     drop(place.open());
     let file = Connection::open(place.path()).unwrap();
     let mode: String = file
