@@ -301,8 +301,9 @@ pub mod laws {
 
     pub fn plans_are_paged_latest_first(place: &dyn Place) {
         let store = drafted(place, &["b", "a", "c"]);
-        assert_eq!(store.plans_before(None, 2).unwrap(), ["draft c", "draft b"]);
-        assert_eq!(store.plans_before(Some("b"), 2).unwrap(), ["draft a"]);
-        assert!(store.plans_before(Some("a"), 2).unwrap().is_empty());
+        assert_eq!(store.plans_before(None, 2).unwrap(), ["draft c", "draft a"]);
+        assert_eq!(store.plans_before(Some("a"), 2).unwrap(), ["draft b"]);
+        assert!(store.plans_before(Some("b"), 2).unwrap().is_empty());
+        assert!(store.plans_before(Some("unknown"), 2).unwrap().is_empty());
     }
 }
