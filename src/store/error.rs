@@ -6,6 +6,12 @@ pub enum StoreError {
     /// The database answered with an error.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The file is something else.
+    #[error("`{path}` is not a store; name another file")]
+    NotAStore {
+        /// The file.
+        path: String,
+    },
     /// The database was written by a newer release.
     #[error(
         "the store at `{path}` has schema {found}, this release knows up to {known}; use a newer release"

@@ -86,11 +86,7 @@ pub(super) fn dossier(
     while let Some(row) = found.next()? {
         versions.push(rows::record(row)?);
     }
-    Ok(Some(Dossier {
-        enterprise,
-        revision,
-        versions,
-    }))
+    Ok(Some(Dossier::new(enterprise, revision, versions)))
 }
 
 pub(super) fn enterprises_after(
@@ -132,11 +128,7 @@ pub(super) fn each_dossier(
             versions.push(record);
             pending = records.next()?.map(rows::record).transpose()?;
         }
-        visit(Dossier {
-            enterprise,
-            revision,
-            versions,
-        });
+        visit(Dossier::new(enterprise, revision, versions));
     }
     Ok(())
 }
@@ -225,6 +217,7 @@ pub(super) fn put_record(
     import_no: i64,
 ) -> Result<Outcome, StoreError> {
     let owner = owner_of(tx, &record.source, &record.record_id)?;
+    let mut record = record.clone();
     let mut restated = None;
     if let Some(owner) = &owner {
         if *owner != record.enterprise_id {
@@ -238,12 +231,18 @@ pub(super) fn put_record(
             record.known_on,
         )?;
         if let Some(known) = &known {
-            // The same content known earlier says nothing new: importing a file again changes nothing.
             let stored = &known.record;
+            // A source that is silent about a repair or withdrawal does not undo it.
+            let silent = Record {
+                repaired_on: record.repaired_on.or(stored.repaired_on),
+                withdrawn_on: record.withdrawn_on.or(stored.withdrawn_on),
+                ..record.clone()
+            };
+            // The same content known earlier says nothing new: importing a file again changes nothing.
             if *stored
                 == (Record {
                     known_on: stored.known_on,
-                    ..record.clone()
+                    ..silent.clone()
                 })
             {
                 let stated = (import_no, record.known_on.max(known.stated.1));
@@ -254,6 +253,9 @@ pub(super) fn put_record(
             }
             if import_no != 0 && known.stated == (import_no, record.known_on) {
                 return Ok(Outcome::Refused(Refusal::DuplicateInImport));
+            }
+            if stored.known_on == record.known_on {
+                record = silent;
             }
         }
         restated = known
@@ -281,7 +283,7 @@ pub(super) fn put_record(
             record.enterprise_id.as_str()
         ])?;
     }
-    write_version(tx, "INSERT OR REPLACE", record, import_no)?;
+    write_version(tx, "INSERT OR REPLACE", &record, import_no)?;
     // What was said again after this version became known holds from then on, whichever of the two arrived first.
     if let Some(restated) = &restated {
         write_version(tx, "INSERT OR IGNORE", restated, import_no)?;
