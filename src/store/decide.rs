@@ -48,8 +48,12 @@ pub(super) enum RecordStep {
     Note((i64, Date)),
     /// It is not written.
     Refuse(Refusal),
-    /// It is written in place of a version known on the same day, and then `restated` unless there is one of its day.
-    Write { restated: Option<Record> },
+    /// It is written as `record` in place of a version known on the same day, and then `restated` unless there is one of
+    /// its day.
+    Write {
+        record: Box<Record>,
+        restated: Option<Box<Record>>,
+    },
 }
 
 /// Decides about an enterprise; `stored` comes with the last import in which it stood.
@@ -81,17 +85,24 @@ pub(super) fn record(arriving: &Record, held: Held<'_>, import_no: i64) -> Recor
         Held::OfOther(owner) => {
             return RecordStep::Refuse(Refusal::OtherEnterprise(owner.clone()));
         }
-        Held::Nothing | Held::Version(None) => return RecordStep::Write { restated: None },
+        Held::Nothing | Held::Version(None) => {
+            return RecordStep::Write {
+                record: Box::new(arriving.clone()),
+                restated: None,
+            };
+        }
         Held::Version(Some(known)) => known,
     };
-    // The same content known earlier says nothing new: importing a file again changes nothing.
     let stored = &known.record;
-    if *stored
-        == (Record {
-            known_on: stored.known_on,
-            ..arriving.clone()
-        })
-    {
+    // A source that is silent about a repair or withdrawal does not undo it.
+    let silent = Record {
+        known_on: stored.known_on,
+        repaired_on: arriving.repaired_on.or(stored.repaired_on),
+        withdrawn_on: arriving.withdrawn_on.or(stored.withdrawn_on),
+        ..arriving.clone()
+    };
+    // The same content known earlier says nothing new: importing a file again changes nothing.
+    if *stored == silent {
         let stated = (import_no, arriving.known_on.max(known.stated.1));
         return if known.stated == stated {
             RecordStep::Keep
@@ -102,13 +113,22 @@ pub(super) fn record(arriving: &Record, held: Held<'_>, import_no: i64) -> Recor
     if import_no != 0 && known.stated == (import_no, arriving.known_on) {
         return RecordStep::Refuse(Refusal::DuplicateInImport);
     }
-    // What was said again after this version became known holds from then on, whichever of the two arrived first. A
-    // correction of the same day replaces the version with all its repetitions.
-    let said_again = arriving.known_on < known.stated.1 && stored.known_on < arriving.known_on;
+    if stored.known_on == arriving.known_on {
+        // A correction of the same day replaces the version with all its repetitions.
+        return RecordStep::Write {
+            record: Box::new(silent),
+            restated: None,
+        };
+    }
+    // What was said again after this version became known holds from then on, whichever of the two arrived first.
+    let said_again = arriving.known_on < known.stated.1;
     RecordStep::Write {
-        restated: said_again.then(|| Record {
-            known_on: known.stated.1,
-            ..stored.clone()
+        record: Box::new(arriving.clone()),
+        restated: said_again.then(|| {
+            Box::new(Record {
+                known_on: known.stated.1,
+                ..stored.clone()
+            })
         }),
     }
 }

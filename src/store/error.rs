@@ -8,6 +8,12 @@ pub enum StoreError {
     /// The embedded database answered with an error.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The file is something else.
+    #[error("`{path}` is not a store; name another file")]
+    NotAStore {
+        /// The file.
+        path: String,
+    },
     /// PostgreSQL answered with an error.
     #[error("the store failed: {}", causes(.0))]
     Postgres(#[from] postgres::Error),

@@ -12,7 +12,7 @@ mod sqlite;
 
 use jiff::civil::Date;
 
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier};
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
 pub use self::postgres::PostgresStore;
 pub use error::StoreError;
@@ -191,6 +191,18 @@ pub struct Dossier {
     pub revision: u64,
     /// All versions of its records, grouped by record and ordered by `known_on`.
     pub versions: Vec<Record>,
+}
+
+impl Dossier {
+    /// Puts a dossier together; repairs and withdrawals are carried forward to later versions that are silent about them.
+    pub fn new(enterprise: Enterprise, revision: u64, mut versions: Vec<Record>) -> Self {
+        carry_amendments(&mut versions);
+        Self {
+            enterprise,
+            revision,
+            versions,
+        }
+    }
 }
 
 /// Size of the register.

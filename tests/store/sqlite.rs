@@ -34,11 +34,12 @@ fn a_file_that_is_no_database_is_an_error_and_left_alone() {
         &b"not a database, but long enough to be looked at as one".repeat(100)[..],
         b"SQLite format 3\0\xff\xff\xff\xff",
         b"xy",
+        b"x",
     ] {
         std::fs::write(place.path(), garbage).unwrap();
         assert!(matches!(
             SqliteStore::open(&place.path()),
-            Err(StoreError::Sqlite(_))
+            Err(StoreError::Sqlite(_) | StoreError::NotAStore { .. })
         ));
         assert_eq!(std::fs::read(place.path()).unwrap(), garbage);
     }

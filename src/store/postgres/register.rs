@@ -63,11 +63,7 @@ pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Doss
             versions.push(rows::record(version, RECORD_FROM)?);
         }
     }
-    Ok(Some(Dossier {
-        enterprise: row.enterprise,
-        revision: row.revision,
-        versions,
-    }))
+    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
 }
 
 pub(super) fn enterprises_after(
@@ -114,11 +110,7 @@ pub(super) fn each_dossier(
                 versions.push(record);
                 pending = records.next().transpose()?;
             }
-            visit(Dossier {
-                enterprise,
-                revision,
-                versions,
-            });
+            visit(Dossier::new(enterprise, revision, versions));
         }
         after = last;
     }

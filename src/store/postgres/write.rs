@@ -248,10 +248,16 @@ pub(super) fn put_records(
                     return Ok(outcomes);
                 }
             }
-            (RecordStep::Write { restated }, Some(revision)) => {
-                slot.write(record.clone(), import_no);
+            (
+                RecordStep::Write {
+                    record: written,
+                    restated,
+                },
+                Some(revision),
+            ) => {
+                slot.write(*written, import_no);
                 if let Some(restated) = restated {
-                    slot.write_if_absent(restated, import_no);
+                    slot.write_if_absent(*restated, import_no);
                 }
                 *revision += 1;
                 touched.insert(&record.enterprise_id);

@@ -9,6 +9,8 @@ mod tiers;
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +34,12 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the database at `path`, creates it if absent, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, is no database, or was written by a newer release.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        refuse_other_files(path)?;
         let mut connection = connect(path)?;
         migrate(&mut connection, path)?;
         Ok(Self {
@@ -74,6 +81,23 @@ impl SqliteStore {
 /// A poisoned lock only says that another caller panicked; SQLite has rolled its transaction back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// SQLite takes a file of a few bytes for an empty database and would overwrite it.
+fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
+    const HEADER: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = [0_u8; 16];
+    let Ok(mut file) = File::open(path) else {
+        return Ok(());
+    };
+    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    if is_empty || (file.read_exact(&mut head).is_ok() && head == *HEADER) {
+        Ok(())
+    } else {
+        Err(StoreError::NotAStore {
+            path: path.display().to_string(),
+        })
+    }
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -87,11 +87,7 @@ pub(super) fn dossier(
     while let Some(version) = found.next()? {
         versions.push(rows::record(version, 0)?);
     }
-    Ok(Some(Dossier {
-        enterprise: row.enterprise,
-        revision: row.revision,
-        versions,
-    }))
+    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
 }
 
 pub(super) fn enterprises_after(
@@ -138,11 +134,7 @@ pub(super) fn each_dossier(
             versions.push(record);
             pending = next_record(&mut records)?;
         }
-        visit(Dossier {
-            enterprise,
-            revision,
-            versions,
-        });
+        visit(Dossier::new(enterprise, revision, versions));
     }
     Ok(())
 }
@@ -242,7 +234,7 @@ pub(super) fn put_record(
         None if is_registered(tx, &record.enterprise_id)? => Held::Nothing,
         None => Held::NoEnterprise,
     };
-    let restated = match decide::record(record, held, import_no) {
+    let (record, restated) = match decide::record(record, held, import_no) {
         RecordStep::Keep => return Ok(Outcome::Unchanged),
         RecordStep::Note(stated) => {
             if let Some(known) = &known {
@@ -251,7 +243,7 @@ pub(super) fn put_record(
             return Ok(Outcome::Unchanged);
         }
         RecordStep::Refuse(refusal) => return Ok(Outcome::Refused(refusal)),
-        RecordStep::Write { restated } => restated,
+        RecordStep::Write { record, restated } => (record, restated),
     };
     if owner.is_none() {
         tx.prepare_cached(
@@ -263,7 +255,7 @@ pub(super) fn put_record(
             record.enterprise_id.as_str()
         ])?;
     }
-    write_version(tx, "INSERT OR REPLACE", record, import_no)?;
+    write_version(tx, "INSERT OR REPLACE", &record, import_no)?;
     if let Some(restated) = &restated {
         write_version(tx, "INSERT OR IGNORE", restated, import_no)?;
     }
