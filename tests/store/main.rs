@@ -36,6 +36,9 @@ use register::enterprise;
 /// A place for one database; opening it again is what a restart does.
 pub trait Place: Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// Waits until nothing works for a caller that has ended.
+    fn quiet(&self) {}
 }
 
 /// The embedded store in a directory of its own.
@@ -64,11 +67,21 @@ impl PostgresPlace {
     pub fn empty() -> Self {
         Self(PostgresServer::shared().new_database())
     }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap()
+    }
 }
 
 impl Place for PostgresPlace {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(PostgresStore::open(&self.0).unwrap())
+    }
+
+    fn quiet(&self) {
+        // The server may still commit what a killed client had asked for.
+        PostgresServer::shared().wait_until_unused(self.name());
     }
 }
 

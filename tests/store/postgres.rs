@@ -12,22 +12,18 @@ use crate::postgres_server::PostgresServer;
 use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::{Place, PostgresPlace, created, revision};
 
-fn name_of(url: &str) -> &str {
-    url.rsplit('/').next().unwrap()
-}
-
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
     let place = PostgresPlace::empty();
     drop(place.open());
-    PostgresServer::shared().run(name_of(&place.0), "UPDATE schema_version SET version = 999");
+    PostgresServer::shared().run(place.name(), "UPDATE schema_version SET version = 999");
 
     let error = PostgresStore::open(&place.0).unwrap_err();
 
     assert!(matches!(&error, StoreError::TooNew { found: 999, .. }));
     let text = error.to_string();
     assert!(
-        text.contains(name_of(&place.0)) && text.contains("newer release"),
+        text.contains(place.name()) && text.contains("newer release"),
         "{text}"
     );
     assert!(!text.contains("risktier@"), "{text}");
@@ -204,7 +200,7 @@ fn a_value_without_meaning_is_named_by_its_column() {
     ] {
         let set = |value: &str| {
             let sql = format!("UPDATE {table} SET {column} = {value}");
-            PostgresServer::shared().run(name_of(&place.0), &sql);
+            PostgresServer::shared().run(place.name(), &sql);
         };
         set(value);
         let error = store.dossier(&id(1)).unwrap_err().to_string();
@@ -317,4 +313,33 @@ fn nothing_acknowledged_is_lost_when_the_server_crashes_again_and_again() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_store_may_end_on_an_asynchronous_thread() {
+    let store = tokio::task::spawn_blocking(|| {
+        let store = PostgresPlace::empty().open();
+        store.ping().unwrap();
+        store
+    });
+    drop(store.await.unwrap());
+}
+
+#[test]
+fn more_callers_than_connections_wait_for_each_other() {
+    let place = PostgresPlace::empty();
+    let store = place.open();
+    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    std::thread::scope(|scope| {
+        for caller in 0..60 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..5 {
+                    let record = serious_penalty(1, &format!("{caller}-{round}"), 30);
+                    created(&store.put_records(&[record], 0).unwrap()[0]);
+                }
+            });
+        }
+    });
+    assert_eq!(revision(&*store, &id(1)), 1 + 60 * 5);
 }

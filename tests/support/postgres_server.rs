@@ -93,6 +93,22 @@ impl PostgresServer {
         client.batch_execute(sql).unwrap();
     }
 
+    /// Waits until nobody is connected to the database.
+    pub fn wait_until_unused(&self, database: &str) {
+        let mut client = Client::connect(&self.url("postgres"), NoTls).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+        while client
+            .query_one(sql, &[&database])
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            assert!(Instant::now() < deadline, "`{database}` is still in use");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Ends the server with no chance to finish anything, as a crash does.
     pub fn crash(&mut self) {
         self.end("QUIT");
