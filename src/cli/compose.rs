@@ -10,26 +10,26 @@ use crate::config::{Settings, Sources};
 use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
 use crate::store::{SqliteStore, Store};
 
-/// Flags that every verb with a register takes.
+/// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct CommonFlags {
     /// Settings file (TOML) laid over the defaults; default: none.
-    #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// File of the embedded store; default: risktier.db.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) store: Option<PathBuf>,
     /// Catalogue of indicators (TOML); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) catalogue: Option<PathBuf>,
     /// Scorecard (JSON); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) scorecard: Option<PathBuf>,
     /// Policy (TOML); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) policy: Option<PathBuf>,
     /// The day that answers speak for, such as 2026-12-01; default: today.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", global = true)]
     pub(super) as_of: Option<String>,
 }
 
