@@ -19,8 +19,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --all-targets "$@"
+    cargo nextest run --locked "$@"
 else
-    cargo test --locked --all-targets "$@"
+    cargo test --locked --lib --bins --tests "$@"
 fi
 cargo test --locked --doc

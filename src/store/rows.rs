@@ -17,7 +17,7 @@ pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind
 /// Columns of `record_versions` in the order that [`record`] reads.
 pub(super) const RECORD_COLUMNS: &str = "enterprise_id, source, record_id, known_on, kind, occurred_on, ended_on, \
      severity, amount_fen, count, upheld, codes, item_code, party, related_id, repaired_on, withdrawn_on, note, \
-     import_no";
+     import_no, stated_on";
 
 pub(super) fn enterprise(row: &Row<'_>) -> Result<(Enterprise, u64), StoreError> {
     let enterprise = Enterprise {

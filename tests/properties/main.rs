@@ -9,4 +9,12 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "../support/register.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod register;
+
+mod allocation;
+mod generate;
+mod reasons;
 mod sampling;
+mod tiers;

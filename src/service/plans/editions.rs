@@ -191,7 +191,7 @@ impl Service {
         let (Some(frozen), Some(drawn)) = (&document.frozen, &document.drawn) else {
             return Err(self.state_error(document, "drawn"));
         };
-        let pool = Pool::from_bytes(self.pool_file(&document.plan_id)?).map_err(internal)?;
+        let pool = self.kept_pool(&document.plan_id)?;
         let outcome = Draw::run(&frozen.plan, &pool, &drawn.contributions)?;
         if outcome.sample_digest != drawn.sample_digest {
             return Err(ServiceError::Internal(
@@ -199,6 +199,18 @@ impl Service {
             ));
         }
         Ok(Replayed { pool, outcome })
+    }
+
+    /// The pool of a frozen plan.
+    pub(super) fn kept_pool(&self, plan_id: &str) -> Result<Pool, ServiceError> {
+        let damaged = |cause: String| {
+            ServiceError::Internal(format!(
+                "the kept pool of plan `{plan_id}` cannot be read: {cause}"
+            ))
+        };
+        let packed = self.packed(plan_id, PlanFile::Pool, "frozen")?;
+        let file = unpack(&packed).map_err(|error| damaged(error.to_string()))?;
+        Pool::from_bytes(file).map_err(|error| damaged(error.to_string()))
     }
 
     pub(super) fn plan_document(&self, plan_id: &str) -> Result<PlanDocument, ServiceError> {
@@ -215,8 +227,17 @@ impl Service {
         file: PlanFile,
         needed: &'static str,
     ) -> Result<Vec<u8>, ServiceError> {
+        Ok(unpack(&self.packed(plan_id, file, needed)?)?)
+    }
+
+    fn packed(
+        &self,
+        plan_id: &str,
+        file: PlanFile,
+        needed: &'static str,
+    ) -> Result<Vec<u8>, ServiceError> {
         match self.store.plan_file(plan_id, file)? {
-            Some(bytes) => Ok(unpack(&bytes)?),
+            Some(bytes) => Ok(bytes),
             None => {
                 let document = self.plan_document(plan_id)?;
                 Err(ServiceError::PlanState {

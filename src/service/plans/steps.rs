@@ -145,7 +145,7 @@ impl Service {
         if !problems.is_empty() {
             return Err(ServiceError::Opening(problems));
         }
-        let pool = Pool::from_bytes(self.pool_file(plan_id)?).map_err(internal)?;
+        let pool = self.kept_pool(plan_id)?;
         let outcome = Draw::run(&frozen.plan, &pool, &contributions)?;
         document.drawn = Some(Drawn {
             contributions,

@@ -1,7 +1,7 @@
 -- The register: check objects and everything known about them.
 
 -- One row per check object. `revision` grows with every change of the object or of one of its records; a tier belongs
--- to one revision. `import_no` is the import that wrote the row last; it tells a repeated id within one file from a
+-- to one revision. `import_no` is the last import in which the row stood; it tells a repeated id within one file from a
 -- later correction.
 CREATE TABLE enterprises (
     enterprise_id  TEXT    NOT NULL PRIMARY KEY,
@@ -20,7 +20,7 @@ CREATE TABLE enterprises (
 ) WITHOUT ROWID;
 
 -- Every version of every record, keyed by enterprise first: one enterprise's records lie together.
--- A version is never changed except by a correction that became known on the same day.
+-- What a version says is never changed except by a correction that became known on the same day.
 CREATE TABLE record_versions (
     enterprise_id TEXT    NOT NULL,
     source        TEXT    NOT NULL,
@@ -40,7 +40,8 @@ CREATE TABLE record_versions (
     repaired_on   INTEGER,
     withdrawn_on  INTEGER,
     note          TEXT,
-    import_no     INTEGER NOT NULL,
+    import_no     INTEGER NOT NULL,    -- the last import in which the version stood,
+    stated_on     INTEGER NOT NULL,    -- and the latest day from which it was said to be known
     PRIMARY KEY (enterprise_id, source, record_id, known_on)
 ) WITHOUT ROWID;
 

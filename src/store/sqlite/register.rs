@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::domain::dates::to_epoch_day;
+use crate::domain::dates::{from_epoch_day, to_epoch_day};
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS};
 use crate::store::{Changed, Counts, Dossier, Outcome, Refusal, StoreError};
@@ -52,12 +52,14 @@ pub(super) fn amend_record(
     let Some(owner) = owner_of(tx, source, record_id)? else {
         return Ok(None);
     };
-    let Some((mut record, _)) = version_known_on(tx, &owner, source, record_id, day)? else {
+    let Some(KnownVersion { mut record, .. }) =
+        version_known_on(tx, &owner, source, record_id, day)?
+    else {
         return Ok(None);
     };
     change(&mut record).map_err(StoreError::Aborted)?;
     record.known_on = day.max(record.known_on);
-    write_version(tx, &record, 0)?;
+    write_version(tx, "INSERT OR REPLACE", &record, 0)?;
     touch(tx, &owner).map(Some)
 }
 
@@ -173,7 +175,16 @@ fn put_enterprise(
 ) -> Result<Outcome, StoreError> {
     let before = enterprise_row(tx, &enterprise.enterprise_id)?;
     match &before {
-        Some((stored, _, _)) if stored == enterprise => return Ok(Outcome::Unchanged),
+        Some((stored, _, written_by)) if stored == enterprise => {
+            // The row stood in this import: another content for its id further down is a duplicate.
+            if import_no != 0 && *written_by != import_no {
+                tx.prepare_cached(
+                    "UPDATE enterprises SET import_no = ?2 WHERE enterprise_id = ?1",
+                )?
+                .execute(params![enterprise.enterprise_id.as_str(), import_no])?;
+            }
+            return Ok(Outcome::Unchanged);
+        }
         Some((_, _, written_by)) if import_no != 0 && *written_by == import_no => {
             return Ok(Outcome::Refused(Refusal::DuplicateInImport));
         }
@@ -214,6 +225,7 @@ pub(super) fn put_record(
     import_no: i64,
 ) -> Result<Outcome, StoreError> {
     let owner = owner_of(tx, &record.source, &record.record_id)?;
+    let mut restated = None;
     if let Some(owner) = &owner {
         if *owner != record.enterprise_id {
             return Ok(Outcome::Refused(Refusal::OtherEnterprise(owner.clone())));
@@ -225,20 +237,33 @@ pub(super) fn put_record(
             &record.record_id,
             record.known_on,
         )?;
-        if let Some((stored, written_by)) = known {
+        if let Some(known) = &known {
             // The same content known earlier says nothing new: importing a file again changes nothing.
-            if stored
+            let stored = &known.record;
+            if *stored
                 == (Record {
                     known_on: stored.known_on,
                     ..record.clone()
                 })
             {
+                let stated = (import_no, record.known_on.max(known.stated.1));
+                if known.stated != stated {
+                    mark_stated(tx, stored, stated)?;
+                }
                 return Ok(Outcome::Unchanged);
             }
-            if import_no != 0 && written_by == import_no && stored.known_on == record.known_on {
+            if import_no != 0 && known.stated == (import_no, record.known_on) {
                 return Ok(Outcome::Refused(Refusal::DuplicateInImport));
             }
         }
+        restated = known
+            .filter(|known| record.known_on < known.stated.1)
+            // A correction of the same day replaces the version with all its repetitions.
+            .filter(|known| known.record.known_on < record.known_on)
+            .map(|known| Record {
+                known_on: known.stated.1,
+                ..known.record
+            });
     } else {
         let known: Option<i64> = tx
             .prepare_cached("SELECT 1 FROM enterprises WHERE enterprise_id = ?1")?
@@ -256,7 +281,11 @@ pub(super) fn put_record(
             record.enterprise_id.as_str()
         ])?;
     }
-    write_version(tx, record, import_no)?;
+    write_version(tx, "INSERT OR REPLACE", record, import_no)?;
+    // What was said again after this version became known holds from then on, whichever of the two arrived first.
+    if let Some(restated) = &restated {
+        write_version(tx, "INSERT OR IGNORE", restated, import_no)?;
+    }
     let changed = touch(tx, &record.enterprise_id)?;
     Ok(if owner.is_some() {
         Outcome::Updated(changed)
@@ -280,14 +309,42 @@ fn owner_of(
         .transpose()
 }
 
-/// The version of a record that was known on `day`, with the import that wrote it.
+/// A stored version.
+struct KnownVersion {
+    record: Record,
+    /// The last import in which it stood, and the latest day from which it was said to be known.
+    stated: (i64, Date),
+}
+
+/// Notes that a version stood in an import.
+fn mark_stated(
+    tx: &Transaction<'_>,
+    version: &Record,
+    (import_no, stated_on): (i64, Date),
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE record_versions SET import_no = ?5, stated_on = ?6 \
+         WHERE enterprise_id = ?1 AND source = ?2 AND record_id = ?3 AND known_on = ?4",
+    )?
+    .execute(params![
+        version.enterprise_id.as_str(),
+        version.source.as_str(),
+        version.record_id,
+        to_epoch_day(version.known_on),
+        import_no,
+        to_epoch_day(stated_on)
+    ])?;
+    Ok(())
+}
+
+/// The version of a record that was known on `day`.
 fn version_known_on(
     tx: &Transaction<'_>,
     owner: &EnterpriseId,
     source: &Label,
     record_id: &str,
     day: Date,
-) -> Result<Option<(Record, i64)>, StoreError> {
+) -> Result<Option<KnownVersion>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {RECORD_COLUMNS} FROM record_versions \
          WHERE enterprise_id = ?1 AND source = ?2 AND record_id = ?3 AND known_on <= ?4 ORDER BY known_on DESC LIMIT 1"
@@ -301,13 +358,21 @@ fn version_known_on(
     let Some(row) = found.next()? else {
         return Ok(None);
     };
-    Ok(Some((rows::record(row)?, row.get(18)?)))
+    Ok(Some(KnownVersion {
+        record: rows::record(row)?,
+        stated: (row.get(18)?, from_epoch_day(row.get(19)?)),
+    }))
 }
 
-fn write_version(tx: &Transaction<'_>, record: &Record, import_no: i64) -> Result<(), StoreError> {
+fn write_version(
+    tx: &Transaction<'_>,
+    insert: &str,
+    record: &Record,
+    import_no: i64,
+) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO record_versions ({RECORD_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+        "{insert} INTO record_versions ({RECORD_COLUMNS}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?4)"
     ))?;
     statement.execute(params![
         record.enterprise_id.as_str(),

@@ -1,0 +1,225 @@
+//! Imports through the service: counted, told by line, and seen by the next read.
+
+use std::sync::Arc;
+
+use risktier::domain::{Enterprise, Record, RecordDefaults, Tier};
+use risktier::files::{
+    FilesError, Format, LineError, ReadOptions, Row, Source, read_enterprises, read_records,
+};
+use risktier::service::{ImportObserver, ImportReport, Importable, Origin, Service};
+
+use crate::register::{TODAY, enterprise, id, label, serious_penalty};
+use crate::{Place, read, register};
+
+#[derive(Default)]
+struct Watching {
+    refused: Vec<LineError>,
+    rows: Vec<u64>,
+}
+
+impl ImportObserver for Watching {
+    fn progress(&mut self, report: &ImportReport) {
+        self.rows.push(report.row_count);
+    }
+    fn refused(&mut self, error: &LineError) {
+        self.refused.push(error.clone());
+    }
+}
+
+/// Imports off the asynchronous threads, as command line and server do.
+async fn import<T: Importable>(
+    service: &Arc<Service>,
+    rows: Vec<Result<Row<T>, FilesError>>,
+) -> (ImportReport, Watching) {
+    let service = Arc::clone(service);
+    let work = move || {
+        let mut watching = Watching::default();
+        let report = service
+            .import(Some("file.csv"), rows.into_iter(), &mut watching)
+            .unwrap();
+        (report, watching)
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+fn source(text: &str) -> Source {
+    Source::from_reader(
+        "file.csv",
+        Format::Csv,
+        std::io::Cursor::new(text.as_bytes().to_vec()),
+    )
+    .unwrap()
+}
+
+fn record_rows(text: &str) -> Vec<Result<Row<Record>, FilesError>> {
+    let defaults = RecordDefaults {
+        source: label("court"),
+        known_on: TODAY,
+    };
+    read_records(source(text), &ReadOptions::default(), defaults)
+        .unwrap()
+        .collect()
+}
+
+fn good<T>(items: Vec<T>) -> Vec<Result<Row<T>, FilesError>> {
+    (2..)
+        .zip(items)
+        .map(|(line, item)| Ok(Row::Good { line, item }))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_row_is_counted_once_and_every_fault_has_its_line() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let enterprises = "enterprise_id,name,established_on\na,A,2015-01-01\nb,B,2015-02-30\na,A,2015-01-01\na,Other,2015-01-01\nc,\"C, 2\",\n";
+    let rows = read_enterprises(source(enterprises), &ReadOptions::default())
+        .unwrap()
+        .collect();
+
+    let (report, watching) = import::<Enterprise>(&service, rows).await;
+
+    let counts = |report: &ImportReport| {
+        (
+            report.row_count,
+            report.created_count,
+            report.updated_count,
+            report.unchanged_count,
+            report.refused_count,
+        )
+    };
+    assert_eq!(counts(&report), (5, 2, 0, 1, 2));
+    let told = |report: &ImportReport| {
+        report
+            .errors
+            .iter()
+            .map(|error| (error.line, error.field.clone().unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&report),
+        [(3, "established_on".into()), (5, "enterprise_id".into())]
+    );
+    assert_eq!(report.errors, watching.refused);
+    assert!(
+        report
+            .errors
+            .iter()
+            .all(|error| error.file.as_deref() == Some("file.csv"))
+    );
+    assert!(!report.is_clean() && report.failure.is_none());
+
+    let records = "record_id,enterprise_id,kind,occurred_on,severity\nr1,a,penalty,2026-10-01,serious\nr2,x,penalty,2026-10-01,serious\nr3,a,fine,2026-10-01,\nr1,c,penalty,2026-10-01,serious\nr4,c,penalty,2026-10-01,minor\n";
+    let (report, _) = import(&service, record_rows(records)).await;
+    assert_eq!(counts(&report), (5, 2, 0, 0, 3));
+    let mut errors = report.errors.clone();
+    errors.sort_by_key(|error| error.line);
+    let lines: Vec<_> = errors
+        .iter()
+        .map(|error| (error.line, error.field.as_deref(), error.value.as_deref()))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (3, Some("record_id"), Some("r2")),
+            (4, Some("kind"), Some("fine")),
+            (5, Some("record_id"), Some("r1"))
+        ]
+    );
+    assert!(
+        errors[0].reason.contains("not in the register"),
+        "{}",
+        errors[0].reason
+    );
+    assert!(
+        errors[2].reason.contains("belongs to enterprise `a`"),
+        "{}",
+        errors[2].reason
+    );
+
+    // Again: nothing new, and the same faults.
+    let (again, _) = import(&service, record_rows(records)).await;
+    assert_eq!(counts(&again), (5, 0, 0, 2, 3));
+    assert_eq!(again.errors, report.errors);
+}
+
+#[tokio::test]
+async fn an_imported_record_counts_at_the_next_read() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    register(&service, 2).await;
+    service.catch_up().await.unwrap();
+    for number in [1, 2] {
+        read(&service, number).await;
+    }
+
+    import(&service, good(vec![serious_penalty(1, "p1", 30)])).await;
+
+    assert_eq!(read(&service, 1).await, (Tier::C, Origin::Computed));
+    assert_eq!(read(&service, 2).await, (Tier::A, Origin::Cache));
+}
+
+#[tokio::test]
+async fn a_long_import_goes_in_by_batches_and_finds_repeated_ids_across_them() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let mut enterprises: Vec<Enterprise> = (1..=10_001).map(enterprise).collect();
+    enterprises.push(Enterprise {
+        name: "another".into(),
+        ..enterprise(1)
+    });
+
+    let (report, watching) = import(&service, good(enterprises)).await;
+
+    assert_eq!((report.created_count, report.refused_count), (10_001, 1));
+    assert_eq!(watching.rows, [5_000, 10_000, 10_002]);
+    assert_eq!(
+        (report.errors[0].line, report.errors[0].value.as_deref()),
+        (10_003, Some(id(1).as_str()))
+    );
+    assert_eq!(service.counts().unwrap().enterprises, 10_001);
+}
+
+#[tokio::test]
+async fn a_report_repeats_a_hundred_faults_and_counts_all() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let records = (1..=250)
+        .map(|number| serious_penalty(number, "p", 30))
+        .collect();
+    let (report, watching) = import(&service, good(records)).await;
+    assert_eq!(
+        (
+            report.refused_count,
+            report.errors.len(),
+            watching.refused.len()
+        ),
+        (250, 100, 250)
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_keeps_what_came_before() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let mut rows = good(vec![enterprise(1), enterprise(2)]);
+    let broken = || std::io::Error::other("the disk is gone");
+    rows.push(Err(FilesError::Read {
+        file: "file.csv".into(),
+        line: 3,
+        cause: broken(),
+    }));
+    rows.extend(good(vec![enterprise(3)]));
+
+    let (report, _) = import(&service, rows).await;
+
+    assert_eq!((report.row_count, report.created_count), (2, 2));
+    assert!(
+        report
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.contains("the disk is gone"))
+    );
+    assert!(!report.is_clean());
+    assert_eq!(service.counts().unwrap().enterprises, 2);
+}

@@ -1,0 +1,118 @@
+//! The use-cases over a real store and real caches: tiers that are never stale, plans that cannot be bent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+#[path = "../support/redis_server.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod redis_server;
+#[path = "../support/register.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod register;
+
+mod imports;
+mod plan_faults;
+mod plan_steps;
+mod plans;
+mod redis;
+mod tiers;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use risktier::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
+use risktier::domain::{Record, Tier};
+use risktier::service::{Clock, Entropy, Models, Origin, Service};
+use risktier::store::{SqliteStore, Store};
+use tempfile::TempDir;
+
+use register::{TODAY, default_models, enterprise, id};
+
+/// A database in a directory of its own, with as many services on it as a test asks for.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn empty() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join("register.db")
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&self.path()).unwrap())
+    }
+
+    /// A replica with everything at its default.
+    pub fn service(&self) -> Service {
+        self.replica(
+            Arc::new(MemoryCache::with_capacity(10_000)),
+            default_models(),
+            TODAY,
+        )
+    }
+
+    pub fn replica(&self, cache: Arc<dyn TierCache>, models: Models, today: Date) -> Service {
+        Service::new(
+            self.store(),
+            cache,
+            models,
+            Clock::Fixed(today),
+            Entropy::System,
+        )
+    }
+
+    pub fn redis_cache(&self, url: &str) -> Arc<RedisCache> {
+        let options = RedisOptions {
+            url: url.to_owned(),
+            budget: Duration::from_millis(500),
+            log_id: self.store().store_id().unwrap(),
+        };
+        Arc::new(RedisCache::new(options).unwrap())
+    }
+}
+
+/// Writes enterprises `1..=count`.
+pub async fn register(service: &Service, count: usize) {
+    for number in 1..=count {
+        service.put_enterprise(enterprise(number)).await.unwrap();
+    }
+}
+
+pub async fn put(service: &Service, record: Record) {
+    service.put_records(vec![record]).await.unwrap();
+}
+
+/// Tier and origin of enterprise `number`.
+pub async fn read(service: &Service, number: usize) -> (Tier, Origin) {
+    let answer = service.tier(&id(number)).await.unwrap();
+    assert_eq!(answer.enterprise_id, id(number));
+    (answer.tier, answer.origin)
+}
+
+/// The default models with other cut-offs: another epoch.
+pub fn stricter_models() -> Models {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("scorecard.json");
+    let card = include_str!("../../models/default/scorecard.json");
+    let stricter = card.replace(
+        "\"cutoffs\": { \"B\": 30, \"C\": 100, \"D\": 350 }",
+        "\"cutoffs\": { \"B\": 30, \"C\": 100, \"D\": 180 }",
+    );
+    assert_ne!(card, stricter);
+    std::fs::write(&path, stricter).unwrap();
+    let files = risktier::service::ModelFiles {
+        scorecard: Some(path),
+        ..Default::default()
+    };
+    Models::load(&files).unwrap()
+}

@@ -1,0 +1,232 @@
+//! What goes in, what is refused, and what an import may not change.
+
+crate::hold!(import_laws:
+    importing_again_changes_nothing,
+    a_second_content_for_an_id_within_one_import_is_refused,
+    a_second_content_is_refused_in_a_later_batch_of_the_import,
+    a_file_with_a_repeated_id_says_the_same_when_it_is_imported_again,
+    several_versions_of_a_record_fit_into_one_import,
+    all_or_none_leaves_nothing_behind,
+    a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner,
+    a_record_does_not_move_to_another_enterprise,
+    ids_are_unique_within_a_source_only,
+);
+
+pub mod laws {
+    use risktier::domain::dates::add_days;
+    use risktier::domain::{Enterprise, Record};
+    use risktier::store::{Outcome, Refusal};
+
+    use crate::register::{TODAY, enterprise, id, label, serious_penalty};
+    use crate::{Place, created, dossiers, log, refusal, updated, versions, with_enterprises};
+
+    pub fn importing_again_changes_nothing(place: &dyn Place) {
+        let store = place.open();
+        let enterprises = [enterprise(1), enterprise(2)];
+        let records = [serious_penalty(1, "p1", 30), serious_penalty(2, "p2", 20)];
+        let first = store.begin_import().unwrap();
+        store.put_enterprises(&enterprises, first).unwrap();
+        store.put_records(&records, first).unwrap();
+        let (before, changes) = (dossiers(&*store), log(&*store));
+
+        let again = store.begin_import().unwrap();
+        let outcomes = [
+            store.put_enterprises(&enterprises, again).unwrap(),
+            store.put_records(&records, again).unwrap(),
+        ];
+
+        assert!(again > first);
+        assert_eq!(outcomes.concat(), vec![Outcome::Unchanged; 4]);
+        assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
+    }
+
+    pub fn a_second_content_for_an_id_within_one_import_is_refused(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let import = store.begin_import().unwrap();
+        let first = serious_penalty(1, "p1", 30);
+        let other = Record {
+            amount_fen: Some(9),
+            ..first.clone()
+        };
+        let renamed = Enterprise {
+            name: "another".into(),
+            ..enterprise(3)
+        };
+
+        let records = store
+            .put_records(&[first.clone(), other, first.clone()], import)
+            .unwrap();
+        let enterprises = store
+            .put_enterprises(&[enterprise(3), renamed, enterprise(3)], import)
+            .unwrap();
+
+        for outcomes in [records, enterprises] {
+            created(&outcomes[0]);
+            assert_eq!(refusal(&outcomes[1]), &Refusal::DuplicateInImport);
+            assert_eq!(outcomes[2], Outcome::Unchanged);
+        }
+        assert_eq!(versions(&*store, &id(1)), [first]);
+        assert_eq!(store.enterprise(&id(3)).unwrap().unwrap().0, enterprise(3));
+    }
+
+    pub fn a_second_content_is_refused_in_a_later_batch_of_the_import(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let import = store.begin_import().unwrap();
+        let first = serious_penalty(1, "p1", 30);
+        let other = Record {
+            amount_fen: Some(9),
+            ..first.clone()
+        };
+        store.put_records(&[first], import).unwrap();
+
+        assert_eq!(
+            refusal(
+                &store
+                    .put_records(std::slice::from_ref(&other), import)
+                    .unwrap()[0]
+            ),
+            &Refusal::DuplicateInImport
+        );
+
+        // A later import may correct it.
+        let next = store.begin_import().unwrap();
+        updated(&store.put_records(&[other], next).unwrap()[0]);
+    }
+
+    pub fn a_file_with_a_repeated_id_says_the_same_when_it_is_imported_again(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let known = |record: Record, days: i32| Record {
+            known_on: add_days(TODAY, days),
+            ..record
+        };
+        let first = serious_penalty(1, "p1", 30);
+        let other = Record {
+            amount_fen: Some(9),
+            ..first.clone()
+        };
+        let renamed = Enterprise {
+            name: "another".into(),
+            ..enterprise(3)
+        };
+        // Rows that do not say when they became known are known from each day of import anew.
+        for (day, known_anew) in [(0, false), (1, false), (2, true), (3, true)] {
+            let import = store.begin_import().unwrap();
+            let day = if known_anew { day } else { 0 };
+            let rows = [known(first.clone(), day), known(other.clone(), day)];
+            // In two batches, as a long file comes.
+            store.put_records(&rows[..1], import).unwrap();
+            let outcomes = store.put_records(&rows[1..], import).unwrap();
+            store.put_enterprises(&[enterprise(3)], import).unwrap();
+            let renamed = store
+                .put_enterprises(std::slice::from_ref(&renamed), import)
+                .unwrap();
+
+            assert_eq!(refusal(&outcomes[0]), &Refusal::DuplicateInImport);
+            assert_eq!(refusal(&renamed[0]), &Refusal::DuplicateInImport);
+            assert_eq!(versions(&*store, &id(1)), [known(first.clone(), 0)]);
+            assert_eq!(store.enterprise(&id(3)).unwrap().unwrap().0, enterprise(3));
+        }
+    }
+
+    pub fn several_versions_of_a_record_fit_into_one_import(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let first = serious_penalty(1, "p1", 30);
+        let second = Record {
+            amount_fen: Some(9),
+            known_on: add_days(TODAY, -20),
+            ..first.clone()
+        };
+        for again in [false, true] {
+            let import = store.begin_import().unwrap();
+            let outcomes = store
+                .put_records(&[first.clone(), second.clone()], import)
+                .unwrap();
+            assert_eq!(
+                outcomes
+                    .iter()
+                    .all(|outcome| *outcome == Outcome::Unchanged),
+                again,
+                "{outcomes:?}"
+            );
+        }
+        assert_eq!(versions(&*store, &id(1)), [first, second]);
+    }
+
+    pub fn all_or_none_leaves_nothing_behind(place: &dyn Place) {
+        let store = with_enterprises(place, 2);
+        let (before, changes) = (dossiers(&*store), log(&*store));
+        let good = [serious_penalty(1, "p1", 30), serious_penalty(2, "p2", 30)];
+        let batch = [
+            good[0].clone(),
+            serious_penalty(9, "p3", 30),
+            good[1].clone(),
+        ];
+
+        let outcomes = store.put_records_or_none(&batch).unwrap();
+
+        assert_eq!(outcomes.len(), 2);
+        assert_eq!(refusal(&outcomes[1]), &Refusal::UnknownEnterprise);
+        assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
+        // Not even the owner of an id.
+        let moved = Record {
+            enterprise_id: id(2),
+            ..good[0].clone()
+        };
+        created(&store.put_records_or_none(&[moved]).unwrap()[0]);
+    }
+
+    pub fn a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let outcomes = store
+            .put_records(
+                &[serious_penalty(9, "p1", 30), serious_penalty(1, "p2", 30)],
+                0,
+            )
+            .unwrap();
+
+        assert_eq!(refusal(&outcomes[0]), &Refusal::UnknownEnterprise);
+        created(&outcomes[1]);
+        assert!(store.dossier(&id(9)).unwrap().is_none() && store.tier(&id(9)).unwrap().is_none());
+        // The id is still free.
+        created(
+            &store
+                .put_records(&[serious_penalty(1, "p1", 30)], 0)
+                .unwrap()[0],
+        );
+    }
+
+    pub fn a_record_does_not_move_to_another_enterprise(place: &dyn Place) {
+        let store = with_enterprises(place, 2);
+        let first = serious_penalty(1, "p1", 30);
+        store.put_records(std::slice::from_ref(&first), 0).unwrap();
+        let moved = Record {
+            enterprise_id: id(2),
+            known_on: TODAY,
+            ..first.clone()
+        };
+        let changes = log(&*store);
+
+        let outcomes = store.put_records(&[moved], 0).unwrap();
+
+        assert_eq!(refusal(&outcomes[0]), &Refusal::OtherEnterprise(id(1)));
+        assert_eq!(
+            (versions(&*store, &id(1)), versions(&*store, &id(2))),
+            (vec![first], vec![])
+        );
+        assert_eq!(log(&*store), changes);
+    }
+
+    pub fn ids_are_unique_within_a_source_only(place: &dyn Place) {
+        let store = with_enterprises(place, 2);
+        let court = serious_penalty(1, "7", 30);
+        let hotline = Record {
+            source: label("12315"),
+            enterprise_id: id(2),
+            ..court.clone()
+        };
+        let outcomes = store.put_records(&[court, hotline], 0).unwrap();
+        outcomes
+            .iter()
+            .for_each(|outcome| assert!(created(outcome).seq > 0));
+    }
+}
