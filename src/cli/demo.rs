@@ -29,8 +29,9 @@ pub(super) struct Arguments {
     /// Use the files of this folder; default: make a register of a province that does not exist.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Mapping file (TOML) of the folder; default: none, or mapping.toml in it.
-    #[arg(long, value_name = "FILE", requires = "data")]
+    /// Mapping of the folder: a TOML file, or a folder with mapping.toml; files indicators.toml, scorecard.json and
+    /// policy.toml beside it are used too, where no flag names others; default: mapping.toml in the data folder, if any.
+    #[arg(long, value_name = "PATH", requires = "data")]
     mapping: Option<PathBuf>,
     /// Size of the made-up register.
     #[arg(long, default_value_t = 20_000)]
@@ -57,13 +58,21 @@ pub(super) struct Arguments {
 
 pub(super) fn run(mut arguments: Arguments) -> Ended {
     fs::create_dir_all(&arguments.out).map_err(Failure::at(&arguments.out))?;
-    let mapping = mapping(&arguments)?;
+    if arguments.common.store.is_some() {
+        // A demonstration empties its store first; it must never be pointed at a real register.
+        return Err(Failure::Other(
+            "`--store` does not go with demo, which makes its own store in `--out`".to_owned(),
+        ));
+    }
+    arguments.common.store = Some(arguments.out.join("risktier-demo.db"));
+    let mapping = arguments
+        .mapping_file()
+        .as_deref()
+        .map(Mapping::load)
+        .transpose()?;
+    arguments.take_model_files();
     let day = day(&arguments, mapping.as_ref())?;
     arguments.common.as_of = Some(day.to_string());
-    arguments
-        .common
-        .store
-        .get_or_insert_with(|| arguments.out.join("register.db"));
     let listen = arguments.listen.clone().unwrap_or_else(free_address);
     let settings = arguments.common.settings(Some(listen))?;
     init_logs(&settings.log)?;
@@ -94,19 +103,40 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
     })
 }
 
-fn mapping(arguments: &Arguments) -> Result<Option<Mapping>, Failure> {
-    let beside = arguments
-        .data
-        .as_ref()
-        .map(|folder| folder.join("mapping.toml"))
-        .filter(|path| path.is_file());
-    Ok(arguments
-        .mapping
-        .clone()
-        .or(beside)
-        .as_deref()
-        .map(Mapping::load)
-        .transpose()?)
+impl Arguments {
+    /// The mapping file that is named, or lies in the data folder.
+    fn mapping_file(&self) -> Option<PathBuf> {
+        match &self.mapping {
+            Some(path) if path.is_dir() => Some(path.join("mapping.toml")),
+            Some(path) => Some(path.clone()),
+            None => self
+                .data
+                .as_ref()
+                .map(|folder| folder.join("mapping.toml"))
+                .filter(|path| path.is_file()),
+        }
+    }
+
+    /// Takes the model files that lie beside the mapping, where no flag names others.
+    fn take_model_files(&mut self) {
+        let Some(folder) = self
+            .mapping_file()
+            .and_then(|path| path.parent().map(Path::to_owned))
+        else {
+            return;
+        };
+        let common = &mut self.common;
+        for (flag, name) in [
+            (&mut common.catalogue, "indicators.toml"),
+            (&mut common.scorecard, "scorecard.json"),
+            (&mut common.policy, "policy.toml"),
+        ] {
+            let beside = folder.join(name);
+            if flag.is_none() && beside.is_file() {
+                *flag = Some(beside);
+            }
+        }
+    }
 }
 
 /// The day of the demonstration: as asked for, as the mapping says, or the fixed day of made-up registers.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{risktier, stdout};
+use super::{risktier, stderr, stdout};
 
 const FILES: [&str; 9] = [
     "tiers.csv",
@@ -202,4 +202,18 @@ fn a_demo_that_serves_answers_on_loopback() {
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_demo_never_empties_a_store_of_the_callers() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine.db"), "precious").unwrap();
+    let mut command = risktier(folder.path());
+    command.args(["demo", "--once", "--store", "mine.db"]);
+    let told = stderr(&mut command, 3);
+    assert!(told.contains("`--store` does not go with demo"), "{told}");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("mine.db")).unwrap(),
+        "precious"
+    );
 }

@@ -31,15 +31,9 @@ fn on_real_businesses_a_higher_tier_is_later_found_with_more_critical_violations
     let mut command = risktier(folder.path());
     command
         .args(["demo", "--once", "--out", "out", "--data"])
-        .arg(&sample);
-    for (flag, file) in [
-        ("--mapping", "mapping.toml"),
-        ("--catalogue", "indicators.toml"),
-        ("--scorecard", "scorecard.json"),
-        ("--policy", "policy.toml"),
-    ] {
-        command.arg(flag).arg(files.join(file));
-    }
+        .arg(&sample)
+        .arg("--mapping")
+        .arg(files);
 
     let shown = stdout(&mut command, 0);
 
