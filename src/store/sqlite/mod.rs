@@ -32,8 +32,15 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the database at `path`, creates it if absent, and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = connect(path)?;
-        migrate(&mut connection, path)?;
+        let named = |error| match error {
+            StoreError::Sqlite(cause) => StoreError::Open {
+                path: path.display().to_string(),
+                cause,
+            },
+            other => other,
+        };
+        let mut connection = connect(path).map_err(named)?;
+        migrate(&mut connection, path).map_err(named)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),
@@ -94,6 +101,12 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
             path: path.display().to_string(),
             found,
             known,
+        });
+    }
+    let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    if found < 1 && transaction.query_row(has_tables, [], |row| row.get(0))? {
+        return Err(StoreError::Foreign {
+            path: path.display().to_string(),
         });
     }
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
