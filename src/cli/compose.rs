@@ -1,6 +1,8 @@
 //! Start-up: from settings to a service. The one place that names store and cache.
 
 use clap::Args;
+use jiff::civil::Date;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,22 +32,26 @@ pub(super) struct CommonFlags {
     pub(super) policy: Option<PathBuf>,
     /// The day that answers speak for, such as 2026-12-01; default: today.
     #[arg(long, value_name = "DATE", global = true)]
-    pub(super) as_of: Option<String>,
+    pub(super) as_of: Option<Date>,
 }
 
 impl CommonFlags {
     /// Settings from defaults, file, environment and flags.
-    pub(super) fn settings(&self, listen: Option<String>) -> Result<Settings, Failure> {
+    pub(super) fn settings(&self, listen: Option<SocketAddr>) -> Result<Settings, Failure> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         Ok(Sources::new()
             .file(self.config.as_deref())
             .environment(std::env::vars())
-            .flag("--listen", "listen", listen)
+            .flag(
+                "--listen",
+                "listen",
+                listen.map(|address| address.to_string()),
+            )
             .flag("--store", "store.path", path(&self.store))
             .flag("--catalogue", "models.catalogue", path(&self.catalogue))
             .flag("--scorecard", "models.scorecard", path(&self.scorecard))
             .flag("--policy", "models.policy", path(&self.policy))
-            .flag("--as-of", "as_of", self.as_of.clone())
+            .flag("--as-of", "as_of", self.as_of.map(|day| day.to_string()))
             .load()?)
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Ended, ExitCode, Failure};
@@ -12,7 +13,7 @@ use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The transcript: any edition.
+    /// The transcript: any edition; `-` is standard input, here or for one of the other files.
     #[arg(long, value_name = "FILE")]
     transcript: PathBuf,
     /// The file pool.tsv, which the auditor and internal editions need; default: none.
@@ -75,6 +76,13 @@ pub(super) fn checks(verification: &Verification) -> Table {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(Failure::at(path))?;
+        return Ok(bytes);
+    }
     fs::read(path).map_err(Failure::at(path))
 }
 

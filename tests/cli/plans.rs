@@ -233,3 +233,39 @@ fn no_edition_for_others_names_a_tier() {
     let public = fs::read_to_string(folder.path().join("out/transcript.public.json")).unwrap();
     assert!(!public.contains("target") && !public.contains("stratum") && !public.contains("\"S0"));
 }
+
+#[test]
+fn a_plan_is_not_drawn_where_its_files_cannot_go() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+
+    let told = stderr(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "taken"]),
+        3,
+    );
+
+    assert!(told.contains("taken"), "{told}");
+    // The next plan is the first: the refused one took no number.
+    let drawn = stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--format", "csv"]),
+        0,
+    );
+    let row = drawn.lines().nth(1).unwrap();
+    assert_eq!(row.split(',').nth(1), Some("1"), "{drawn}");
+}
+
+#[test]
+fn a_transcript_is_verified_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "out"]),
+        0,
+    );
+    let transcript = fs::read(folder.path().join("out/transcript.json")).unwrap();
+
+    let mut command = verify(folder.path(), "-", &[]);
+
+    stdout(command.write_stdin(transcript), 0);
+}
