@@ -47,7 +47,20 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let verification = watched("verifying", || verify(input)).map_err(ServiceError::from)?;
     print_table(&checks(&verification), arguments.format)?;
     if verification.is_same() {
-        eprintln!("verified: everything recomputes to what the transcript says");
+        let left: Vec<&str> = verification
+            .checks
+            .iter()
+            .filter(|check| matches!(check.outcome, Outcome::NotChecked { .. }))
+            .map(|check| check.name.as_str())
+            .collect();
+        if left.is_empty() {
+            eprintln!("verified: everything recomputes to what the transcript says");
+        } else {
+            eprintln!(
+                "verified: what can be recomputed is what the transcript says; not checked: {}",
+                left.join(", ")
+            );
+        }
         Ok(ExitCode::Done)
     } else {
         for check in verification.differences() {
