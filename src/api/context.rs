@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
 
+use super::address;
 use super::language::Language;
 use super::problem::{CONTENT_TYPE, Problem, ProblemKind};
 
@@ -66,6 +67,12 @@ pub(super) async fn surround(
         request.head_mut().method = Method::GET;
     }
     request.extensions_mut().insert(id.clone());
+    if let Some(problem) = address::problem(request.uri()) {
+        let mut response = request.into_response(problem.render(language, Some(id.as_str())));
+        add_headers(response.headers_mut(), &id);
+        account_for(&method, &response, &id, started);
+        return Ok(response);
+    }
 
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut response = match answered {

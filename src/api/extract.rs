@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::{Decompress, Payload};
 use actix_web::error::{PathError, QueryPayloadError};
@@ -14,6 +15,7 @@ use serde_path_to_error::Segment;
 
 use super::AppState;
 use super::problem::{Problem, ProblemItem, ProblemKind};
+use super::upload::LONGEST_PAUSE;
 
 /// A JSON body. Give the type `#[serde(deny_unknown_fields)]`, so that a misspelt field is an error.
 #[derive(Debug)]
@@ -72,6 +74,15 @@ pub(super) async fn read_body(
     payload: Payload,
     limit: usize,
 ) -> Result<Bytes, Problem> {
+    read_body_within(headers, payload, limit, LONGEST_PAUSE).await
+}
+
+async fn read_body_within(
+    headers: &HeaderMap,
+    payload: Payload,
+    limit: usize,
+    pause: Duration,
+) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             ProblemKind::TooLarge,
@@ -87,7 +98,17 @@ pub(super) async fn read_body(
     }
     let mut stream = Decompress::from_headers(payload, headers);
     let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(1 << 16));
-    while let Some(chunk) = stream.next().await {
+    loop {
+        let chunk = match tokio::time::timeout(pause, stream.next()).await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(_) => {
+                return Err(Problem::new(
+                    ProblemKind::RequestTimeout,
+                    "the body did not go on; send it again",
+                ));
+            }
+        };
         let chunk = chunk.map_err(|error| {
             Problem::new(
                 ProblemKind::MalformedBody,
@@ -361,6 +382,20 @@ mod tests {
             assert_eq!(body["type"], format!("urn:risktier:problem:{slug}"));
             assert!(body["instance"].is_string());
         }
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_does_not_go_on_is_given_up() {
+        let first = futures_util::stream::iter([Ok(Bytes::from_static(b"{"))]);
+        let payload = Payload::from(Box::pin(first.chain(futures_util::stream::pending()))
+            as Pin<Box<dyn futures_util::Stream<Item = _>>>);
+        let pause = Duration::from_millis(20);
+
+        let problem = read_body_within(&HeaderMap::new(), payload, 100, pause)
+            .await
+            .unwrap_err();
+
+        assert_eq!(problem.kind(), ProblemKind::RequestTimeout);
     }
 
     #[actix_web::test]

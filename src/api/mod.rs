@@ -5,6 +5,7 @@
 //! decides a tier or a draw, and no public answer shows a tier without having been asked for one.
 
 mod accept;
+mod address;
 mod context;
 mod contract;
 mod cursor;

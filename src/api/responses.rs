@@ -32,11 +32,11 @@ problem_sets! {
     /// Of reading what a plan has only from some state on.
     StateProblems = [400, 404, 409, 500],
     /// Of an operation that takes JSON.
-    BodyProblems = [400, 413, 415, 422, 500],
+    BodyProblems = [400, 408, 413, 415, 422, 500],
     /// Of an operation on one thing that takes JSON.
-    ChangeProblems = [400, 404, 413, 415, 422, 500],
+    ChangeProblems = [400, 404, 408, 413, 415, 422, 500],
     /// Of a step of a plan.
-    StepProblems = [400, 404, 409, 413, 415, 422, 500],
+    StepProblems = [400, 404, 408, 409, 413, 415, 422, 500],
     /// Of an import.
     ImportProblems = [400, 408, 413, 415, 422, 500],
 }

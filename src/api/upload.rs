@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// Chunks that may wait between the connection and the import.
 const WAITING_CHUNKS: usize = 8;
 /// How long a body may pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a body ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]

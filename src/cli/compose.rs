@@ -1,6 +1,8 @@
 //! Start-up: from settings to a service. The one place that names store and cache.
 
 use clap::Args;
+use jiff::civil::Date;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,42 +12,46 @@ use crate::config::{Settings, Sources};
 use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
 use crate::store::{PostgresStore, SqliteStore, Store};
 
-/// Flags that every verb with a register takes.
+/// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct CommonFlags {
     /// Settings file (TOML) laid over the defaults; default: none.
-    #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// File of the embedded store, used even where the settings name a database; default: risktier.db.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) store: Option<PathBuf>,
     /// Catalogue of indicators (TOML); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) catalogue: Option<PathBuf>,
     /// Scorecard (JSON); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) scorecard: Option<PathBuf>,
     /// Policy (TOML); default: the compiled-in one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) policy: Option<PathBuf>,
     /// The day that answers speak for, such as 2026-12-01; default: today.
-    #[arg(long, value_name = "DATE")]
-    pub(super) as_of: Option<String>,
+    #[arg(long, value_name = "DATE", global = true)]
+    pub(super) as_of: Option<Date>,
 }
 
 impl CommonFlags {
     /// Settings from defaults, file, environment and flags.
-    pub(super) fn settings(&self, listen: Option<String>) -> Result<Settings, Failure> {
+    pub(super) fn settings(&self, listen: Option<SocketAddr>) -> Result<Settings, Failure> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let mut settings = Sources::new()
             .file(self.config.as_deref())
             .environment(std::env::vars())
-            .flag("--listen", "listen", listen)
+            .flag(
+                "--listen",
+                "listen",
+                listen.map(|address| address.to_string()),
+            )
             .flag("--store", "store.path", path(&self.store))
             .flag("--catalogue", "models.catalogue", path(&self.catalogue))
             .flag("--scorecard", "models.scorecard", path(&self.scorecard))
             .flag("--policy", "models.policy", path(&self.policy))
-            .flag("--as-of", "as_of", self.as_of.clone())
+            .flag("--as-of", "as_of", self.as_of.map(|day| day.to_string()))
             .load()?;
         if self.store.is_some() {
             // A flag lies over everything: whoever names a file means that file.

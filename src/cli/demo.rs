@@ -4,6 +4,7 @@ use clap::Args;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
     once: bool,
     /// Address to listen on; default: 127.0.0.1:8080, or a free port where that one is taken.
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     common: CommonFlags,
 }
@@ -71,9 +72,9 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
         .map(Mapping::load)
         .transpose()?;
     arguments.take_model_files();
-    let day = day(&arguments, mapping.as_ref())?;
-    arguments.common.as_of = Some(day.to_string());
-    let listen = arguments.listen.clone().unwrap_or_else(free_address);
+    let day = day(&arguments, mapping.as_ref());
+    arguments.common.as_of = Some(day);
+    let listen = arguments.listen.unwrap_or_else(free_address);
     let settings = arguments.common.settings(Some(listen))?;
     init_logs(&settings.log)?;
     let metrics = Metrics::install()?;
@@ -140,21 +141,21 @@ impl Arguments {
 }
 
 /// The day of the demonstration: as asked for, as the mapping says, or the fixed day of made-up registers.
-fn day(arguments: &Arguments, mapping: Option<&Mapping>) -> Result<Date, Failure> {
-    match (&arguments.common.as_of, mapping.and_then(Mapping::demo)) {
-        (Some(day), _) => day
-            .parse()
-            .map_err(|_| Failure::Other(format!("`{day}` is not a date such as {BENCH_DAY}"))),
-        (None, Some(demo)) => Ok(demo.as_of),
-        (None, None) => Ok(BENCH_DAY),
-    }
+fn day(arguments: &Arguments, mapping: Option<&Mapping>) -> Date {
+    let of_mapping = || mapping.and_then(Mapping::demo).map(|demo| demo.as_of);
+    arguments
+        .common
+        .as_of
+        .or_else(of_mapping)
+        .unwrap_or(BENCH_DAY)
 }
 
 /// The default address, or a free port where it is taken: a demonstration does not fail for that.
-fn free_address() -> String {
-    const DEFAULT: &str = "127.0.0.1:8080";
-    let free = std::net::TcpListener::bind(DEFAULT).is_ok();
-    if free { DEFAULT } else { "127.0.0.1:0" }.to_owned()
+fn free_address() -> SocketAddr {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let default = address(8080);
+    let free = std::net::TcpListener::bind(default).is_ok();
+    if free { default } else { address(0) }
 }
 
 /// A demonstration begins with an empty register: what an earlier one left is removed.

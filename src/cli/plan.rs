@@ -102,6 +102,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let runtime = runtime()?;
     blocking(&runtime, move || {
         let service = service(&settings, Entropy::System)?;
+        // A plan is drawn once: where its files cannot go must show before, not after.
+        if let (Some(folder), false) = (&arguments.out, arguments.preview) {
+            writable(folder)?;
+        }
         let frame = watched("freezing the frame", || {
             service.freeze_frame(arguments.frame_day)
         })?;
@@ -113,7 +117,12 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         }
         let plan = watched("drawing", || service.draw_plan_now(request))?;
         if let Some(folder) = &arguments.out {
-            write_files(&service, &plan, folder)?;
+            write_files(&service, &plan, folder).inspect_err(|_| {
+                eprintln!(
+                    "plan `{}` is drawn and kept in the store; fetch its files from the server instead of drawing again",
+                    plan.plan_id
+                );
+            })?;
         }
         show_plan(&plan, arguments.format)?;
         let verification = watched("verifying", || service.verify_plan(&plan.plan_id))?;
@@ -173,6 +182,15 @@ fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failu
         public: Vec::new(),
         public_seed: false,
     })
+}
+
+/// Makes the folder if it is missing, and refuses one that takes no files.
+fn writable(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(Failure::at(folder))?;
+    let probe = folder.join(format!(".risktier-{}", std::process::id()));
+    fs::write(&probe, b"probe")
+        .and_then(|()| fs::remove_file(&probe))
+        .map_err(Failure::at(folder))
 }
 
 /// Writes the files of a closed plan: what a stranger needs to replay it, and the editions for others.

@@ -1,6 +1,7 @@
 //! `risktier serve`: the HTTP interface.
 
 use clap::Args;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::compose::{CommonFlags, runtime, service};
@@ -16,7 +17,7 @@ pub(super) struct Arguments {
     common: CommonFlags,
     /// Address to listen on; default: 127.0.0.1:8080.
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    listen: Option<SocketAddr>,
 }
 
 pub(super) fn run(arguments: Arguments) -> Ended {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Ended, ExitCode, Failure};
@@ -12,7 +13,7 @@ use crate::service::{Outcome, ServiceError, Verification, VerifyInput, verify};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The transcript: any edition.
+    /// The transcript: any edition; `-` is standard input, here or for one of the other files.
     #[arg(long, value_name = "FILE")]
     transcript: PathBuf,
     /// The file pool.tsv, which the auditor and internal editions need; default: none.
@@ -46,7 +47,20 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let verification = watched("verifying", || verify(input)).map_err(ServiceError::from)?;
     print_table(&checks(&verification), arguments.format)?;
     if verification.is_same() {
-        eprintln!("verified: everything recomputes to what the transcript says");
+        let left: Vec<&str> = verification
+            .checks
+            .iter()
+            .filter(|check| matches!(check.outcome, Outcome::NotChecked { .. }))
+            .map(|check| check.name.as_str())
+            .collect();
+        if left.is_empty() {
+            eprintln!("verified: everything recomputes to what the transcript says");
+        } else {
+            eprintln!(
+                "verified: what can be recomputed is what the transcript says; not checked: {}",
+                left.join(", ")
+            );
+        }
         Ok(ExitCode::Done)
     } else {
         for check in verification.differences() {
@@ -75,6 +89,13 @@ pub(super) fn checks(verification: &Verification) -> Table {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(Failure::at(path))?;
+        return Ok(bytes);
+    }
     fs::read(path).map_err(Failure::at(path))
 }
 

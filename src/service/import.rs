@@ -8,7 +8,7 @@ use super::register::changes;
 use super::{Service, ServiceError};
 use crate::domain::{Enterprise, Record};
 use crate::files::{FilesError, LineError, Row};
-use crate::store::{Outcome, Store, StoreError};
+use crate::store::{Outcome, Refusal, Store, StoreError};
 
 /// Rows written in one transaction.
 const BATCH_ROWS: usize = 5_000;
@@ -44,8 +44,8 @@ pub trait Importable: Clone + Send + 'static {
     fn write(store: &dyn Store, batch: &[Self], import_no: i64)
     -> Result<Vec<Outcome>, StoreError>;
 
-    /// The field that identifies a row, and its value.
-    fn identity(&self) -> (&'static str, String);
+    /// The field that a refusal is about, and its value.
+    fn refused_field(&self, refusal: &Refusal) -> (&'static str, String);
 }
 
 impl Importable for Enterprise {
@@ -57,8 +57,12 @@ impl Importable for Enterprise {
         store.put_enterprises(batch, import_no)
     }
 
-    fn identity(&self) -> (&'static str, String) {
-        ("enterprise_id", self.enterprise_id.to_string())
+    fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {
+        match refusal {
+            Refusal::UnknownEnterprise
+            | Refusal::OtherEnterprise(_)
+            | Refusal::DuplicateInImport => ("enterprise_id", self.enterprise_id.to_string()),
+        }
     }
 }
 
@@ -71,8 +75,13 @@ impl Importable for Record {
         store.put_records(batch, import_no)
     }
 
-    fn identity(&self) -> (&'static str, String) {
-        ("record_id", self.record_id.clone())
+    fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {
+        match refusal {
+            Refusal::UnknownEnterprise => ("enterprise_id", self.enterprise_id.to_string()),
+            Refusal::OtherEnterprise(_) | Refusal::DuplicateInImport => {
+                ("record_id", self.record_id.clone())
+            }
+        }
     }
 }
 
@@ -181,7 +190,7 @@ impl<T: Importable> Import<'_, T> {
                     Outcome::Updated(_) => self.report.updated_count += 1,
                     Outcome::Unchanged => self.report.unchanged_count += 1,
                     Outcome::Refused(refusal) => {
-                        let (field, value) = item.identity();
+                        let (field, value) = item.refused_field(refusal);
                         let error = LineError {
                             file: self.file.map(str::to_owned),
                             line: *line,

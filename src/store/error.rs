@@ -8,12 +8,6 @@ pub enum StoreError {
     /// The embedded database answered with an error.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The file is something else.
-    #[error("`{path}` is not a store; name another file")]
-    NotAStore {
-        /// The file.
-        path: String,
-    },
     /// PostgreSQL answered with an error.
     #[error("the store failed: {}", causes(.0))]
     Postgres(#[from] postgres::Error),
@@ -50,6 +44,22 @@ pub enum StoreError {
         place: String,
         /// Its encoding.
         encoding: String,
+    },
+    /// The database does not open.
+    #[error("the store `{path}` does not open: {cause}")]
+    Open {
+        /// The database.
+        path: String,
+        /// What SQLite said.
+        cause: rusqlite::Error,
+    },
+    /// The file or database belongs to something else.
+    #[error(
+        "`{path}` belongs to something else and was left alone; give the store a file of its own"
+    )]
+    Foreign {
+        /// The file.
+        path: String,
     },
     /// The database was written by a newer release.
     #[error(

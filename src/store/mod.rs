@@ -161,7 +161,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The enterprise of a record is not in the register.
-    #[error("is not in the register; import its enterprise first")]
+    #[error("is not in the register; import the enterprise first")]
     UnknownEnterprise,
     /// The id of a record belongs to another enterprise.
     #[error("belongs to enterprise `{0}`; a record does not move between enterprises")]

@@ -56,6 +56,11 @@ async fn what_does_not_fit_is_named_by_its_place() {
         ("kind", json!("planet"), "/kind"),
         ("kind", Value::Null, "/kind"),
         ("established_on", json!("2026-02-30"), "/established_on"),
+        ("established_on", json!(""), "/established_on"),
+        ("established_on", json!(" 2026-02-03"), "/established_on"),
+        ("kind", json!(""), "/kind"),
+        ("owner_id", json!(" "), "/owner_id"),
+        ("division", json!(""), "/division"),
         ("division", json!("x".repeat(65)), "/division"),
         ("tags", json!(["a", 1]), "/tags/1"),
         (
@@ -188,7 +193,7 @@ async fn a_cursor_does_not_fit_another_list_and_limits_hold() {
         format!("/v1/enterprises?cursor={cursor}"),
         format!("/v1/frames?cursor={cursor}"),
         format!("/v1/plans?cursor={cursor}"),
-        "/v1/enterprises?cursor=%FF".to_owned(),
+        "/v1/enterprises?cursor=%C3%BF".to_owned(),
         "/v1/enterprises?cursor=".to_owned(),
     ] {
         problem(app.get(&path).await, 400, "invalid-cursor").await;
@@ -224,4 +229,20 @@ async fn an_enterprise_whose_id_needs_escapes_is_found_where_it_was_put() {
     let created = ok(response, 201).await;
     assert_eq!(created["enterprise_id"], "企业+1");
     assert_eq!(app.json(&location).await, created);
+}
+
+#[tokio::test]
+async fn an_attribute_that_stands_twice_is_refused() {
+    let app = TestApp::start().await;
+    let body = r#"{"name": "a", "attributes": {"employees": 1, "employees": 2}}"#;
+    let request = app.request(Method::PUT, PATH);
+    let response = request
+        .header("content-type", "application/json")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let refused = problem(response, 422, "invalid-body").await;
+    assert_eq!(pointers(&refused), ["/attributes"]);
+    assert!(refused["detail"].as_str().unwrap().contains("stands twice"));
 }

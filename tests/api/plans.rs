@@ -310,3 +310,34 @@ async fn an_unknown_plan_is_unknown_everywhere() {
         .await;
     problem(void, 404, "unknown-plan").await;
 }
+
+#[tokio::test]
+async fn a_draft_that_could_never_be_frozen_is_refused_at_once() {
+    let app = TestApp::start().await;
+    let frame = app.frame(60).await;
+    for (member, value, pointer) in [
+        ("title", json!("line\nbreak"), "/title"),
+        ("title", json!("   "), "/title"),
+        ("title", json!("x".repeat(201)), "/title"),
+        ("items", json!(["a", ""]), "/items/1"),
+        ("items", json!(["a", "b", "a"]), "/items/2"),
+        ("items", json!(["x".repeat(65)]), "/items/0"),
+        (
+            "public",
+            json!([{"name": "lottery", "rule": ""}]),
+            "/public/0/rule",
+        ),
+        (
+            "public",
+            json!([{"name": "lottery", "rule": "a\tb"}]),
+            "/public/0/rule",
+        ),
+        ("public_seed", json!(true), "/public_seed"),
+    ] {
+        let mut body = input(&frame);
+        body[member] = value.clone();
+        let refused = problem(app.post("/v1/plans", &body).await, 422, "invalid-body").await;
+        assert_eq!(pointers(&refused), [pointer], "{member}: {value}");
+    }
+    assert_eq!(app.json("/v1/plans").await, json!({"items": []}));
+}

@@ -70,3 +70,22 @@ async fn titles_come_in_chinese_when_asked() {
     let body = problem(response, 404, "unknown-route").await;
     assert_eq!(body["title"], "路径不存在");
 }
+
+#[tokio::test]
+async fn an_address_that_is_no_utf8_is_a_problem_and_names_nothing() {
+    let app = TestApp::start().await;
+    for path in [
+        "/v1/enterprises/%ff%fe",
+        "/v1/enterprises/%c0%af/tier",
+        "/v1/enterprises/%ed%a0%80",
+        "/v1/frames/%zz",
+    ] {
+        problem(app.get(path).await, 400, "invalid-path").await;
+    }
+    problem(
+        app.get("/v1/enterprises?division=%ff").await,
+        400,
+        "invalid-query",
+    )
+    .await;
+}

@@ -127,7 +127,7 @@ async fn what_the_register_refuses_is_named_and_none_is_written() {
         refused["detail"]
             .as_str()
             .unwrap()
-            .contains("import its enterprise first")
+            .contains("import the enterprise first")
     );
 
     let body = json!({"records": [penalty("P9")]});

@@ -68,7 +68,7 @@ fn refused_rows_are_told_by_line_and_the_answer_is_no() {
     assert_eq!(faults.len(), 2);
     assert_eq!(
         (&faults[1]["line"], &faults[1]["field"]),
-        (&2.into(), &"record_id".into())
+        (&2.into(), &"enterprise_id".into())
     );
     assert!(
         faults[1]["reason"]

@@ -62,3 +62,30 @@ pub fn stderr(command: &mut Command, code: i32) -> String {
     );
     err
 }
+
+#[test]
+fn a_flag_that_cannot_be_read_is_a_wrong_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["classify", "--as-of", "2026-02-29"][..],
+        &["serve", "--listen", "localhost"],
+        &["plan", "--from", "2026-12-01"],
+        &["nonsense"],
+    ] {
+        stderr(risktier(folder.path()).args(arguments), 2);
+    }
+}
+
+#[test]
+fn the_flags_of_a_verb_may_stand_behind_what_is_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(
+        risktier(folder.path()).args(["bench-data", "--enterprises", "10", "--out", "data"]),
+        0,
+    );
+    stdout(
+        risktier(folder.path()).args(["import", "folder", "data", "--store", "other.db"]),
+        0,
+    );
+    assert!(folder.path().join("other.db").is_file());
+}

@@ -233,3 +233,95 @@ fn no_edition_for_others_names_a_tier() {
     let public = fs::read_to_string(folder.path().join("out/transcript.public.json")).unwrap();
     assert!(!public.contains("target") && !public.contains("stratum") && !public.contains("\"S0"));
 }
+
+#[test]
+fn a_plan_is_not_drawn_where_its_files_cannot_go() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+
+    let told = stderr(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "taken"]),
+        3,
+    );
+
+    assert!(told.contains("taken"), "{told}");
+    // The next plan is the first: the refused one took no number.
+    let drawn = stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--format", "csv"]),
+        0,
+    );
+    let row = drawn.lines().nth(1).unwrap();
+    assert_eq!(row.split(',').nth(1), Some("1"), "{drawn}");
+}
+
+#[test]
+fn a_transcript_is_verified_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "out"]),
+        0,
+    );
+    let transcript = fs::read(folder.path().join("out/transcript.json")).unwrap();
+
+    let mut command = verify(folder.path(), "-", &[]);
+
+    stdout(command.write_stdin(transcript), 0);
+}
+
+#[test]
+fn what_no_replay_can_find_is_named_as_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "out"]),
+        0,
+    );
+    let told = stderr(&mut verify(folder.path(), "out/transcript.json", &[]), 0);
+    assert!(told.contains("everything recomputes"), "{told}");
+
+    fs::remove_file(folder.path().join("out/transcript.json.sha256")).unwrap();
+
+    for (edition, members) in [
+        ("transcript.json", "not checked: previous"),
+        ("transcript.internal.json", "not checked: previous, meaning"),
+        (
+            "transcript.public.json",
+            "not checked: seed, plan_id, previous, plan_digest",
+        ),
+    ] {
+        let path = format!("out/{edition}");
+        let told = stderr(&mut verify(folder.path(), &path, &[]), 0);
+        assert!(told.contains(members), "{edition}: {told}");
+    }
+}
+
+#[test]
+fn a_public_edition_without_a_commitment_is_refused_by_both_verifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    register(folder.path());
+    stdout(
+        &mut plan(folder.path(), &["--visits", "9", "--out", "out"]),
+        0,
+    );
+    let path = folder.path().join("out/transcript.public.json");
+    let mut public: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    public["commitments"] = serde_json::json!([]);
+    fs::write(&path, public.to_string()).unwrap();
+
+    let told = stderr(
+        &mut verify(folder.path(), "out/transcript.public.json", &[]),
+        1,
+    );
+
+    assert!(told.contains("differs: commitments"), "{told}");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verifier/verify_plan.py");
+    let other = std::process::Command::new("python3")
+        .args([script, "--transcript"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&other.stdout).contains("assurance"));
+}

@@ -121,7 +121,7 @@ async fn every_row_is_counted_once_and_every_fault_has_its_line() {
     assert_eq!(
         lines,
         [
-            (3, Some("record_id"), Some("r2")),
+            (3, Some("enterprise_id"), Some("x")),
             (4, Some("kind"), Some("fine")),
             (5, Some("record_id"), Some("r1"))
         ]

@@ -39,10 +39,29 @@ fn a_file_that_is_no_database_is_an_error_and_left_alone() {
         std::fs::write(place.path(), garbage).unwrap();
         assert!(matches!(
             SqliteStore::open(&place.path()),
-            Err(StoreError::Sqlite(_) | StoreError::NotAStore { .. })
+            Err(StoreError::Open { path, .. } | StoreError::Foreign { path }) if path.ends_with("register.db")
         ));
         assert_eq!(std::fs::read(place.path()).unwrap(), garbage);
     }
+}
+
+#[test]
+fn a_database_of_something_else_is_refused_and_left_alone() {
+    let place = SqlitePlace::empty();
+    let file = Connection::open(place.path()).unwrap();
+    file.execute_batch("CREATE TABLE theirs (a)").unwrap();
+
+    let error = SqliteStore::open(&place.path()).unwrap_err();
+
+    assert!(matches!(&error, StoreError::Foreign { path } if path.ends_with("register.db")));
+    let names: Vec<String> = file
+        .prepare("SELECT name FROM sqlite_schema")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(names, ["theirs"]);
 }
 
 #[test]

@@ -130,8 +130,8 @@ def verify(data, pool, sample, group):
     same("format", t["format"], "risktier-transcript/1")
     same("canonical", data, canonical(t))
     check_members("", t, MEMBERS[t["edition"]])
-    planned = t["commitments"] if t["edition"] == "public" else t["plan"]["contributions"]
-    same("assurance", t["assurance"], "public" if any(c["kind"] == "public" for c in planned) else "operator")
+    kinds = [c["kind"] for c in (t["commitments"] if t["edition"] == "public" else t["plan"]["contributions"])]
+    same("assurance", t["assurance"], "committed" in kinds and ("public" if "public" in kinds else "operator"))
     if t["edition"] == "public": return check_public(t, group)
     if pool is None: raise CannotRun("this edition needs the pool file: give --pool")
     replay(hash_function(t["plan"]["hash"]), t, t["plan"], pool, sample)

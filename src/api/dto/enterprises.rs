@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{EnterpriseKind, EnterpriseSize, EnterpriseStatus, IdCheck};
-use super::present;
+use super::{each_once, exact, present, stated};
 use crate::domain::{Enterprise, EnterpriseDraft, EnterpriseId, FieldError, field};
 use crate::service::RegisteredEnterprise;
 
@@ -26,15 +26,15 @@ pub(crate) struct EnterpriseInput {
     kind: Option<String>,
     /// The enterprise behind a product or project.
     #[serde(default, deserialize_with = "present")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     owner_id: Option<String>,
     /// Supervision division: six digits, or a label of another system.
     #[serde(default, deserialize_with = "present")]
-    #[schema(example = "990102", max_length = 64)]
+    #[schema(example = "990102", min_length = 1, max_length = 64)]
     division: Option<String>,
     /// Industry: a letter and up to four digits, or a label of another system.
     #[serde(default, deserialize_with = "present")]
-    #[schema(example = "F5212", max_length = 64)]
+    #[schema(example = "F5212", min_length = 1, max_length = 64)]
     industry: Option<String>,
     /// Day of founding.
     #[serde(default, deserialize_with = "present")]
@@ -53,7 +53,7 @@ pub(crate) struct EnterpriseInput {
     #[schema(example = json!(["食品生产"]))]
     tags: Vec<String>,
     /// Other measured facts that a model may use, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_once")]
     #[schema(example = json!({"employees": 12.0}))]
     attributes: BTreeMap<String, f64>,
 }
@@ -79,6 +79,17 @@ impl EnterpriseInput {
                 ));
             }
         };
+        stated(&[
+            ("owner_id", &self.owner_id),
+            ("division", &self.division),
+            ("industry", &self.industry),
+        ])?;
+        exact(&[
+            ("kind", &self.kind),
+            ("established_on", &self.established_on),
+            ("status", &self.status),
+            ("size", &self.size),
+        ])?;
         Enterprise::parse(EnterpriseDraft {
             enterprise_id,
             name: self.name,
@@ -186,6 +197,7 @@ pub(crate) struct EnterpriseQuery {
     #[param(example = "990100")]
     pub(crate) division: Option<String>,
     /// Where to go on: `next_cursor` of the page before, with the same `division`.
+    #[param(pattern = "^([0-9a-f]{2}){8,}$")]
     pub(crate) cursor: Option<String>,
     /// Most items on the page.
     #[param(example = 100, minimum = 1)]

@@ -15,11 +15,73 @@ pub(crate) mod plans;
 pub(crate) mod records;
 pub(crate) mod tiers;
 
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::FieldError;
 
 /// A member that may be absent but, if there, is not null.
 pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Numbers by name, each name once: which of two would count is not for us to guess.
+pub(crate) fn each_once<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f64>, D::Error> {
+    struct EachOnce;
+
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = BTreeMap<String, f64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object of numbers")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut numbers = BTreeMap::new();
+            while let Some((name, number)) = members.next_entry::<String, f64>()? {
+                if numbers.contains_key(&name) {
+                    return Err(A::Error::custom(format!("`{name}` stands twice; keep one")));
+                }
+                numbers.insert(name, number);
+            }
+            Ok(numbers)
+        }
+    }
+
+    deserializer.deserialize_map(EachOnce)
+}
+
+/// In files an empty cell is an absent value; in JSON what is absent is left out, and an empty text is a mistake.
+pub(crate) fn stated(fields: &[(&str, &Option<String>)]) -> Result<(), FieldError> {
+    for (field, value) in fields {
+        if let Some(text) = value
+            && text.trim().is_empty()
+        {
+            return Err(FieldError::new(
+                field,
+                text,
+                "is empty; leave it out if it is not known",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// As [`stated`], for dates and words of a closed vocabulary, which have one spelling.
+pub(crate) fn exact(fields: &[(&str, &Option<String>)]) -> Result<(), FieldError> {
+    stated(fields)?;
+    for (field, value) in fields {
+        if let Some(text) = value
+            && text.trim() != text
+        {
+            return Err(FieldError::new(field, text, "has white space around it"));
+        }
+    }
+    Ok(())
 }

@@ -30,6 +30,7 @@ impl<T> Page<T> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// Where to go on: `next_cursor` of the page before.
+    #[param(pattern = "^([0-9a-f]{2}){8,}$")]
     pub(crate) cursor: Option<String>,
     /// Most items on the page.
     #[param(example = 100, minimum = 1)]

@@ -32,7 +32,7 @@ pub(crate) struct PlanInput {
     #[serde(default = "general")]
     #[schema(default = "general")]
     item_class: ItemClass,
-    /// Codes of the check items.
+    /// Codes of the check items, each once.
     #[serde(default)]
     #[schema(example = json!(["food-hygiene"]))]
     items: Vec<String>,
@@ -130,10 +130,13 @@ pub(crate) struct FilterInput {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct CommittedInput {
     /// Its name: 1 to 64 of `a`-`z`, digits, `.`, `_`, `-`.
-    #[schema(example = "notary")]
+    #[schema(example = "notary", pattern = "^[a-z0-9._-]{1,64}$")]
     name: String,
     /// Its commitment, 64 lower-case hexadecimal digits.
-    #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
+    #[schema(
+        example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728",
+        pattern = "^[0-9a-f]{64}$"
+    )]
     commitment: String,
 }
 
@@ -142,10 +145,14 @@ pub(crate) struct CommittedInput {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct PublicInput {
     /// Its name: 1 to 64 of `a`-`z`, digits, `.`, `_`, `-`.
-    #[schema(example = "lottery")]
+    #[schema(example = "lottery", pattern = "^[a-z0-9._-]{1,64}$")]
     name: String,
-    /// Source, date and how the value is read.
-    #[schema(example = "winning numbers of 2026-12-01, rising, with commas")]
+    /// Source, date and how the value is read, 1 to 1000 bytes.
+    #[schema(
+        example = "winning numbers of 2026-12-01, rising, with commas",
+        min_length = 1,
+        max_length = 1000
+    )]
     rule: String,
 }
 
@@ -163,10 +170,10 @@ pub(crate) struct DrawInput {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct ContributionInput {
     /// Its name.
-    #[schema(example = "lottery")]
+    #[schema(example = "lottery", pattern = "^[a-z0-9._-]{1,64}$")]
     name: String,
     /// Its value: 1 to 256 bytes of printable ASCII.
-    #[schema(example = "3,8,15,21,30,33")]
+    #[schema(example = "3,8,15,21,30,33", pattern = "^[ -~]{1,256}$")]
     value: String,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::codes::{RecordKind, Severity, Written};
-use super::present;
+use super::{exact, present, stated};
 use crate::domain::{FieldError, Record, RecordDefaults, RecordDraft};
 
 /// Most records in one request.
@@ -52,15 +52,15 @@ pub(crate) struct RecordInput {
     codes: Vec<String>,
     /// Check item or permit that it belongs to.
     #[serde(default, deserialize_with = "present")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     item_code: Option<String>,
     /// Complainant as a keyed pseudonym, never a name.
     #[serde(default, deserialize_with = "present")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     party: Option<String>,
     /// The other enterprise of a link.
     #[serde(default, deserialize_with = "present")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     related_id: Option<String>,
     /// The day it became known; default the present day, or for a what-if the day asked for.
     #[serde(default, deserialize_with = "present")]
@@ -83,6 +83,25 @@ pub(crate) struct RecordInput {
 impl RecordInput {
     /// Checks it.
     pub(crate) fn parse(self, defaults: &RecordDefaults) -> Result<Record, FieldError> {
+        if self.source.trim().is_empty() {
+            return Err(FieldError::new(
+                "source",
+                &self.source,
+                "is empty; name the source",
+            ));
+        }
+        stated(&[
+            ("item_code", &self.item_code),
+            ("party", &self.party),
+            ("related_id", &self.related_id),
+        ])?;
+        exact(&[
+            ("ended_on", &self.ended_on),
+            ("severity", &self.severity),
+            ("known_on", &self.known_on),
+            ("repaired_on", &self.repaired_on),
+            ("withdrawn_on", &self.withdrawn_on),
+        ])?;
         Record::parse(
             RecordDraft {
                 record_id: self.record_id,

@@ -29,7 +29,8 @@ pub(super) fn id_of_path(id: &str) -> Result<EnterpriseId, Problem> {
 #[utoipa::path(
     operation_id = "put_enterprise",
     tag = "enterprises",
-    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017")),
+    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017",
+        min_length = 1, max_length = 64, pattern = r"^[^\s/\x00-\x1f\x7f-\x9f]+$")),
     request_body(content = EnterpriseInput, example = json!(examples::enterprise_input())),
     responses(
         (status = 200, description = "It replaced what stood, or said nothing new", body = EnterpriseAnswer,
@@ -68,7 +69,8 @@ pub(crate) async fn put_enterprise(
 #[utoipa::path(
     operation_id = "get_enterprise",
     tag = "enterprises",
-    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017")),
+    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017",
+        min_length = 1, max_length = 64, pattern = r"^[^\s/\x00-\x1f\x7f-\x9f]+$")),
     responses(
         (status = 200, description = "The enterprise", body = EnterpriseAnswer,
             example = json!(examples::enterprise())),
@@ -140,7 +142,8 @@ pub(crate) async fn list_enterprises(
 #[utoipa::path(
     operation_id = "list_enterprise_records",
     tag = "enterprises",
-    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017")),
+    params(("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017",
+        min_length = 1, max_length = 64, pattern = r"^[^\s/\x00-\x1f\x7f-\x9f]+$")),
     responses(
         (status = 200, description = "The records, whole", body = Page<RecordAnswer>,
             example = json!({"items": [examples::record()]})),

@@ -32,7 +32,8 @@ const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-
     operation_id = "get_enterprise_tier",
     tag = "tiers",
     params(
-        ("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017"),
+        ("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017",
+        min_length = 1, max_length = 64, pattern = r"^[^\s/\x00-\x1f\x7f-\x9f]+$"),
         AsOfQuery,
         ("if-none-match" = Option<String>, Header, description = "Entity tags of answers that the caller has",
             example = "\"3f0a377ba0a4a460ecb616f6507ce0d8\"")
@@ -143,7 +144,8 @@ fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
     operation_id = "get_tier_explanation",
     tag = "tiers",
     params(
-        ("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017"),
+        ("id" = String, Path, description = "Id of the enterprise", example = "91990000MA00000017",
+        min_length = 1, max_length = 64, pattern = r"^[^\s/\x00-\x1f\x7f-\x9f]+$"),
         AsOfQuery
     ),
     responses(

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::contribution::PlannedContribution;
 use super::super::pool::{Pool, StratumKey};
-use super::{FrozenPlan, Method, PLAN_FORMAT, PPB, PlannedStratum, Rounding};
+use super::super::sizes::Target;
+use super::{FrozenPlan, Method, PLAN_FORMAT, PPB, Rounding};
 use crate::domain::canonical::{CanonicalError, MAX_INTEGER};
 
 /// One broken constraint of a plan.
@@ -245,17 +246,17 @@ impl FrozenPlan {
 /// One rate means that some rate gives every target when rounded down to a whole number of ppb. A coordinated group
 /// needs this for every one of its plans.
 #[must_use]
-pub fn public_seed_allowed(plan: &FrozenPlan) -> bool {
-    match plan.method {
+pub fn public_seed_allowed(method: Method, strata: impl IntoIterator<Item = Target>) -> bool {
+    match method {
         Method::Order => true,
         Method::Pareto => false,
-        Method::Equal => has_one_rate(plan.strata()),
+        Method::Equal => has_one_rate(strata),
     }
 }
 
 /// Whether an `r` exists with `target = ⌊r·pool⌋` in every stratum: the largest `target/pool` lies below the smallest
 /// `(target + 1)/pool`.
-fn has_one_rate(strata: &[PlannedStratum]) -> bool {
+fn has_one_rate(strata: impl IntoIterator<Item = Target>) -> bool {
     let below = |(a, b): (u128, u128), (c, d): (u128, u128)| a * d < c * b;
     let mut floor = (0, 1);
     let mut ceiling = (1, 0);
@@ -303,6 +304,7 @@ impl Problems {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PlannedStratum;
     use super::*;
     use crate::sampling::plan::Excluded;
 
@@ -418,23 +420,31 @@ mod tests {
         order.rounding = Rounding::Systematic;
 
         assert_eq!(members(&order), ["strata", "rounding", "exploration_n"]);
-        assert!(public_seed_allowed(&order));
+        assert!(seed_may_be_public(&order));
+    }
+
+    fn seed_may_be_public(plan: &FrozenPlan) -> bool {
+        let targets = plan.strata().iter().map(|stratum| Target {
+            pool: stratum.pool,
+            target_ppb: stratum.target_ppb,
+        });
+        public_seed_allowed(plan.method, targets)
     }
 
     #[test]
     fn the_seed_may_be_public_only_with_one_rate() {
         let mut equal = plan();
-        assert!(!public_seed_allowed(&equal));
+        assert!(!seed_may_be_public(&equal));
         equal.strata = Some(vec![
             stratum("A", 3, 142_857_142 * 3),
             stratum("B", 7, PPB - 1),
         ]);
-        assert!(!public_seed_allowed(&equal));
+        assert!(!seed_may_be_public(&equal));
         equal.strata = Some(vec![stratum("A", 3, 428_571_428), stratum("B", 7, PPB)]);
-        assert!(public_seed_allowed(&equal));
+        assert!(seed_may_be_public(&equal));
         equal.strata = Some(vec![stratum("A", 2, PPB), stratum("B", 4, 2 * PPB)]);
-        assert!(public_seed_allowed(&equal));
+        assert!(seed_may_be_public(&equal));
         equal.method = Method::Pareto;
-        assert!(!public_seed_allowed(&equal));
+        assert!(!seed_may_be_public(&equal));
     }
 }

@@ -9,7 +9,8 @@
 //! `previous` is no input of the draw and cannot be recomputed, nor can a `plan_id` that this product did not make (its
 //! own ids follow from the plan's nonce and are checked). Give the digest of the auditor edition
 //! ([`VerifyInput::expected_digest`], which the next plan's transcript carries as `previous`) and a change of any byte is
-//! found, these included. The meanings in the internal edition are likewise only as good as the digest of that file.
+//! found, these included; without it they are listed as not checked. The meanings in the internal edition are likewise
+//! only as good as the digest of that file.
 
 mod public;
 mod replay;
@@ -109,6 +110,7 @@ impl Verification {
 /// Anything else that is wrong with the inputs is a difference, not an error.
 pub fn verify(input: VerifyInput<'_>) -> Result<Verification, VerifyError> {
     let mut checks = Checks::default();
+    let unanchored = input.expected_digest.is_none();
     if let Some(expected) = input.expected_digest {
         let matches = |algorithm: &HashAlgorithm| algorithm.hash(&[input.transcript]) == expected;
         let same = HashAlgorithm::ALL.iter().any(matches);
@@ -119,6 +121,9 @@ pub fn verify(input: VerifyInput<'_>) -> Result<Verification, VerifyError> {
         );
     }
     let edition = examine(input, &mut checks)?;
+    if let (Some(edition), true) = (edition, unanchored) {
+        checks.unanchored(edition);
+    }
     Ok(Verification {
         edition,
         checks: checks.0,
@@ -236,6 +241,23 @@ impl Checks {
                 detail: detail.to_owned(),
             },
         );
+    }
+
+    /// Names what no recomputation finds changed when the digest of the file is not known.
+    fn unanchored(&mut self, edition: Edition) {
+        const GIVE: &str = "no input of the draw: give the digest of this file to have it checked";
+        if !self.0.iter().any(|check| check.name == "plan_id") {
+            self.not_checked("plan_id", GIVE);
+        }
+        self.not_checked("previous", GIVE);
+        match edition {
+            Edition::Auditor => {}
+            Edition::Internal => self.not_checked("meaning", GIVE),
+            Edition::Public => self.not_checked(
+                "plan_digest",
+                "compare it, `pool_root` and `commitments` with what was published at the freeze",
+            ),
+        }
     }
 
     fn holds(&mut self, name: impl Into<String>, holds: bool, otherwise: &str) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::contribution::{Assurance, Contribution, opening_problems};
+use super::super::contribution::{Assurance, Contribution, PlannedContribution, opening_problems};
 use super::super::seed::Seed;
 use super::super::transcript::PublicTranscript;
 use super::{Check, Checks, Outcome, replay};
@@ -39,6 +39,14 @@ fn under(
         .commitments
         .is_sorted_by(|a, b| a.name() < b.name());
     checks.holds("commitments", sorted, "must be sorted by name, each once");
+    if transcript
+        .commitments
+        .iter()
+        .all(PlannedContribution::is_public)
+    {
+        let otherwise = "none is committed; without one the seed may have been guessed";
+        checks.differs("commitments", otherwise.to_owned());
+    }
     let assurance = Assurance::of(&transcript.commitments);
     checks.compare("assurance", &transcript.assurance.name(), &assurance.name());
     let sorted = transcript.selected.is_sorted_by(|a, b| a.id < b.id);

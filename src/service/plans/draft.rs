@@ -1,11 +1,11 @@
 //! What a plan asks for, and what would come of it.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::digest::{Digest, HashAlgorithm};
-use crate::domain::{FieldError, Tier, dates};
-use crate::sampling::plan::{Excluded, Method, PPB, Period, Rounding};
+use crate::domain::{FieldError, Tier, dates, field};
+use crate::sampling::plan::{Excluded, Method, PPB, Period, Rounding, public_seed_allowed};
 use crate::sampling::sizes::{Target, exploration_split, largest_remainder};
 use crate::sampling::{
     Allocation, Frame, ItemClass, PoolFilter, RateRule, Stratum, StratumMeaning, allocate, stratify,
@@ -155,6 +155,15 @@ pub(super) struct Drafted {
     pub(super) preview: PlanPreview,
 }
 
+/// A text that stands in the plan as it is given: 1 to `most` bytes, no control character, not only white space.
+fn printable(name: &str, text: &str, most: usize) -> Result<(), FieldError> {
+    if text.len() > most {
+        let reason = format!("has {} bytes; allowed are 1 to {most}", text.len());
+        return Err(FieldError::new(name, text, reason));
+    }
+    field::text(name, text, 1, most).map(drop)
+}
+
 impl PlanRequest {
     fn check(&self) -> Result<(), FieldError> {
         let share = |field: &str, value: f64, most: f64| {
@@ -169,12 +178,17 @@ impl PlanRequest {
         };
         share("exploration_share", self.exploration_share, 0.5)?;
         share("reserve_share", self.reserve_share, 1.0)?;
-        if self.title.is_empty() || self.title.len() > 200 {
-            return Err(FieldError::new(
-                "title",
-                &self.title,
-                "needs 1 to 200 bytes",
-            ));
+        printable("title", &self.title, 200)?;
+        let mut seen = BTreeSet::new();
+        for (place, item) in self.items.iter().enumerate() {
+            let name = format!("items.{place}");
+            field::label(&name, item)?;
+            if !seen.insert(item) {
+                return Err(FieldError::new(&name, item, "is named twice"));
+            }
+        }
+        for (place, contribution) in self.public.iter().enumerate() {
+            printable(&format!("public.{place}.rule"), &contribution.rule, 1_000)?;
         }
         let Period { from, to } = self.period;
         if from > to {
@@ -257,6 +271,14 @@ impl Service {
         );
         if request.rounding == Rounding::LargestRemainder {
             targets = largest_remainder(&targets);
+        }
+        let split = cells.iter().zip(&targets).map(|(cell, target)| Target {
+            pool: cell.pool,
+            target_ppb: *target,
+        });
+        if request.public_seed && !public_seed_allowed(request.method, split) {
+            let reason = "would let large tickets show high rates, and so tiers; it is allowed for method `order` and for one rate over all strata";
+            return Err(FieldError::new("public_seed", "true", reason).into());
         }
         let excluded = selection
             .excluded

@@ -12,9 +12,7 @@ use crate::sampling::contribution::{
 };
 use crate::sampling::draw::Draw;
 use crate::sampling::merkle::pool_root;
-use crate::sampling::plan::{
-    FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rounding, public_seed_allowed,
-};
+use crate::sampling::plan::{FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rounding};
 use crate::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use crate::sampling::transcript::plan_id_of;
 use crate::service::{Service, ServiceError};
@@ -392,10 +390,6 @@ fn frozen_plan(
         model_digest: drafted.summary.model_digest,
         public_seed: request.public_seed,
     };
-    if plan.public_seed && !public_seed_allowed(&plan) {
-        let reason = "would let large tickets show high rates, and so tiers; it is allowed for method `order` and for one rate over all strata";
-        return Err(FieldError::new("public_seed", "true", reason).into());
-    }
     if plan.method == Method::Order {
         plan.exploration_n = 0;
     }

@@ -40,8 +40,15 @@ impl SqliteStore {
     /// When the file cannot be opened, is no database, or was written by a newer release.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         refuse_other_files(path)?;
-        let mut connection = connect(path)?;
-        migrate(&mut connection, path)?;
+        let named = |error| match error {
+            StoreError::Sqlite(cause) => StoreError::Open {
+                path: path.display().to_string(),
+                cause,
+            },
+            other => other,
+        };
+        let mut connection = connect(path).map_err(named)?;
+        migrate(&mut connection, path).map_err(named)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),
@@ -94,7 +101,7 @@ fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
     if is_empty || (file.read_exact(&mut head).is_ok() && head == *HEADER) {
         Ok(())
     } else {
-        Err(StoreError::NotAStore {
+        Err(StoreError::Foreign {
             path: path.display().to_string(),
         })
     }
@@ -119,6 +126,12 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
             path: path.display().to_string(),
             found,
             known,
+        });
+    }
+    let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    if found < 1 && transaction.query_row(has_tables, [], |row| row.get(0))? {
+        return Err(StoreError::Foreign {
+            path: path.display().to_string(),
         });
     }
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
