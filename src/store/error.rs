@@ -12,7 +12,10 @@ pub enum StoreError {
     #[error("the store failed: {}", causes(.0))]
     Postgres(#[from] postgres::Error),
     /// PostgreSQL cannot be reached.
-    #[error("the database at `{place}` cannot be reached: {}; check that it runs and lets this user in", causes(.cause))]
+    #[error(
+        "the database at `{place}` cannot be reached: {}; check that it runs and lets this user in",
+        causes(.cause)
+    )]
     Unreachable {
         /// Where it should be, without user and password.
         place: String,

@@ -21,8 +21,9 @@ const ATTEMPTS: u32 = 10;
 
 /// Set on every connection. All statements go by key, so the planner is kept from anything else: it would take whole
 /// tables as long as it has no statistics of them, and keep to that while they grow.
-const SETTINGS: &str = "SET lock_timeout = '30s'; SET client_min_messages = error; SET plan_cache_mode = force_generic_plan; SET jit = off; \
-     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off";
+const SETTINGS: &str = "SET lock_timeout = '30s'; SET client_min_messages = error; \
+     SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off; SET enable_bitmapscan = off";
 
 /// The connections of one store.
 pub(super) struct Pool {
