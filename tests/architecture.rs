@@ -66,6 +66,8 @@ const STAYS: &[(&str, &[&str])] = &[
     ("csv", &["files/"]),
     ("flate2", &["files/"]),
     ("rusqlite", &["store/"]),
+    // `store/mod.rs` names the module of this name.
+    ("postgres", &["store/"]),
     // `cache/mod.rs` names the module of this name.
     ("redis", &["cache/redis.rs", "cache/mod.rs"]),
     ("figment", &["config/"]),

@@ -10,7 +10,7 @@ use super::exit::Failure;
 use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
 use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
-use crate::store::{SqliteStore, Store};
+use crate::store::{PostgresStore, SqliteStore, Store};
 
 /// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
 #[derive(Debug, Clone, Default, Args)]
@@ -18,7 +18,7 @@ pub(super) struct CommonFlags {
     /// Settings file (TOML) laid over the defaults; default: none.
     #[arg(long, value_name = "FILE", env = "RISKTIER_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// File of the embedded store; default: risktier.db.
+    /// File of the embedded store, used even where the settings name a database; default: risktier.db.
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) store: Option<PathBuf>,
     /// Catalogue of indicators (TOML); default: the compiled-in one.
@@ -39,7 +39,7 @@ impl CommonFlags {
     /// Settings from defaults, file, environment and flags.
     pub(super) fn settings(&self, listen: Option<SocketAddr>) -> Result<Settings, Failure> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        Ok(Sources::new()
+        let mut settings = Sources::new()
             .file(self.config.as_deref())
             .environment(std::env::vars())
             .flag(
@@ -52,19 +52,38 @@ impl CommonFlags {
             .flag("--scorecard", "models.scorecard", path(&self.scorecard))
             .flag("--policy", "models.policy", path(&self.policy))
             .flag("--as-of", "as_of", self.as_of.map(|day| day.to_string()))
-            .load()?)
+            .load()?;
+        if self.store.is_some() {
+            // A flag lies over everything: whoever names a file means that file.
+            settings.store.database_url = None;
+        }
+        Ok(settings)
     }
 }
 
-/// A service on the store and cache of the settings.
+/// A service on the store and cache of the settings. Not to be called from asynchronous threads: it may wait.
 pub(super) fn service(settings: &Settings, entropy: Entropy) -> Result<Service, Failure> {
-    service_on(settings, &settings.store.path, entropy)
+    match &settings.store.database_url {
+        None => service_on(settings, &settings.store.path, entropy),
+        Some(url) => {
+            let store = Arc::new(PostgresStore::open(url.expose())?);
+            service_with(settings, store, entropy)
+        }
+    }
 }
 
-/// A service on another store than that of the settings.
+/// A service on an embedded store other than that of the settings.
 pub(super) fn service_on(
     settings: &Settings,
     store: &Path,
+    entropy: Entropy,
+) -> Result<Service, Failure> {
+    service_with(settings, Arc::new(SqliteStore::open(store)?), entropy)
+}
+
+fn service_with(
+    settings: &Settings,
+    store: Arc<dyn Store>,
     entropy: Entropy,
 ) -> Result<Service, Failure> {
     let models = Models::load(&ModelFiles {
@@ -72,7 +91,6 @@ pub(super) fn service_on(
         scorecard: settings.models.scorecard.clone(),
         policy: settings.models.policy.clone(),
     })?;
-    let store = Arc::new(SqliteStore::open(store)?);
     let cache: Arc<dyn TierCache> = match &settings.cache.redis_url {
         None => Arc::new(MemoryCache::with_capacity(settings.cache.entries)),
         Some(url) => Arc::new(RedisCache::new(RedisOptions {

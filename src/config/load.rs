@@ -19,6 +19,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_LISTEN", "listen"),
     ("RISKTIER_AS_OF", "as_of"),
     ("RISKTIER_STORE_PATH", "store.path"),
+    ("RISKTIER_DATABASE_URL", "store.database_url"),
     ("RISKTIER_REDIS_URL", "cache.redis_url"),
     ("RISKTIER_CACHE_ENTRIES", "cache.entries"),
     ("RISKTIER_CACHE_REDIS_BUDGET_MS", "cache.redis_budget_ms"),
@@ -301,6 +302,7 @@ mod tests {
         assert_eq!(settings.limits.body_bytes, 8 << 20);
         assert_eq!(settings.limits.import_bytes, 8 << 30);
         assert_eq!(settings.cache.redis_url, None);
+        assert_eq!(settings.store.database_url, None);
     }
 
     #[test]
@@ -316,6 +318,7 @@ mod tests {
         let settings = with_file(&all).unwrap();
         assert_eq!(settings.as_of, Some(date(2026, 12, 1)));
         assert!(settings.models.policy.is_some() && settings.cache.redis_url.is_some());
+        assert!(settings.store.database_url.is_some());
     }
 
     #[test]
@@ -370,7 +373,16 @@ mod tests {
                 "`listne`",
                 "is not known; known are listen",
             ),
-            ("[store]\nfile = 'x'", "`store.file`", "known are path"),
+            (
+                "[store]\ndatabase_url = 'mysql://u:geheim@h/d'",
+                "`store.database_url`",
+                "is no address of a PostgreSQL database",
+            ),
+            (
+                "[store]\nfile = 'x'",
+                "`store.file`",
+                "known are path, database_url",
+            ),
             (
                 "[limits]\npage = 0",
                 "`limits.page`",
@@ -436,9 +448,15 @@ mod tests {
     }
 
     #[test]
-    fn the_password_of_redis_is_not_printed() {
-        let settings = with_file("[cache]\nredis_url = 'redis://:secret@127.0.0.1'").unwrap();
-        assert!(!format!("{settings:?}").contains("secret"));
+    fn passwords_are_not_printed() {
+        let settings = with_file(
+            "[cache]\nredis_url = 'redis://:geheim@127.0.0.1'\n\
+             [store]\ndatabase_url = 'postgresql://u:geheim@127.0.0.1/d'",
+        )
+        .unwrap();
+        assert!(!format!("{settings:?}").contains("geheim"));
+        let refused = with_file("[store]\ndatabase_url = 'mysql://u:geheim@h/d'").unwrap_err();
+        assert!(!refused.to_string().contains("geheim"));
     }
 
     #[test]

@@ -34,8 +34,10 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
-    /// The SQLite file.
+    /// The SQLite file, which is used unless there is a `database_url`.
     pub path: PathBuf,
+    /// The PostgreSQL database; none means the SQLite file.
+    pub database_url: Option<SecretUrl>,
 }
 
 /// The tier cache.
@@ -43,7 +45,7 @@ pub struct StoreSettings {
 #[serde(deny_unknown_fields)]
 pub struct CacheSettings {
     /// Redis; none means in process.
-    pub redis_url: Option<RedisUrl>,
+    pub redis_url: Option<SecretUrl>,
     /// Room of the in-process cache, in tiers.
     pub entries: usize,
     /// Time for one call to Redis, in milliseconds.
@@ -60,18 +62,18 @@ impl CacheSettings {
 /// An address that may hold a password, so it is never printed.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct RedisUrl(String);
+pub struct SecretUrl(String);
 
-impl RedisUrl {
+impl SecretUrl {
     /// The address with its password, for the client alone.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for RedisUrl {
+impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RedisUrl(…)")
+        f.write_str("SecretUrl(…)")
     }
 }
 
@@ -161,6 +163,18 @@ impl Settings {
         )?;
         if self.store.path.as_os_str().is_empty() {
             return Err(invalid("store.path", "is empty; name a file"));
+        }
+        let schemes = ["postgresql://", "postgres://"];
+        if let Some(url) = &self.store.database_url
+            && !schemes
+                .iter()
+                .any(|scheme| url.expose().starts_with(scheme))
+        {
+            return Err(invalid(
+                "store.database_url",
+                "is no address of a PostgreSQL database; use one such as \
+                 `postgresql://risktier@127.0.0.1/risktier`",
+            ));
         }
         if self.log.filter.trim().is_empty() {
             return Err(invalid(

@@ -25,5 +25,5 @@ pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
-pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity};
+pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use tier::Tier;

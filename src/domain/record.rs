@@ -270,6 +270,23 @@ impl Record {
     }
 }
 
+/// Carries repairs and withdrawals forward: what was repaired or withdrawn stays so while later versions are silent about
+/// it, so that a source which repeats its rows does not undo them.
+///
+/// `versions` must be grouped by record and, within a record, ordered by `known_on`.
+pub fn carry_amendments(versions: &mut [Record]) {
+    let mut earlier: Option<&Record> = None;
+    for version in versions {
+        if let Some(earlier) = earlier.filter(|earlier| {
+            earlier.source == version.source && earlier.record_id == version.record_id
+        }) {
+            version.repaired_on = version.repaired_on.or(earlier.repaired_on);
+            version.withdrawn_on = version.withdrawn_on.or(earlier.withdrawn_on);
+        }
+        earlier = Some(version);
+    }
+}
+
 /// Yuan to whole fen; more than two decimals are refused rather than rounded.
 fn fen(name: &str, yuan: f64) -> Result<i64, FieldError> {
     let fen = yuan * 100.0;
@@ -327,6 +344,31 @@ mod tests {
         )
         .unwrap();
         assert!(record.counts_on(date(2026, 7, 31)) && !record.counts_on(date(2026, 8, 1)));
+    }
+
+    #[test]
+    fn a_later_version_that_is_silent_about_a_repair_stays_repaired() {
+        let version = |id: &str, known: &str, repaired: Option<&str>| {
+            let draft = RecordDraft {
+                record_id: id.into(),
+                known_on: Some(known.into()),
+                repaired_on: repaired.map(str::to_owned),
+                ..draft()
+            };
+            Record::parse(draft, &defaults()).unwrap()
+        };
+        let mut versions = [
+            version("a", "2026-05-02", None),
+            version("a", "2026-06-01", Some("2026-06-01")),
+            version("a", "2026-07-01", None),
+            version("b", "2026-07-01", None),
+        ];
+        carry_amendments(&mut versions);
+        let repaired = versions.map(|version| version.repaired_on);
+        assert_eq!(
+            repaired,
+            [None, Some(date(2026, 6, 1)), Some(date(2026, 6, 1)), None]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
-use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier};
+use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
 use crate::model::Classification;
 use crate::store::{Store, StoredTier};
 
@@ -225,6 +225,7 @@ impl Service {
         versions.sort_by(|a, b| {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
+        carry_amendments(&mut versions);
         let scorecard = classifier.scorecard();
         Explanation {
             enterprise_id: enterprise.enterprise_id.clone(),

@@ -1,9 +1,11 @@
 //! What can go wrong in a store.
 
+use std::error::Error;
+
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database answered with an error.
+    /// The embedded database answered with an error.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The database does not open.
@@ -14,13 +16,48 @@ pub enum StoreError {
         /// What SQLite said.
         cause: rusqlite::Error,
     },
-    /// The database belongs to something else.
-    #[error(
-        "`{path}` is a database of something else and was left alone; give the store a file of its own"
-    )]
-    Foreign {
-        /// The database.
+    /// The file is something else.
+    #[error("`{path}` is not a store; name another file")]
+    NotAStore {
+        /// The file.
         path: String,
+    },
+    /// PostgreSQL answered with an error.
+    #[error("the store failed: {}", causes(.0))]
+    Postgres(#[from] postgres::Error),
+    /// PostgreSQL cannot be reached.
+    #[error("the database at `{place}` cannot be reached: {}; check that it runs and lets this user in", causes(.cause))]
+    Unreachable {
+        /// Where it should be, without user and password.
+        place: String,
+        /// What the client said.
+        cause: postgres::Error,
+    },
+    /// All connections to PostgreSQL were in use for too long.
+    #[error("no connection to the database came free for {seconds} seconds; repeat the call")]
+    Busy {
+        /// How long the call waited.
+        seconds: u64,
+    },
+    /// The connection ended between the request to commit and its answer.
+    #[error(
+        "the connection was lost during a commit, so the change is either wholly in the store or not at all; read it \
+         back, or repeat the call: {}", causes(.0)
+    )]
+    CommitUnknown(postgres::Error),
+    /// Other writers wrote the same rows first, again and again.
+    #[error("other writers were faster {attempts} times in a row; repeat the call")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The database cannot hold what this service writes.
+    #[error("the database at `{place}` has encoding {encoding}; create it with encoding UTF8")]
+    Encoding {
+        /// Where it is.
+        place: String,
+        /// Its encoding.
+        encoding: String,
     },
     /// The database was written by a newer release.
     #[error(
@@ -45,4 +82,15 @@ pub enum StoreError {
     /// A step of the caller inside a transaction failed; nothing was written.
     #[error("{0}")]
     Aborted(String),
+}
+
+/// The client's error with its causes on one line.
+fn causes(error: &postgres::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line.replace('\n', "; ")
 }

@@ -1,16 +1,20 @@
 //! Layer 2: the system of record.
 //!
-//! One trait; the embedded store ([`SqliteStore`]) is the default for one machine. What a method has acknowledged is
-//! durable. The store keeps and finds; it computes no tier and draws no plan.
+//! One trait, two stores: the embedded one ([`SqliteStore`]) is the default for one machine, PostgreSQL
+//! ([`PostgresStore`]) serves several replicas. What a method has acknowledged is durable. The store keeps and finds; it
+//! computes no tier and draws no plan.
 
+mod decide;
 mod error;
+mod postgres;
 mod rows;
 mod sqlite;
 
 use jiff::civil::Date;
 
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier};
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
+pub use self::postgres::PostgresStore;
 pub use error::StoreError;
 pub use sqlite::SqliteStore;
 
@@ -187,6 +191,18 @@ pub struct Dossier {
     pub revision: u64,
     /// All versions of its records, grouped by record and ordered by `known_on`.
     pub versions: Vec<Record>,
+}
+
+impl Dossier {
+    /// Puts a dossier together; repairs and withdrawals are carried forward to later versions that are silent about them.
+    pub fn new(enterprise: Enterprise, revision: u64, mut versions: Vec<Record>) -> Self {
+        carry_amendments(&mut versions);
+        Self {
+            enterprise,
+            revision,
+            versions,
+        }
+    }
 }
 
 /// Size of the register.

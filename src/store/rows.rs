@@ -1,14 +1,23 @@
-//! Rows of the embedded store to values and back.
+//! Stored rows to values and back, alike for every store.
 
-use rusqlite::Row;
+use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{StoreError, StoredTier};
+use super::decide::KnownVersion;
+use super::{Changed, StoreError, StoredTier};
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{
     Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Epoch, Label,
     Record, RecordKind, Severity, Tier,
 };
+
+/// A row that was read. `column` names what cannot be read.
+pub(super) trait Row {
+    /// A whole number or truth value.
+    fn whole(&self, at: usize, column: &'static str) -> Result<Option<i64>, StoreError>;
+    /// A text.
+    fn text(&self, at: usize, column: &'static str) -> Result<Option<&str>, StoreError>;
+}
 
 /// Columns of `enterprises` in the order that [`enterprise`] reads.
 pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind, owner_id, division, industry, \
@@ -19,132 +28,195 @@ pub(super) const RECORD_COLUMNS: &str = "enterprise_id, source, record_id, known
      severity, amount_fen, count, upheld, codes, item_code, party, related_id, repaired_on, withdrawn_on, note, \
      import_no, stated_on";
 
-pub(super) fn enterprise(row: &Row<'_>) -> Result<(Enterprise, u64), StoreError> {
+/// An enterprise with its revision and the last import in which it stood.
+pub(super) struct EnterpriseRow {
+    pub(super) enterprise: Enterprise,
+    pub(super) revision: u64,
+    pub(super) import_no: i64,
+}
+
+pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
     let enterprise = Enterprise {
         enterprise_id: id(row, 0, "enterprise_id")?,
-        name: row.get(2)?,
+        name: text(row, 2, "name")?.to_owned(),
         kind: code(row, 3, "kind", EnterpriseKind::from_code)?,
         owner_id: optional_id(row, 4, "owner_id")?,
         division: optional_label(row, 5, "division")?,
         industry: optional_label(row, 6, "industry")?,
-        established_on: row.get::<_, Option<i32>>(7)?.map(from_epoch_day),
+        established_on: optional_day(row, 7, "established_on")?,
         status: code(row, 8, "status", EnterpriseStatus::from_code)?,
         size: code(row, 9, "size", EnterpriseSize::from_code)?,
         tags: json::<BTreeSet<Label>>(row, 10, "tags")?,
         attributes: json::<BTreeMap<Label, f64>>(row, 11, "attributes")?,
     };
-    Ok((enterprise, row.get(1)?))
+    Ok(EnterpriseRow {
+        enterprise,
+        revision: number(row, 1, "revision")?,
+        import_no: number(row, 12, "import_no")?,
+    })
 }
 
-pub(super) fn record(row: &Row<'_>) -> Result<Record, StoreError> {
+/// Reads a record whose columns begin at `from`.
+pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> {
+    let at = |position: usize| from + position;
     Ok(Record {
-        enterprise_id: id(row, 0, "enterprise_id")?,
-        source: label(row, 1, "source")?,
-        record_id: row.get(2)?,
-        known_on: from_epoch_day(row.get(3)?),
-        kind: code(row, 4, "kind", RecordKind::from_code)?,
-        occurred_on: from_epoch_day(row.get(5)?),
-        ended_on: row.get::<_, Option<i32>>(6)?.map(from_epoch_day),
-        severity: row
-            .get::<_, Option<u8>>(7)?
+        enterprise_id: id(row, at(0), "enterprise_id")?,
+        source: label(row, at(1), "source")?,
+        record_id: text(row, at(2), "record_id")?.to_owned(),
+        known_on: day(row, at(3), "known_on")?,
+        kind: code(row, at(4), "kind", RecordKind::from_code)?,
+        occurred_on: day(row, at(5), "occurred_on")?,
+        ended_on: optional_day(row, at(6), "ended_on")?,
+        severity: optional_number::<u8>(row, at(7), "severity")?
             .map(|number| {
                 Severity::from_code(number).ok_or(StoreError::Corrupt { column: "severity" })
             })
             .transpose()?,
-        amount_fen: row.get(8)?,
-        count: row.get(9)?,
-        upheld: row.get(10)?,
-        codes: json::<Vec<Label>>(row, 11, "codes")?,
-        item_code: optional_label(row, 12, "item_code")?,
-        party: optional_label(row, 13, "party")?,
-        related_id: optional_id(row, 14, "related_id")?,
-        repaired_on: row.get::<_, Option<i32>>(15)?.map(from_epoch_day),
-        withdrawn_on: row.get::<_, Option<i32>>(16)?.map(from_epoch_day),
-        note: row.get(17)?,
+        amount_fen: row.whole(at(8), "amount_fen")?,
+        count: optional_number(row, at(9), "count")?,
+        upheld: row.whole(at(10), "upheld")?.map(|truth| truth != 0),
+        codes: json::<Vec<Label>>(row, at(11), "codes")?,
+        item_code: optional_label(row, at(12), "item_code")?,
+        party: optional_label(row, at(13), "party")?,
+        related_id: optional_id(row, at(14), "related_id")?,
+        repaired_on: optional_day(row, at(15), "repaired_on")?,
+        withdrawn_on: optional_day(row, at(16), "withdrawn_on")?,
+        note: row.text(at(17), "note")?.map(str::to_owned),
+    })
+}
+
+/// Reads a record, whose columns begin at `from`, with what is noted of it.
+pub(super) fn known_version(row: &impl Row, from: usize) -> Result<KnownVersion, StoreError> {
+    Ok(KnownVersion {
+        record: record(row, from)?,
+        stated: (
+            number(row, from + 18, "import_no")?,
+            day(row, from + 19, "stated_on")?,
+        ),
     })
 }
 
 /// Reads `epoch, revision, tier, points, as_of, next_change_on` from column `at` on; `None` where the row has none.
 pub(super) fn stored_tier(
-    row: &Row<'_>,
+    row: &impl Row,
     at: usize,
 ) -> Result<Option<(Epoch, StoredTier)>, StoreError> {
-    let Some(epoch) = row.get::<_, Option<String>>(at)? else {
+    let Some(epoch) = row.text(at, "epoch")? else {
         return Ok(None);
     };
     let epoch = epoch
         .parse()
         .map_err(|_| StoreError::Corrupt { column: "epoch" })?;
     let stored = StoredTier {
-        revision: row.get(at + 1)?,
+        revision: number(row, at + 1, "revision")?,
         tier: code(row, at + 2, "tier", Tier::from_code)?,
-        points: row.get(at + 3)?,
-        as_of: from_epoch_day(row.get(at + 4)?),
-        next_change_on: row.get::<_, Option<i32>>(at + 5)?.map(from_epoch_day),
+        points: number(row, at + 3, "points")?,
+        as_of: day(row, at + 4, "as_of")?,
+        next_change_on: optional_day(row, at + 5, "next_change_on")?,
     };
     Ok(Some((epoch, stored)))
 }
 
+/// Reads `seq, enterprise_id, revision`.
+pub(super) fn changed(row: &impl Row) -> Result<Changed, StoreError> {
+    Ok(Changed {
+        seq: number(row, 0, "seq")?,
+        enterprise_id: id(row, 1, "enterprise_id")?,
+        revision: number(row, 2, "revision")?,
+    })
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Aborted(error.to_string()))
+}
+
 pub(super) fn id(
-    row: &Row<'_>,
+    row: &impl Row,
     at: usize,
     column: &'static str,
 ) -> Result<EnterpriseId, StoreError> {
-    EnterpriseId::parse(
-        row.get_ref(at)?
-            .as_str()
-            .map_err(|_| StoreError::Corrupt { column })?,
-    )
-    .map_err(|_| StoreError::Corrupt { column })
+    EnterpriseId::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
 }
 
-fn optional_id(
-    row: &Row<'_>,
+/// A number that is there and fits.
+pub(super) fn number<T: TryFrom<i64>>(
+    row: &impl Row,
     at: usize,
     column: &'static str,
-) -> Result<Option<EnterpriseId>, StoreError> {
-    let text: Option<String> = row.get(at)?;
-    text.map(|text| EnterpriseId::parse(&text).map_err(|_| StoreError::Corrupt { column }))
+) -> Result<T, StoreError> {
+    optional_number(row, at, column)?.ok_or(StoreError::Corrupt { column })
+}
+
+fn optional_number<T: TryFrom<i64>>(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Option<T>, StoreError> {
+    row.whole(at, column)?
+        .map(|number| T::try_from(number).map_err(|_| StoreError::Corrupt { column }))
         .transpose()
 }
 
-fn label(row: &Row<'_>, at: usize, column: &'static str) -> Result<Label, StoreError> {
-    Label::parse(
-        row.get_ref(at)?
-            .as_str()
-            .map_err(|_| StoreError::Corrupt { column })?,
-    )
-    .map_err(|_| StoreError::Corrupt { column })
+/// A text that is there.
+pub(super) fn text<'a>(
+    row: &'a impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<&'a str, StoreError> {
+    row.text(at, column)?.ok_or(StoreError::Corrupt { column })
+}
+
+fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
+    Ok(from_epoch_day(number(row, at, column)?))
+}
+
+fn optional_day(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Option<Date>, StoreError> {
+    Ok(optional_number(row, at, column)?.map(from_epoch_day))
+}
+
+fn optional_id(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Option<EnterpriseId>, StoreError> {
+    row.text(at, column)?
+        .map(|text| EnterpriseId::parse(text).map_err(|_| StoreError::Corrupt { column }))
+        .transpose()
+}
+
+fn label(row: &impl Row, at: usize, column: &'static str) -> Result<Label, StoreError> {
+    Label::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
 }
 
 fn optional_label(
-    row: &Row<'_>,
+    row: &impl Row,
     at: usize,
     column: &'static str,
 ) -> Result<Option<Label>, StoreError> {
-    let text: Option<String> = row.get(at)?;
-    text.map(|text| Label::parse(&text).map_err(|_| StoreError::Corrupt { column }))
+    row.text(at, column)?
+        .map(|text| Label::parse(text).map_err(|_| StoreError::Corrupt { column }))
         .transpose()
 }
 
 fn code<T>(
-    row: &Row<'_>,
+    row: &impl Row,
     at: usize,
     column: &'static str,
     from_code: impl Fn(u8) -> Option<T>,
 ) -> Result<T, StoreError> {
-    from_code(row.get(at)?).ok_or(StoreError::Corrupt { column })
+    from_code(number(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
 fn json<T: serde::de::DeserializeOwned + Default>(
-    row: &Row<'_>,
+    row: &impl Row,
     at: usize,
     column: &'static str,
 ) -> Result<T, StoreError> {
-    let text = row
-        .get_ref(at)?
-        .as_str()
-        .map_err(|_| StoreError::Corrupt { column })?;
+    let text = text(row, at, column)?;
     // Most rows carry no tags, codes or attributes; they need no parser.
     if text == "[]" || text == "{}" {
         return Ok(T::default());

@@ -10,6 +10,11 @@
     reason = "test code"
 )]
 
+#[path = "../support/postgres_server.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod postgres_server;
+
+mod database;
 mod demo;
 mod files;
 mod plans;

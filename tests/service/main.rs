@@ -9,6 +9,9 @@
     reason = "test code"
 )]
 
+#[path = "../support/postgres_server.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod postgres_server;
 #[path = "../support/redis_server.rs"]
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod redis_server;
@@ -20,6 +23,7 @@ mod imports;
 mod plan_faults;
 mod plan_steps;
 mod plans;
+mod postgres;
 mod redis;
 mod tiers;
 
@@ -31,25 +35,43 @@ use jiff::civil::Date;
 use risktier::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use risktier::domain::{Record, Tier};
 use risktier::service::{Clock, Entropy, Models, Origin, Service};
-use risktier::store::{SqliteStore, Store};
+use risktier::store::{PostgresStore, SqliteStore, Store};
 use tempfile::TempDir;
 
+use postgres_server::PostgresServer;
 use register::{TODAY, default_models, enterprise, id};
 
-/// A database in a directory of its own, with as many services on it as a test asks for.
-pub struct Place(TempDir);
+/// A database of its own, with as many services on it as a test asks for.
+pub struct Place {
+    directory: TempDir,
+    database_url: Option<String>,
+}
 
 impl Place {
     pub fn empty() -> Self {
-        Self(TempDir::new().unwrap())
+        Self {
+            directory: TempDir::new().unwrap(),
+            database_url: None,
+        }
+    }
+
+    /// A database on PostgreSQL. Its services and stores are made and asked outside asynchronous threads.
+    pub fn on(server: &PostgresServer) -> Self {
+        Self {
+            database_url: Some(server.new_database()),
+            ..Self::empty()
+        }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.0.path().join("register.db")
+        self.directory.path().join("register.db")
     }
 
     pub fn store(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(&self.path()).unwrap())
+        match &self.database_url {
+            None => Arc::new(SqliteStore::open(&self.path()).unwrap()),
+            Some(url) => Arc::new(PostgresStore::open(url).unwrap()),
+        }
     }
 
     /// A replica with everything at its default.

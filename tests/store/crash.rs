@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use risktier::domain::Record;
 use risktier::domain::rng::SeededRng;
-use risktier::store::{Counts, Outcome, SqliteStore, Store};
+use risktier::store::{Counts, Outcome, PostgresStore, SqliteStore, Store};
 
 use crate::register::{enterprise, id, serious_penalty};
-use crate::{Place, SqlitePlace};
+use crate::{Place, PostgresPlace, SqlitePlace};
 
 const ENTERPRISES: usize = 200;
 const ROWS: usize = 20_000;
@@ -30,14 +30,14 @@ fn rows() -> Vec<Record> {
         .collect()
 }
 
-fn child(path: &Path) -> Child {
+fn child(address: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "crash::the_child_imports_when_it_is_told_where_to",
             "--nocapture",
         ])
-        .env(PLACE, path)
+        .env(PLACE, address)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -47,10 +47,14 @@ fn child(path: &Path) -> Child {
 /// The child of the test below; without a place it does nothing.
 #[test]
 fn the_child_imports_when_it_is_told_where_to() {
-    let Some(path) = std::env::var_os(PLACE) else {
+    let Ok(address) = std::env::var(PLACE) else {
         return;
     };
-    let store = SqliteStore::open(Path::new(&path)).unwrap();
+    let store: Box<dyn Store> = if address.starts_with("postgresql:") {
+        Box::new(PostgresStore::open(&address).unwrap())
+    } else {
+        Box::new(SqliteStore::open(Path::new(&address)).unwrap())
+    };
     let import = store.begin_import().unwrap();
     for (number, batch) in rows().chunks(BATCH).enumerate() {
         store.put_records(batch, import).unwrap();
@@ -60,18 +64,35 @@ fn the_child_imports_when_it_is_told_where_to() {
 
 #[test]
 fn an_import_killed_at_any_instant_keeps_what_it_acknowledged_and_completes_once() {
+    kill_imports(15, || {
+        let place = SqlitePlace::empty();
+        let address = place.path().to_str().unwrap().to_owned();
+        (place, address)
+    });
+}
+
+#[test]
+fn on_postgresql_too() {
+    kill_imports(10, || {
+        let place = PostgresPlace::empty();
+        let address = place.0.clone();
+        (place, address)
+    });
+}
+
+fn kill_imports<P: Place>(rounds: usize, empty: impl Fn() -> (P, String)) {
     let rows = rows();
     let mut rng = SeededRng::new(7, "kill");
     let (mut cut_short, mut seen) = (0, BTreeMap::new());
-    for _ in 0..15 {
-        let place = SqlitePlace::empty();
+    for _ in 0..rounds {
+        let (place, address) = empty();
         let store = place.open();
         let enterprises: Vec<_> = (1..=ENTERPRISES).map(enterprise).collect();
         store.put_enterprises(&enterprises, 0).unwrap();
         drop(store);
 
         // Reads some acknowledgements, spins for a chance moment within a batch, and kills.
-        let mut child = child(&place.path());
+        let mut child = child(&address);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let wanted = rng.below((ROWS / BATCH) as u64 - 5) as usize;
         let mut acknowledged = lines
@@ -84,6 +105,7 @@ fn an_import_killed_at_any_instant_keeps_what_it_acknowledged_and_completes_once
         child.kill().unwrap();
         child.wait().unwrap();
         last = acknowledged.last().unwrap_or(last);
+        place.quiet();
 
         let store = place.open();
         let kept = store.counts().unwrap().record_versions as usize;
@@ -121,5 +143,8 @@ fn an_import_killed_at_any_instant_keeps_what_it_acknowledged_and_completes_once
             );
         }
     }
-    assert!(cut_short >= 10 && seen.len() >= 5, "{seen:?}");
+    assert!(
+        cut_short * 3 >= rounds * 2 && seen.len() * 3 >= rounds,
+        "{seen:?}"
+    );
 }

@@ -2,6 +2,7 @@
 
 crate::hold!(import_laws:
     importing_again_changes_nothing,
+    importing_again_does_not_undo_a_repair,
     a_second_content_for_an_id_within_one_import_is_refused,
     a_second_content_is_refused_in_a_later_batch_of_the_import,
     a_file_with_a_repeated_id_says_the_same_when_it_is_imported_again,
@@ -38,6 +39,36 @@ pub mod laws {
         assert!(again > first);
         assert_eq!(outcomes.concat(), vec![Outcome::Unchanged; 4]);
         assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
+    }
+
+    pub fn importing_again_does_not_undo_a_repair(place: &dyn Place) {
+        let store = with_enterprises(place, 1);
+        let first = serious_penalty(1, "p1", 30);
+        store.put_records(std::slice::from_ref(&first), 0).unwrap();
+        store
+            .amend_record(&label("court"), "p1", TODAY, &|record| {
+                record.repaired_on = Some(TODAY);
+                Ok(())
+            })
+            .unwrap()
+            .unwrap();
+
+        // The source repeats its row on a later day, then corrects it; both times it is silent about the repair.
+        let repeated = Record {
+            known_on: add_days(TODAY, 1),
+            ..first.clone()
+        };
+        let corrected = Record {
+            known_on: add_days(TODAY, 2),
+            amount_fen: Some(7),
+            ..first
+        };
+        let again = store.put_records(&[repeated], 0).unwrap();
+        store.put_records(&[corrected], 0).unwrap();
+
+        assert_eq!(again, [Outcome::Unchanged]);
+        let last = versions(&*store, &id(1)).pop().unwrap();
+        assert_eq!((last.amount_fen, last.repaired_on), (Some(7), Some(TODAY)));
     }
 
     pub fn a_second_content_for_an_id_within_one_import_is_refused(place: &dyn Place) {

@@ -9,6 +9,9 @@
     reason = "test code"
 )]
 
+#[path = "../support/postgres_server.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod postgres_server;
 #[path = "../support/register.rs"]
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
@@ -16,6 +19,7 @@ mod register;
 mod crash;
 mod import_laws;
 mod plan_laws;
+mod postgres;
 mod register_laws;
 mod sqlite;
 mod tier_laws;
@@ -23,14 +27,18 @@ mod tier_laws;
 use std::sync::Arc;
 
 use risktier::domain::{Enterprise, EnterpriseId, Record};
-use risktier::store::{Changed, Dossier, Outcome, Refusal, SqliteStore, Store};
+use risktier::store::{Changed, Dossier, Outcome, PostgresStore, Refusal, SqliteStore, Store};
 use tempfile::TempDir;
 
+use postgres_server::PostgresServer;
 use register::enterprise;
 
 /// A place for one database; opening it again is what a restart does.
 pub trait Place: Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// Waits until nothing works for a caller that has ended.
+    fn quiet(&self) {}
 }
 
 /// The embedded store in a directory of its own.
@@ -52,13 +60,47 @@ impl Place for SqlitePlace {
     }
 }
 
-/// One test per law and implementation.
+/// A database of its own on the PostgreSQL server of this process.
+pub struct PostgresPlace(pub String);
+
+impl PostgresPlace {
+    pub fn empty() -> Self {
+        Self(PostgresServer::shared().new_database())
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap()
+    }
+}
+
+impl Place for PostgresPlace {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(PostgresStore::open(&self.0).unwrap())
+    }
+
+    fn quiet(&self) {
+        // The server may still commit what a killed client had asked for.
+        PostgresServer::shared().wait_until_unused(self.name());
+    }
+}
+
+/// One test per law for the embedded store; one for all of them on PostgreSQL, whose server takes longer to start than
+/// a law to run where every test is a process of its own.
 macro_rules! hold {
     ($module:ident: $($law:ident),+ $(,)?) => {
         $(#[test]
         fn $law() {
             crate::$module::laws::$law(&crate::SqlitePlace::empty());
         })+
+
+        #[test]
+        fn all_of_them_hold_on_postgresql() {
+            $(
+                println!("{}", stringify!($law));
+                crate::$module::laws::$law(&crate::PostgresPlace::empty());
+            )+
+        }
     };
 }
 pub(crate) use hold;

@@ -34,11 +34,12 @@ fn a_file_that_is_no_database_is_an_error_and_left_alone() {
         &b"not a database, but long enough to be looked at as one".repeat(100)[..],
         b"SQLite format 3\0\xff\xff\xff\xff",
         b"xy",
+        b"x",
     ] {
         std::fs::write(place.path(), garbage).unwrap();
         assert!(matches!(
             SqliteStore::open(&place.path()),
-            Err(StoreError::Open { path, .. }) if path.ends_with("register.db")
+            Err(StoreError::Open { .. } | StoreError::NotAStore { .. })
         ));
         assert_eq!(std::fs::read(place.path()).unwrap(), garbage);
     }
@@ -52,7 +53,7 @@ fn a_database_of_something_else_is_refused_and_left_alone() {
 
     let error = SqliteStore::open(&place.path()).unwrap_err();
 
-    assert!(matches!(&error, StoreError::Foreign { path } if path.ends_with("register.db")));
+    assert!(matches!(&error, StoreError::NotAStore { path } if path.ends_with("register.db")));
     let names: Vec<String> = file
         .prepare("SELECT name FROM sqlite_schema")
         .unwrap()

@@ -4,10 +4,13 @@
 
 mod plans;
 mod register;
+mod row;
 mod tiers;
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +34,10 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the database at `path`, creates it if absent, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, is no database, or was written by a newer release.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let named = |error| match error {
             StoreError::Sqlite(cause) => StoreError::Open {
@@ -39,6 +46,7 @@ impl SqliteStore {
             },
             other => other,
         };
+        refuse_other_files(path)?;
         let mut connection = connect(path).map_err(named)?;
         migrate(&mut connection, path).map_err(named)?;
         Ok(Self {
@@ -82,6 +90,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// SQLite takes a file of a few bytes for an empty database and would overwrite it.
+fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
+    const HEADER: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = [0_u8; 16];
+    let Ok(mut file) = File::open(path) else {
+        return Ok(());
+    };
+    let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    if is_empty || (file.read_exact(&mut head).is_ok() && head == *HEADER) {
+        Ok(())
+    } else {
+        Err(StoreError::NotAStore {
+            path: path.display().to_string(),
+        })
+    }
+}
+
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -105,7 +130,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     }
     let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
     if found < 1 && transaction.query_row(has_tables, [], |row| row.get(0))? {
-        return Err(StoreError::Foreign {
+        return Err(StoreError::NotAStore {
             path: path.display().to_string(),
         });
     }

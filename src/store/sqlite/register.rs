@@ -1,12 +1,13 @@
 //! Enterprises and records.
 
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Rows, Transaction, params};
 
-use crate::domain::dates::{from_epoch_day, to_epoch_day};
+use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS};
-use crate::store::{Changed, Counts, Dossier, Outcome, Refusal, StoreError};
+use crate::store::decide::{self, EnterpriseStep, Held, KnownVersion, RecordStep};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, to_json};
+use crate::store::{Changed, Counts, Dossier, Outcome, StoreError};
 
 pub(super) fn store_id(tx: &Transaction<'_>) -> Result<String, StoreError> {
     Ok(tx.query_row("SELECT store_id FROM identity", [], |row| row.get(0))?)
@@ -67,14 +68,14 @@ pub(super) fn enterprise(
     tx: &Transaction<'_>,
     id: &EnterpriseId,
 ) -> Result<Option<(Enterprise, u64)>, StoreError> {
-    Ok(enterprise_row(tx, id)?.map(|(enterprise, revision, _)| (enterprise, revision)))
+    Ok(enterprise_row(tx, id)?.map(|row| (row.enterprise, row.revision)))
 }
 
 pub(super) fn dossier(
     tx: &Transaction<'_>,
     id: &EnterpriseId,
 ) -> Result<Option<Dossier>, StoreError> {
-    let Some((enterprise, revision, _)) = enterprise_row(tx, id)? else {
+    let Some(row) = enterprise_row(tx, id)? else {
         return Ok(None);
     };
     let mut statement = tx.prepare_cached(&format!(
@@ -83,14 +84,10 @@ pub(super) fn dossier(
     ))?;
     let mut found = statement.query([id.as_str()])?;
     let mut versions = Vec::new();
-    while let Some(row) = found.next()? {
-        versions.push(rows::record(row)?);
+    while let Some(version) = found.next()? {
+        versions.push(rows::record(version, 0)?);
     }
-    Ok(Some(Dossier {
-        enterprise,
-        revision,
-        versions,
-    }))
+    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
 }
 
 pub(super) fn enterprises_after(
@@ -104,7 +101,8 @@ pub(super) fn enterprises_after(
     let mut found = statement.query(params![after.unwrap_or(""), limit])?;
     let mut page = Vec::new();
     while let Some(row) = found.next()? {
-        page.push(rows::enterprise(row)?);
+        let row = rows::enterprise(row)?;
+        page.push((row.enterprise, row.revision));
     }
     Ok(page)
 }
@@ -122,23 +120,27 @@ pub(super) fn each_dossier(
             ))?;
     let mut enterprises = enterprises.query([])?;
     let mut records = records.query([])?;
-    let mut pending = records.next()?.map(rows::record).transpose()?;
+    let mut pending = next_record(&mut records)?;
     while let Some(row) = enterprises.next()? {
-        let (enterprise, revision) = rows::enterprise(row)?;
+        let EnterpriseRow {
+            enterprise,
+            revision,
+            import_no: _,
+        } = rows::enterprise(row)?;
         let mut versions = Vec::new();
         while let Some(record) =
             pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
         {
             versions.push(record);
-            pending = records.next()?.map(rows::record).transpose()?;
+            pending = next_record(&mut records)?;
         }
-        visit(Dossier {
-            enterprise,
-            revision,
-            versions,
-        });
+        visit(Dossier::new(enterprise, revision, versions));
     }
     Ok(())
+}
+
+fn next_record(records: &mut Rows<'_>) -> Result<Option<Record>, StoreError> {
+    records.next()?.map(|row| rows::record(row, 0)).transpose()
 }
 
 pub(super) fn counts(tx: &Transaction<'_>) -> Result<Counts, StoreError> {
@@ -156,16 +158,12 @@ pub(super) fn counts(tx: &Transaction<'_>) -> Result<Counts, StoreError> {
 fn enterprise_row(
     tx: &Transaction<'_>,
     id: &EnterpriseId,
-) -> Result<Option<(Enterprise, u64, i64)>, StoreError> {
+) -> Result<Option<EnterpriseRow>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id = ?1"
     ))?;
     let mut found = statement.query([id.as_str()])?;
-    let Some(row) = found.next()? else {
-        return Ok(None);
-    };
-    let (enterprise, revision) = rows::enterprise(row)?;
-    Ok(Some((enterprise, revision, row.get(12)?)))
+    found.next()?.map(rows::enterprise).transpose()
 }
 
 fn put_enterprise(
@@ -174,21 +172,16 @@ fn put_enterprise(
     import_no: i64,
 ) -> Result<Outcome, StoreError> {
     let before = enterprise_row(tx, &enterprise.enterprise_id)?;
-    match &before {
-        Some((stored, _, written_by)) if stored == enterprise => {
-            // The row stood in this import: another content for its id further down is a duplicate.
-            if import_no != 0 && *written_by != import_no {
-                tx.prepare_cached(
-                    "UPDATE enterprises SET import_no = ?2 WHERE enterprise_id = ?1",
-                )?
+    let stored = before.as_ref().map(|row| (&row.enterprise, row.import_no));
+    match decide::enterprise(enterprise, stored, import_no) {
+        EnterpriseStep::Keep => return Ok(Outcome::Unchanged),
+        EnterpriseStep::Note => {
+            tx.prepare_cached("UPDATE enterprises SET import_no = ?2 WHERE enterprise_id = ?1")?
                 .execute(params![enterprise.enterprise_id.as_str(), import_no])?;
-            }
             return Ok(Outcome::Unchanged);
         }
-        Some((_, _, written_by)) if import_no != 0 && *written_by == import_no => {
-            return Ok(Outcome::Refused(Refusal::DuplicateInImport));
-        }
-        Some(_) | None => {}
+        EnterpriseStep::Refuse(refusal) => return Ok(Outcome::Refused(refusal)),
+        EnterpriseStep::Write => {}
     }
     let mut statement = tx.prepare_cached(&format!(
         "INSERT INTO enterprises ({ENTERPRISE_COLUMNS}) VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
@@ -225,53 +218,34 @@ pub(super) fn put_record(
     import_no: i64,
 ) -> Result<Outcome, StoreError> {
     let owner = owner_of(tx, &record.source, &record.record_id)?;
-    let mut restated = None;
-    if let Some(owner) = &owner {
-        if *owner != record.enterprise_id {
-            return Ok(Outcome::Refused(Refusal::OtherEnterprise(owner.clone())));
-        }
-        let known = version_known_on(
+    let known = match &owner {
+        Some(owner) if *owner == record.enterprise_id => version_known_on(
             tx,
             owner,
             &record.source,
             &record.record_id,
             record.known_on,
-        )?;
-        if let Some(known) = &known {
-            // The same content known earlier says nothing new: importing a file again changes nothing.
-            let stored = &known.record;
-            if *stored
-                == (Record {
-                    known_on: stored.known_on,
-                    ..record.clone()
-                })
-            {
-                let stated = (import_no, record.known_on.max(known.stated.1));
-                if known.stated != stated {
-                    mark_stated(tx, stored, stated)?;
-                }
-                return Ok(Outcome::Unchanged);
+        )?,
+        Some(_) | None => None,
+    };
+    let held = match &owner {
+        Some(owner) if *owner == record.enterprise_id => Held::Version(known.as_ref()),
+        Some(owner) => Held::OfOther(owner),
+        None if is_registered(tx, &record.enterprise_id)? => Held::Nothing,
+        None => Held::NoEnterprise,
+    };
+    let (record, restated) = match decide::record(record, held, import_no) {
+        RecordStep::Keep => return Ok(Outcome::Unchanged),
+        RecordStep::Note(stated) => {
+            if let Some(known) = &known {
+                mark_stated(tx, &known.record, stated)?;
             }
-            if import_no != 0 && known.stated == (import_no, record.known_on) {
-                return Ok(Outcome::Refused(Refusal::DuplicateInImport));
-            }
+            return Ok(Outcome::Unchanged);
         }
-        restated = known
-            .filter(|known| record.known_on < known.stated.1)
-            // A correction of the same day replaces the version with all its repetitions.
-            .filter(|known| known.record.known_on < record.known_on)
-            .map(|known| Record {
-                known_on: known.stated.1,
-                ..known.record
-            });
-    } else {
-        let known: Option<i64> = tx
-            .prepare_cached("SELECT 1 FROM enterprises WHERE enterprise_id = ?1")?
-            .query_row([record.enterprise_id.as_str()], |row| row.get(0))
-            .optional()?;
-        if known.is_none() {
-            return Ok(Outcome::Refused(Refusal::UnknownEnterprise));
-        }
+        RecordStep::Refuse(refusal) => return Ok(Outcome::Refused(refusal)),
+        RecordStep::Write { record, restated } => (record, restated),
+    };
+    if owner.is_none() {
         tx.prepare_cached(
             "INSERT INTO record_owners (source, record_id, enterprise_id) VALUES (?1, ?2, ?3)",
         )?
@@ -281,8 +255,7 @@ pub(super) fn put_record(
             record.enterprise_id.as_str()
         ])?;
     }
-    write_version(tx, "INSERT OR REPLACE", record, import_no)?;
-    // What was said again after this version became known holds from then on, whichever of the two arrived first.
+    write_version(tx, "INSERT OR REPLACE", &record, import_no)?;
     if let Some(restated) = &restated {
         write_version(tx, "INSERT OR IGNORE", restated, import_no)?;
     }
@@ -292,6 +265,14 @@ pub(super) fn put_record(
     } else {
         Outcome::Created(changed)
     })
+}
+
+fn is_registered(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<bool, StoreError> {
+    let found: Option<i64> = tx
+        .prepare_cached("SELECT 1 FROM enterprises WHERE enterprise_id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.is_some())
 }
 
 fn owner_of(
@@ -307,13 +288,6 @@ fn owner_of(
         .next()?
         .map(|row| rows::id(row, 0, "enterprise_id"))
         .transpose()
-}
-
-/// A stored version.
-struct KnownVersion {
-    record: Record,
-    /// The last import in which it stood, and the latest day from which it was said to be known.
-    stated: (i64, Date),
 }
 
 /// Notes that a version stood in an import.
@@ -355,13 +329,10 @@ fn version_known_on(
         record_id,
         to_epoch_day(day)
     ])?;
-    let Some(row) = found.next()? else {
-        return Ok(None);
-    };
-    Ok(Some(KnownVersion {
-        record: rows::record(row)?,
-        stated: (row.get(18)?, from_epoch_day(row.get(19)?)),
-    }))
+    found
+        .next()?
+        .map(|row| rows::known_version(row, 0))
+        .transpose()
 }
 
 fn write_version(
@@ -411,8 +382,4 @@ fn touch(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Changed, StoreError>
         enterprise_id: id.clone(),
         revision,
     })
-}
-
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Aborted(error.to_string()))
 }

@@ -16,7 +16,7 @@ pub(super) fn tier(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Option<Tie
         return Ok(None);
     };
     Ok(Some(TierRow {
-        revision: row.get(0)?,
+        revision: rows::number(row, 0, "revision")?,
         stored: rows::stored_tier(row, 1)?,
     }))
 }
@@ -66,11 +66,7 @@ pub(super) fn changes_after(
     let mut found = statement.query(params![seq, limit])?;
     let mut changes = Vec::new();
     while let Some(row) = found.next()? {
-        changes.push(Changed {
-            seq: row.get(0)?,
-            enterprise_id: rows::id(row, 1, "enterprise_id")?,
-            revision: row.get(2)?,
-        });
+        changes.push(rows::changed(row)?);
     }
     Ok(changes)
 }

@@ -1,0 +1,134 @@
+//! What becomes of an arriving row, given what is stored: one law for every store.
+
+use jiff::civil::Date;
+
+use super::Refusal;
+use crate::domain::{Enterprise, EnterpriseId, Record};
+
+/// A stored version of a record.
+#[derive(Clone, Debug)]
+pub(super) struct KnownVersion {
+    pub(super) record: Record,
+    /// The last import in which it stood, and the latest day from which it was said to be known.
+    pub(super) stated: (i64, Date),
+}
+
+/// What to do with an arriving enterprise.
+#[derive(Debug)]
+pub(super) enum EnterpriseStep {
+    /// It says nothing new.
+    Keep,
+    /// It says nothing new; note that it stood in this import.
+    Note,
+    /// It is not written.
+    Refuse(Refusal),
+    /// It is written.
+    Write,
+}
+
+/// What is stored under the id of an arriving record.
+#[derive(Debug)]
+pub(super) enum Held<'a> {
+    /// Nothing, and its enterprise is not in the register.
+    NoEnterprise,
+    /// Nothing.
+    Nothing,
+    /// A record of another enterprise.
+    OfOther(&'a EnterpriseId),
+    /// A record of the same enterprise, in this version on the day from which the arriving one is known.
+    Version(Option<&'a KnownVersion>),
+}
+
+/// What to do with an arriving record.
+#[derive(Debug)]
+pub(super) enum RecordStep {
+    /// It says nothing new.
+    Keep,
+    /// It says nothing new; note when the known version stood and from when it was said to be known.
+    Note((i64, Date)),
+    /// It is not written.
+    Refuse(Refusal),
+    /// It is written as `record` in place of a version known on the same day, and then `restated` unless there is one of
+    /// its day.
+    Write {
+        record: Box<Record>,
+        restated: Option<Box<Record>>,
+    },
+}
+
+/// Decides about an enterprise; `stored` comes with the last import in which it stood.
+pub(super) fn enterprise(
+    arriving: &Enterprise,
+    stored: Option<(&Enterprise, i64)>,
+    import_no: i64,
+) -> EnterpriseStep {
+    match stored {
+        // The row stood in this import: another content for its id further down is a duplicate.
+        Some((stored, stood_in)) if stored == arriving => {
+            if import_no != 0 && stood_in != import_no {
+                EnterpriseStep::Note
+            } else {
+                EnterpriseStep::Keep
+            }
+        }
+        Some((_, stood_in)) if import_no != 0 && stood_in == import_no => {
+            EnterpriseStep::Refuse(Refusal::DuplicateInImport)
+        }
+        Some(_) | None => EnterpriseStep::Write,
+    }
+}
+
+/// Decides about a record.
+pub(super) fn record(arriving: &Record, held: Held<'_>, import_no: i64) -> RecordStep {
+    let known = match held {
+        Held::NoEnterprise => return RecordStep::Refuse(Refusal::UnknownEnterprise),
+        Held::OfOther(owner) => {
+            return RecordStep::Refuse(Refusal::OtherEnterprise(owner.clone()));
+        }
+        Held::Nothing | Held::Version(None) => {
+            return RecordStep::Write {
+                record: Box::new(arriving.clone()),
+                restated: None,
+            };
+        }
+        Held::Version(Some(known)) => known,
+    };
+    let stored = &known.record;
+    // A source that is silent about a repair or withdrawal does not undo it.
+    let silent = Record {
+        known_on: stored.known_on,
+        repaired_on: arriving.repaired_on.or(stored.repaired_on),
+        withdrawn_on: arriving.withdrawn_on.or(stored.withdrawn_on),
+        ..arriving.clone()
+    };
+    // The same content known earlier says nothing new: importing a file again changes nothing.
+    if *stored == silent {
+        let stated = (import_no, arriving.known_on.max(known.stated.1));
+        return if known.stated == stated {
+            RecordStep::Keep
+        } else {
+            RecordStep::Note(stated)
+        };
+    }
+    if import_no != 0 && known.stated == (import_no, arriving.known_on) {
+        return RecordStep::Refuse(Refusal::DuplicateInImport);
+    }
+    if stored.known_on == arriving.known_on {
+        // A correction of the same day replaces the version with all its repetitions.
+        return RecordStep::Write {
+            record: Box::new(silent),
+            restated: None,
+        };
+    }
+    // What was said again after this version became known holds from then on, whichever of the two arrived first.
+    let said_again = arriving.known_on < known.stated.1;
+    RecordStep::Write {
+        record: Box::new(arriving.clone()),
+        restated: said_again.then(|| {
+            Box::new(Record {
+                known_on: known.stated.1,
+                ..stored.clone()
+            })
+        }),
+    }
+}

@@ -1,0 +1,266 @@
+//! The store for several replicas: PostgreSQL 15 or later.
+//!
+//! Here is how the methods of the store become transactions; connections are in `pool`, what happens inside a
+//! transaction is in the files beside. Calls block: make them from threads that may wait, never from asynchronous ones.
+//!
+//! Isolation. Every statement sees one instant. What needs several statements at one instant reads in a REPEATABLE READ
+//! transaction. Writers run in READ COMMITTED and lock, in one order everywhere, what their decision rests on: the
+//! enterprises of a batch by id, then the ids of its records, at last the log of changes. So a decision never rests on
+//! something that another writer changes meanwhile.
+//!
+//! The log of changes. A writer takes the lock `Changes` as its last step before the commit, gives its changes the
+//! numbers after the last one, and holds the lock until the commit has become visible. Hence a change can be read only
+//! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
+//! not for their whole work.
+
+mod lock;
+mod migrate;
+mod plans;
+mod pool;
+mod register;
+mod row;
+mod tiers;
+mod write;
+
+use jiff::civil::Date;
+
+use super::{
+    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+};
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
+use pool::{End, Pool};
+
+/// The store on a PostgreSQL server; any number of replicas may share one database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+}
+
+impl PostgresStore {
+    /// Connects to the database at `url`, such as `postgresql://user:password@host/database`, and brings its schema up
+    /// to date.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached, is not in UTF8, or was written by a newer release.
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        let pool = Pool::new(url.parse()?);
+        migrate::check_encoding(&pool)?;
+        migrate::migrate(&pool)?;
+        Ok(Self { pool })
+    }
+}
+
+impl Store for PostgresStore {
+    fn store_id(&self) -> Result<String, StoreError> {
+        self.pool.read(register::store_id)
+    }
+
+    fn begin_import(&self) -> Result<i64, StoreError> {
+        self.pool
+            .write(|tx| Ok(End::Keep(register::begin_import(tx)?)))
+    }
+
+    fn put_enterprises(
+        &self,
+        batch: &[Enterprise],
+        import_no: i64,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.pool
+            .write(|tx| Ok(End::Keep(write::put_enterprises(tx, batch, import_no)?)))
+    }
+
+    fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
+        self.pool
+            .write(|tx| Ok(End::Keep(write::put_records(tx, batch, import_no, false)?)))
+    }
+
+    fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
+        self.pool.write(|tx| {
+            let outcomes = write::put_records(tx, batch, 0, true)?;
+            Ok(match outcomes.last() {
+                Some(Outcome::Refused(_)) => End::Undo(outcomes),
+                Some(Outcome::Created(_) | Outcome::Updated(_) | Outcome::Unchanged) | None => {
+                    End::Keep(outcomes)
+                }
+            })
+        })
+    }
+
+    fn amend_record(
+        &self,
+        source: &Label,
+        record_id: &str,
+        day: Date,
+        change: &dyn Fn(&mut Record) -> Result<(), String>,
+    ) -> Result<Option<Changed>, StoreError> {
+        if unstorable(record_id) {
+            return Ok(None);
+        }
+        self.pool.write(|tx| {
+            let changed = write::amend_record(tx, source, record_id, day, change)?;
+            Ok(End::Keep(changed))
+        })
+    }
+
+    fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError> {
+        self.pool.read(|tx| register::enterprise(tx, id))
+    }
+
+    fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
+        self.pool.read(|tx| register::dossier(tx, id))
+    }
+
+    fn enterprises_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Enterprise, u64)>, StoreError> {
+        self.pool
+            .read(|tx| register::enterprises_after(tx, after.unwrap_or(""), limit))
+    }
+
+    fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
+        // A walk that has shown something is not begun again: the caller would see it twice.
+        let mut begun = false;
+        self.pool.read_at_one_instant(|tx| {
+            if begun {
+                return Err(StoreError::Aborted(
+                    "the connection was lost while the register was read; repeat the call".into(),
+                ));
+            }
+            register::each_dossier(tx, &mut |dossier| {
+                begun = true;
+                visit(dossier);
+            })
+        })
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.pool.read_at_one_instant(register::counts)
+    }
+
+    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
+        self.pool.read(|tx| tiers::tier(tx, id))
+    }
+
+    fn put_tiers(
+        &self,
+        epoch: &Epoch,
+        tiers: &[(EnterpriseId, StoredTier)],
+    ) -> Result<(), StoreError> {
+        if tiers.is_empty() {
+            return Ok(());
+        }
+        self.pool
+            .write(|tx| Ok(End::Keep(tiers::put_tiers(tx, epoch, tiers)?)))
+    }
+
+    fn last_change(&self) -> Result<u64, StoreError> {
+        self.pool.read(tiers::last_change)
+    }
+
+    fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError> {
+        self.pool.read(|tx| tiers::changes_after(tx, seq, limit))
+    }
+
+    fn put_frame(
+        &self,
+        frame_id: &str,
+        body: &[u8],
+        document: &dyn Fn(u64) -> String,
+    ) -> Result<u64, StoreError> {
+        self.pool
+            .write(|tx| Ok(End::Keep(plans::put_frame(tx, frame_id, body, document)?)))
+    }
+
+    fn frame(&self, frame_id: &str) -> Result<Option<String>, StoreError> {
+        if unstorable(frame_id) {
+            return Ok(None);
+        }
+        self.pool.read(|tx| plans::frame(tx, frame_id))
+    }
+
+    fn frame_body(&self, frame_id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        if unstorable(frame_id) {
+            return Ok(None);
+        }
+        self.pool.read(|tx| plans::frame_body(tx, frame_id))
+    }
+
+    fn frames_before(&self, before: Option<u64>, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.pool.read(|tx| plans::frames_before(tx, before, limit))
+    }
+
+    fn insert_plan(&self, plan_id: &str, state: &str, document: &str) -> Result<(), StoreError> {
+        self.pool
+            .write(|tx| Ok(End::Keep(plans::insert_plan(tx, plan_id, state, document)?)))
+    }
+
+    fn advance_plan(
+        &self,
+        plan_id: &str,
+        from: &str,
+        change: &PlanChange<'_>,
+    ) -> Result<bool, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(false);
+        }
+        self.pool
+            .write(|tx| Ok(End::Keep(plans::advance_plan(tx, plan_id, from, change)?)))
+    }
+
+    fn freeze_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(u64) -> Result<(String, Vec<u8>), StoreError>,
+    ) -> Result<bool, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(false);
+        }
+        self.pool
+            .write(|tx| Ok(End::Keep(plans::freeze_plan(tx, plan_id, build)?)))
+    }
+
+    fn plan(&self, plan_id: &str) -> Result<Option<String>, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(None);
+        }
+        self.pool.read(|tx| plans::plan(tx, plan_id))
+    }
+
+    fn plan_file(&self, plan_id: &str, file: PlanFile) -> Result<Option<Vec<u8>>, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(None);
+        }
+        self.pool.read(|tx| plans::plan_file(tx, plan_id, file))
+    }
+
+    fn plans_before(&self, before: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        if before.is_some_and(unstorable) {
+            return Ok(Vec::new());
+        }
+        self.pool.read(|tx| plans::plans_before(tx, before, limit))
+    }
+
+    fn close_plan(
+        &self,
+        plan_id: &str,
+        build: &mut dyn FnMut(Option<String>) -> Result<String, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(false);
+        }
+        self.pool
+            .write(|tx| Ok(End::Keep(plans::close_plan(tx, plan_id, build)?)))
+    }
+
+    fn ping(&self) -> Result<(), StoreError> {
+        self.pool.read(register::ping)
+    }
+}
+
+/// PostgreSQL keeps no text with the character NUL, so nothing can be found under such a key.
+fn unstorable(key: &str) -> bool {
+    key.contains('\0')
+}

@@ -1,0 +1,139 @@
+//! Reading enterprises and records.
+
+use std::sync::LazyLock;
+
+use super::pool::Session;
+use crate::domain::{Enterprise, EnterpriseId, Record};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
+use crate::store::{Counts, Dossier, StoreError};
+
+/// Enterprises whose dossiers are in memory at once during a walk through all.
+const PAGE: i64 = 2_000;
+
+/// Columns of `enterprises`, and so where those of a joined record begin.
+const RECORD_FROM: usize = 13;
+
+static DOSSIER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, {} FROM enterprises e LEFT JOIN record_versions v USING (enterprise_id) \
+         WHERE e.enterprise_id = $1 ORDER BY v.source, v.record_id, v.known_on",
+        of("e", ENTERPRISE_COLUMNS),
+        of("v", RECORD_COLUMNS)
+    )
+});
+
+pub(super) fn store_id(tx: &mut Session) -> Result<String, StoreError> {
+    let row = tx.one("SELECT store_id FROM identity", &[])?;
+    Ok(rows::text(&row, 0, "store_id")?.to_owned())
+}
+
+pub(super) fn ping(tx: &mut Session) -> Result<(), StoreError> {
+    tx.one("SELECT EXISTS (SELECT 1 FROM enterprises)", &[])?;
+    Ok(())
+}
+
+pub(super) fn begin_import(tx: &mut Session) -> Result<i64, StoreError> {
+    let row = tx.one(
+        "INSERT INTO imports DEFAULT VALUES RETURNING import_no",
+        &[],
+    )?;
+    rows::number(&row, 0, "import_no")
+}
+
+pub(super) fn enterprise(
+    tx: &mut Session,
+    id: &EnterpriseId,
+) -> Result<Option<(Enterprise, u64)>, StoreError> {
+    let sql = format!("SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id = $1");
+    let found = tx.optional(&sql, &[&id.as_str()])?;
+    let row = found.as_ref().map(rows::enterprise).transpose()?;
+    Ok(row.map(|row| (row.enterprise, row.revision)))
+}
+
+pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
+    let found = tx.query(&DOSSIER, &[&id.as_str()])?;
+    let Some(first) = found.first() else {
+        return Ok(None);
+    };
+    let row = rows::enterprise(first)?;
+    let mut versions = Vec::with_capacity(found.len());
+    for version in &found {
+        // An enterprise without records comes as one row without a record.
+        if version.text(RECORD_FROM, "enterprise_id")?.is_some() {
+            versions.push(rows::record(version, RECORD_FROM)?);
+        }
+    }
+    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
+}
+
+pub(super) fn enterprises_after(
+    tx: &mut Session,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<(Enterprise, u64)>, StoreError> {
+    let sql = format!(
+        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > $1 \
+         ORDER BY enterprise_id LIMIT $2"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    tx.query(&sql, &[&after, &limit])?
+        .iter()
+        .map(|row| rows::enterprise(row).map(|row| (row.enterprise, row.revision)))
+        .collect()
+}
+
+/// Goes through both tables side by side, page by page, so that memory is bounded by one page.
+pub(super) fn each_dossier(
+    tx: &mut Session,
+    visit: &mut dyn FnMut(Dossier),
+) -> Result<(), StoreError> {
+    let records_between = format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > $1 AND enterprise_id <= $2 \
+         ORDER BY enterprise_id, source, record_id, known_on"
+    );
+    let page_size = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let mut after = String::new();
+    loop {
+        let page = enterprises_after(tx, &after, page_size)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        let last = last.enterprise_id.to_string();
+        let records = tx.query(&records_between, &[&after, &last])?;
+        let mut records = records.iter().map(|row| rows::record(row, 0));
+        let mut pending: Option<Record> = records.next().transpose()?;
+        for (enterprise, revision) in page {
+            let mut versions = Vec::new();
+            while let Some(record) =
+                pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
+            {
+                versions.push(record);
+                pending = records.next().transpose()?;
+            }
+            visit(Dossier::new(enterprise, revision, versions));
+        }
+        after = last;
+    }
+}
+
+pub(super) fn counts(tx: &mut Session) -> Result<Counts, StoreError> {
+    // The one statement that wants whole tables.
+    tx.batch("SET LOCAL enable_seqscan = on")?;
+    let row = tx.one(
+        "SELECT (SELECT count(*) FROM enterprises), (SELECT count(*) FROM record_versions)",
+        &[],
+    )?;
+    Ok(Counts {
+        enterprises: rows::number(&row, 0, "count")?,
+        record_versions: rows::number(&row, 1, "count")?,
+    })
+}
+
+/// A list of columns as those of the table called `table`.
+pub(super) fn of(table: &str, columns: &str) -> String {
+    columns
+        .split(", ")
+        .map(|column| format!("{table}.{column}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
