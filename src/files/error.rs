@@ -190,28 +190,6 @@ pub enum FilesError {
     },
 }
 
-impl FilesError {
-    /// The failure as a line of an error report.
-    pub fn to_line_error(&self) -> LineError {
-        match self {
-            Self::Header(error) => error.clone(),
-            Self::Missing { folder, .. } => LineError::whole(1, self.to_string()).of_file(folder),
-            Self::Frame { line, reason } => LineError::whole(*line, reason.clone()),
-            Self::Read { file, line, .. } | Self::DamagedGzip { file, line, .. } => {
-                LineError::whole(line + 1, self.to_string()).of_file(file)
-            }
-            Self::Open { file, .. }
-            | Self::UnknownFormat { file }
-            | Self::Unreadable { file, .. }
-            | Self::Empty { file, .. }
-            | Self::Write { file, .. }
-            | Self::UndeclaredAttribute { file, .. } => {
-                LineError::whole(1, self.to_string()).of_file(file)
-            }
-        }
-    }
-}
-
 /// A value as an error shows it: cut to 80 characters, control characters replaced.
 pub(super) fn shorten(value: &str) -> String {
     let mut characters = value.chars();

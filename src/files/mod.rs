@@ -32,4 +32,4 @@ pub use packed::{pack, unpack};
 pub use read::{ReadOptions, Rows, read_enterprises, read_records};
 pub use source::{Format, Source};
 pub use table_writer::TableWriter;
-pub use write::{Sink, Writer, enterprise_writer, record_writer, write_line_errors};
+pub use write::{Sink, Writer, enterprise_writer, record_writer};

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use super::columns::{ATTRIBUTE_PREFIX, Tabular};
-use super::error::{FilesError, LineError};
+use super::error::FilesError;
 use super::source::Format;
 use crate::domain::{Enterprise, Label, Record};
 
@@ -196,28 +196,6 @@ impl<T: Tabular> Writer<T> {
         ended.map_err(|cause| write_failure(&self.name, cause))?;
         Ok(self.row_count)
     }
-}
-
-/// Writes an error report: NDJSON, one line per refused line. Returns how many.
-pub fn write_line_errors<'a>(
-    sink: Sink,
-    errors: impl IntoIterator<Item = &'a LineError>,
-) -> Result<u64, FilesError> {
-    let Sink {
-        name, mut output, ..
-    } = sink;
-    let mut error_count = 0;
-    for error in errors {
-        serde_json::to_writer(&mut output, error)
-            .map_err(io::Error::from)
-            .and_then(|()| output.write_all(b"\n"))
-            .map_err(|cause| write_failure(&name, cause))?;
-        error_count += 1;
-    }
-    output
-        .finish()
-        .map_err(|cause| write_failure(&name, cause))?;
-    Ok(error_count)
 }
 
 fn write_failure(name: &str, cause: io::Error) -> FilesError {

@@ -50,7 +50,7 @@ pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumM
 pub use crate::store::StoreError;
 
 pub use outcomes::{OutcomeRule, TierOutcome};
-pub use register::{Amendment, RegisteredEnterprise, Written, label, source_label};
+pub use register::{Amendment, RegisteredEnterprise, Written, label};
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 

@@ -261,15 +261,6 @@ pub(super) fn changes(outcomes: &[Outcome]) -> Vec<Changed> {
         .collect()
 }
 
-/// The source that imports and requests name, checked.
-///
-/// # Errors
-///
-/// When the text is no label.
-pub fn source_label(text: &str) -> Result<Label, ServiceError> {
-    label("source", text)
-}
-
 /// A label that a caller names in `field`, checked.
 ///
 /// # Errors

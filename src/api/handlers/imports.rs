@@ -13,9 +13,7 @@ use crate::api::problem::{Problem, ProblemKind, line_item};
 use crate::api::responses::ImportProblems;
 use crate::api::state::AppState;
 use crate::api::upload::{Cut, upload};
-use crate::service::{
-    Format, ImportReport, ReadOptions, Service, ServiceError, Source, source_label,
-};
+use crate::service::{Format, ImportReport, ReadOptions, Service, ServiceError, Source, label};
 
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
@@ -80,7 +78,7 @@ pub(crate) async fn import_records(
     query: Query<RecordImportQuery>,
     body: Payload,
 ) -> Result<Json<ImportAnswer>, Problem> {
-    let source = source_label(&query.source).map_err(|error| match error {
+    let source = label("source", &query.source).map_err(|error| match error {
         ServiceError::Field(field) => Problem::invalid_parameter(ProblemKind::InvalidQuery, field),
         other => other.into(),
     })?;

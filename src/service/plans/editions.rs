@@ -8,7 +8,7 @@ use super::steps::internal;
 use crate::domain::digest::Digest;
 use crate::files::unpack;
 use crate::sampling::draw::{Draw, DrawOutcome};
-use crate::sampling::pool::{EXPLORE, Pool};
+use crate::sampling::pool::Pool;
 use crate::sampling::transcript::{Edition, Record};
 use crate::sampling::verification::{Verification, VerifyInput, verify};
 use crate::service::{Service, ServiceError};
@@ -268,11 +268,4 @@ fn exclusion_text(reason: &str) -> serde_json::Value {
         other => (other, other),
     };
     serde_json::json!({ "zh": zh, "en": en })
-}
-
-impl SampleObject {
-    /// Whether the object was drawn over the whole pool rather than in its stratum.
-    pub fn is_exploration(&self) -> bool {
-        self.stratum == EXPLORE
-    }
 }
