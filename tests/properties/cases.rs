@@ -19,7 +19,7 @@ use risktier::model::{
 };
 
 use crate::generate::{DAYS, FIRST, enterprises, records};
-use crate::register::{id, label};
+use crate::register::{TODAY, enterprise, id, label, record_with};
 
 const CATALOGUE: &str = include_str!("../../models/indicators.toml");
 const SCORECARD: &str = include_str!("../../models/default/scorecard.json");
@@ -445,4 +445,114 @@ fn the_random_registers_reach_every_indicator_of_the_register_and_every_step() {
     ] {
         assert!(codes.contains(code), "{code} never acts");
     }
+}
+
+#[test]
+fn an_explanation_names_links_by_id_and_decisions_by_person() {
+    let day = TODAY;
+    let link = |record_id: &str, code: &str, end: String| {
+        record_with(1, record_id, "link", add_days(day, -30), |draft| {
+            draft.codes = vec![code.to_owned()];
+            draft.related_id = Some(end);
+        })
+    };
+    let versions = [
+        record_with(1, "c-1", "complaint", add_days(day, -20), |_| {}),
+        link("l-1", "shareholder", id(2).to_string()),
+        link("l-2", "affiliate", id(3).to_string()),
+        link("l-3", "address", "address-1".into()),
+    ];
+    let product = Enterprise {
+        kind: EnterpriseKind::Product,
+        owner_id: Some(id(4)),
+        ..enterprise(1)
+    };
+    let other = |number: usize, base_tier| LinkedEnterprise {
+        enterprise_id: id(number),
+        base_tier,
+        is_listed: false,
+        cancelled_on: None,
+        next_change_on: None,
+    };
+    let decisions = [Decision::Override {
+        decision_id: "d-7".into(),
+        tier: Tier::B,
+        reason: "checked on the spot".into(),
+        proposed_by: "officer-1".into(),
+        approved_by: "officer-2".into(),
+        from_on: add_days(day, -1),
+        expires_on: add_days(day, 9),
+        ended_on: None,
+    }];
+    let case = Case {
+        enterprise: &product,
+        versions: &versions,
+        decisions: &decisions,
+        linked: &[other(2, Tier::D), other(3, Tier::A), other(4, Tier::C)],
+    };
+    let as_of = AsOf::monthly(day);
+    let files = classifiers().remove(1);
+    let half = files.provisional(&case, as_of);
+    let mut builder = StatisticsBuilder::new(day);
+    (0..9).for_each(|_| builder.add(&half));
+    let classifier = files.with_statistics(Arc::new(builder.freeze()));
+
+    let explained = classifier.explain(&case, as_of);
+
+    let reason = |code: &str| {
+        explained
+            .reasons
+            .iter()
+            .find(|reason| reason.code == code)
+            .unwrap()
+    };
+    let named = |code: &str| -> Vec<&str> {
+        reason(code)
+            .records
+            .iter()
+            .map(|record| record.record_id.as_str())
+            .collect()
+    };
+    assert_eq!(case.others(day), [id(2), id(3), id(4)]);
+    assert_eq!(named("REL02"), ["l-1"]);
+    assert!(
+        reason("REL02")
+            .text
+            .en
+            .contains(&format!("{} in tier D", id(2))),
+        "{:?}",
+        reason("REL02").text
+    );
+    assert!(reason("REL02").text.zh.contains(&format!("{}为D类", id(2))));
+    assert_eq!(
+        (reason("BAS04").value, named("BAS04")),
+        (Some(9.0), vec!["l-3"])
+    );
+    assert_eq!(
+        (reason("OWNER").tier, reason("LINKED").step),
+        (Some(Tier::D), Step::Floor)
+    );
+    assert!(reason("OWNER").text.en.contains(&id(4).to_string()));
+    let last = reason("d-7");
+    assert!(
+        ["officer-1", "officer-2", "checked on the spot"]
+            .iter()
+            .all(|part| last.text.en.contains(part) && last.text.zh.contains(part))
+    );
+    assert_eq!((explained.tier, last.step), (Tier::B, Step::Override));
+    assert_eq!(explained.next_change_on, Some(add_days(day, 9)));
+
+    // Before a run has counted anything the explanation says so.
+    let before = files.explain(&case, as_of);
+    let reason = before
+        .reasons
+        .iter()
+        .find(|reason| reason.code == "BAS04")
+        .unwrap();
+    assert_eq!((reason.step, reason.value), (Step::Missing, None));
+    assert!(
+        reason.text.en.contains("no run over the register"),
+        "{:?}",
+        reason.text
+    );
 }

@@ -18,4 +18,5 @@ mod cases;
 mod generate;
 mod reasons;
 mod sampling;
+mod statistics;
 mod tiers;
