@@ -6,18 +6,22 @@
 pub mod canonical;
 mod coded;
 pub mod dates;
+mod decision;
 pub mod digest;
 mod enterprise;
 mod enterprise_id;
 mod epoch;
 pub mod field;
 mod label;
+mod proceeding;
 mod record;
 pub mod rng;
 mod tier;
+mod working_days;
 
 pub use coded::UnknownCode;
 pub use dates::AsOf;
+pub use decision::Decision;
 pub use enterprise::{
     Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
 };
@@ -25,5 +29,7 @@ pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
+pub use proceeding::ProceedingKind;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use tier::Tier;
+pub use working_days::WorkingDays;
