@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+use super::decision_rules::{DecisionRules, DecisionRulesError};
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
@@ -30,6 +31,8 @@ pub struct Models {
     pub classifier: Classifier,
     /// Gives rates.
     pub sampling: SamplingPolicy,
+    /// Time limits of what persons decide.
+    pub decisions: DecisionRules,
     /// Name and version of the policy, as `name/version`.
     pub policy_name: String,
     /// Digest of the policy in canonical form.
@@ -45,6 +48,8 @@ struct PolicyFile {
     version: u32,
     tier: TierRules,
     sampling: SamplingPolicy,
+    #[serde(default)]
+    decisions: DecisionRules,
 }
 
 /// Why the model files cannot be used.
@@ -73,6 +78,9 @@ pub enum ModelsError {
     /// The sampling part breaks a promise.
     #[error("the policy cannot be used: {0}")]
     Policy(#[from] PolicyError),
+    /// A time limit or the calendar cannot be kept.
+    #[error("the policy cannot be used: {0}")]
+    Decisions(#[from] DecisionRulesError),
     /// The files do not go together.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
@@ -106,6 +114,7 @@ impl Models {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
+        policy.decisions.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         Ok(Self {
             classifier: Classifier::new(
@@ -114,6 +123,7 @@ impl Models {
                 policy.tier,
             )?,
             sampling: policy.sampling,
+            decisions: policy.decisions,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
         })
