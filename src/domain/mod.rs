@@ -5,6 +5,7 @@
 
 pub mod canonical;
 mod coded;
+pub(crate) mod compact;
 pub mod dates;
 mod decision;
 pub mod digest;
@@ -13,6 +14,7 @@ mod enterprise_id;
 mod epoch;
 pub mod field;
 mod label;
+mod link;
 mod proceeding;
 mod record;
 pub mod rng;
@@ -20,6 +22,7 @@ mod tier;
 mod working_days;
 
 pub use coded::UnknownCode;
+pub use compact::NotCompact;
 pub use dates::AsOf;
 pub use decision::Decision;
 pub use enterprise::{
@@ -29,6 +32,7 @@ pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
+pub use link::LinkEnd;
 pub use proceeding::ProceedingKind;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use tier::Tier;

@@ -17,7 +17,7 @@ use super::{Models, Service, ServiceError};
 use crate::domain::{
     AsOf, Decision, Enterprise, EnterpriseId, Label, ProceedingKind, Record, Tier,
 };
-use crate::model::Classification;
+use crate::model::{Case, Classification, LinkedEnterprise};
 use crate::store::{Dossier, Proceeding, ProceedingFilter, Store};
 
 /// Proceedings read at once while a walk is prepared.
@@ -41,6 +41,10 @@ pub(super) struct Assembled {
     pub(super) versions: Vec<Record>,
     /// What persons decided.
     pub(super) decisions: Vec<Decision>,
+    /// What the enterprises at the other end of its links add, and its owner.
+    pub(super) linked: Vec<LinkedEnterprise>,
+    /// The day that it was put together for.
+    as_of: AsOf,
     /// What is known of it beside the case itself.
     pub(super) life: Life,
     /// The first day after the as-of day on which a merge begins or ends.
@@ -73,12 +77,21 @@ impl Service {
 }
 
 impl Dossiers {
-    /// What the tier of `id` rests on as of `day`; `None` for an unknown id.
+    /// What the tier of `id` rests on as of a day; `None` for an unknown id.
     pub(super) fn find(
         &self,
         id: &EnterpriseId,
-        day: Date,
+        as_of: AsOf,
     ) -> Result<Option<Assembled>, ServiceError> {
+        let Some(mut assembled) = self.alone(id, as_of)? else {
+            return Ok(None);
+        };
+        assembled.linked = self.linked(&assembled)?;
+        Ok(Some(assembled))
+    }
+
+    /// As [`Dossiers::find`], without what other enterprises add.
+    fn alone(&self, id: &EnterpriseId, as_of: AsOf) -> Result<Option<Assembled>, ServiceError> {
         // INVARIANT: the enterprise with its revision is read before the rest. Whatever changes meanwhile raises the
         // revision, so a tier of newer facts may be kept under an older revision, never the other way round.
         let Some(mut dossier) = self.store.dossier(id)? else {
@@ -86,7 +99,7 @@ impl Dossiers {
         };
         let mut about = self.store.proceedings_about(id)?;
         let mut merges = lineage(&about)?;
-        let merged_into = merges.successor_on(id, day);
+        let merged_into = merges.successor_on(id, as_of.day);
         if let Some(successor) = &merged_into {
             let Some(found) = self.store.dossier(successor)? else {
                 return Err(ServiceError::UnknownEnterprise(successor.clone()));
@@ -95,23 +108,44 @@ impl Dossiers {
             about = self.store.proceedings_about(successor)?;
             merges = lineage(&about)?;
         }
-        let mut assembled = self.complete(dossier, &about, &merges, day)?;
+        let mut assembled = self.complete(dossier, &about, &merges, as_of)?;
         assembled.life.merged_into = merged_into;
         Ok(Some(assembled))
     }
 
+    /// What the enterprises add that a case names. One hop: what those are linked with is not asked.
+    fn linked(&self, of: &Assembled) -> Result<Vec<LinkedEnterprise>, ServiceError> {
+        let classifier = &self.models.classifier;
+        let mut linked = Vec::new();
+        for id in of.case().others(of.as_of.day) {
+            let Some(mut other) = self.alone(&id, of.as_of)? else {
+                continue;
+            };
+            // A link to an id that was merged into the enterprise itself is no link to another.
+            if other.enterprise.enterprise_id == of.enterprise.enterprise_id {
+                continue;
+            }
+            other.decisions.clear();
+            let own = classifier.provisional(&other.case(), of.as_of);
+            let mut adds = classifier.as_linked(id, &own);
+            adds.next_change_on = earliest([adds.next_change_on, other.next_merge_on]);
+            linked.push(adds);
+        }
+        Ok(linked)
+    }
+
     /// The tier of an enterprise as it would be without overrides; `None` for an unknown id.
-    pub(super) fn without_overrides(
+    pub(super) fn tier_without_overrides(
         &self,
         id: &EnterpriseId,
         as_of: AsOf,
     ) -> Result<Option<Tier>, ServiceError> {
-        Ok(self.find(id, as_of.day)?.map(|mut assembled| {
+        Ok(self.find(id, as_of)?.map(|mut assembled| {
             assembled.decisions.retain(|decision| match decision {
                 Decision::Override { .. } => false,
                 Decision::Freeze { .. } => true,
             });
-            assembled.classify(&self.models, as_of).tier
+            assembled.classify(&self.models).tier
         }))
     }
 
@@ -159,14 +193,14 @@ impl Dossiers {
         dossier: Dossier,
         about: &[Proceeding],
         merges: &Lineage,
-        day: Date,
+        as_of: AsOf,
     ) -> Result<Assembled, ServiceError> {
         let Dossier {
             enterprise,
             revision,
             mut versions,
         } = dossier;
-        let id = &enterprise.enterprise_id;
+        let (id, day) = (&enterprise.enterprise_id, as_of.day);
         let merged_ids = merges.absorbed_by(id, day);
         let mut came_under = BTreeMap::new();
         for (old, from) in &merged_ids {
@@ -211,6 +245,8 @@ impl Dossiers {
             revision,
             versions,
             decisions,
+            linked: Vec::new(),
+            as_of,
         })
     }
 }
@@ -224,55 +260,61 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
-    /// Completes one dossier as of `day`; `None` for an id that another answers for on that day.
+    /// Completes one dossier as of a day; `None` for an id that another answers for on that day.
     pub(super) fn assemble(
         &self,
         dossier: Dossier,
-        day: Date,
+        as_of: AsOf,
     ) -> Result<Option<Assembled>, ServiceError> {
         let id = &dossier.enterprise.enterprise_id;
-        let Some(about) = self.about.get(id) else {
+        let none = Lineage::default();
+        let (about, merges) = match self.about.get(id) {
             // Nearly all: nobody has decided anything about it.
-            return self
-                .dossiers
-                .complete(dossier, &[], &Lineage::default(), day)
-                .map(Some);
+            None => (&[] as &[Proceeding], &none),
+            Some(about) => {
+                let merges = about.iter().any(|one| one.kind == ProceedingKind::Merge);
+                (about.as_slice(), if merges { &self.merges } else { &none })
+            }
         };
-        if self.merges.successor_on(id, day).is_some() {
+        if merges.successor_on(id, as_of.day).is_some() {
             return Ok(None);
         }
-        let connected = about.iter().any(|one| one.kind == ProceedingKind::Merge);
-        let none = Lineage::default();
-        let merges = if connected { &self.merges } else { &none };
-        self.dossiers
-            .complete(dossier, about, merges, day)
-            .map(Some)
+        let mut assembled = self.dossiers.complete(dossier, about, merges, as_of)?;
+        assembled.linked = self.dossiers.linked(&assembled)?;
+        Ok(Some(assembled))
     }
 }
 
 impl Assembled {
-    /// The tier as of a day, without reasons. The day is the one that it was assembled for.
-    pub(super) fn classify(&self, models: &Models, as_of: AsOf) -> Classification {
-        let classification = models
-            .classifier
-            .classify(&self.enterprise, &self.versions, as_of);
-        self.bounded(classification)
+    /// The case.
+    pub(super) fn case(&self) -> Case<'_> {
+        Case {
+            enterprise: &self.enterprise,
+            versions: &self.versions,
+            decisions: &self.decisions,
+            linked: &self.linked,
+        }
     }
 
-    /// The tier as of a day with every reason.
-    pub(super) fn explain(&self, models: &Models, as_of: AsOf) -> Classification {
-        let classification = models
-            .classifier
-            .explain(&self.enterprise, &self.versions, as_of);
-        self.bounded(classification)
+    /// The tier, without reasons.
+    pub(super) fn classify(&self, models: &Models) -> Classification {
+        self.bounded(models.classifier.classify(&self.case(), self.as_of))
+    }
+
+    /// The tier with every reason.
+    pub(super) fn explain(&self, models: &Models) -> Classification {
+        self.bounded(models.classifier.explain(&self.case(), self.as_of))
     }
 
     /// A merge that begins or ends may change the tier, which the model does not know.
-    fn bounded(&self, mut classification: Classification) -> Classification {
-        classification.next_change_on = [classification.next_change_on, self.next_merge_on]
-            .into_iter()
-            .flatten()
-            .min();
-        classification
+    fn bounded(&self, classification: Classification) -> Classification {
+        Classification {
+            next_change_on: earliest([classification.next_change_on, self.next_merge_on]),
+            ..classification
+        }
     }
+}
+
+fn earliest(days: [Option<Date>; 2]) -> Option<Date> {
+    days.into_iter().flatten().min()
 }

@@ -101,9 +101,9 @@ impl Service {
         let no_band =
             Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))?;
         let mut entries = Vec::new();
-        self.each_assembled(as_of.day, &mut |found| {
+        self.each_assembled(as_of, &mut |found| {
             let enterprise = &found.enterprise;
-            let classification = found.classify(&self.models, as_of);
+            let classification = found.classify(&self.models);
             let (records, _) = current_versions(&found.versions, as_of.day);
             let load = complaint_load(overlay, &records, as_of.day);
             entries.push(FrameEntry {

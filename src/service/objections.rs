@@ -304,7 +304,7 @@ impl Service {
         self.change(move || {
             let found = objection(store.proceeding(&objection_id)?, &objection_id)?;
             let frozen_tier = dossiers
-                .without_overrides(&found.enterprise_id, AsOf::monthly(today))?
+                .tier_without_overrides(&found.enterprise_id, AsOf::monthly(today))?
                 .ok_or_else(|| ServiceError::UnknownEnterprise(found.enterprise_id.clone()))?;
             decide(
                 store.as_ref(),

@@ -9,7 +9,7 @@ use super::dossiers::{Assembled, Life};
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
-use crate::model::Classification;
+use crate::model::{Case, Classification};
 use crate::store::{Store, StoredTier};
 
 /// How often a cache is brought to the end of the log of changes.
@@ -154,11 +154,11 @@ impl Service {
                     answers.push(Some(answer(id, epoch, cached(&stored), Origin::Store)));
                     continue;
                 }
-                let Some(found) = dossiers.find(&id, today.day)? else {
+                let Some(found) = dossiers.find(&id, today)? else {
                     answers.push(None);
                     continue;
                 };
-                let stored = stored_tier(&found.classify(&models, today), found.revision);
+                let stored = stored_tier(&found.classify(&models), found.revision);
                 computed.push((found.enterprise.enterprise_id.clone(), stored));
                 answers.push(Some(TierAnswer {
                     merged_into: found.life.merged_into,
@@ -217,13 +217,13 @@ impl Service {
         let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
         let found = self
             .dossiers()
-            .find(id, as_of.day)?
+            .find(id, as_of)?
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))?;
-        let classification = found.explain(&self.models, as_of);
+        let classification = found.explain(&self.models);
         Ok(Explanation {
             life: found.life,
             revision: found.revision,
-            ..self.explanation(id, classification)
+            ..self.explanation(&found.enterprise, id, classification)
         })
     }
 
@@ -241,14 +241,19 @@ impl Service {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
         carry_amendments(&mut versions);
-        let classification = classifier.explain(enterprise, &versions, as_of);
-        self.explanation(&enterprise.enterprise_id, classification)
+        let classification = classifier.explain(&Case::of(enterprise, &versions), as_of);
+        self.explanation(enterprise, &enterprise.enterprise_id, classification)
     }
 
     /// An explanation with the names of the files behind it.
-    fn explanation(&self, id: &EnterpriseId, classification: Classification) -> Explanation {
+    fn explanation(
+        &self,
+        enterprise: &Enterprise,
+        id: &EnterpriseId,
+        classification: Classification,
+    ) -> Explanation {
         let classifier = &self.models.classifier;
-        let scorecard = classifier.scorecard();
+        let scorecard = classifier.scorecard_of(enterprise.kind);
         Explanation {
             enterprise_id: id.clone(),
             classification,
@@ -271,16 +276,16 @@ impl Service {
         as_of: AsOf,
         visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
     ) -> Result<(), ServiceError> {
-        self.each_assembled(as_of.day, &mut |found| {
-            let classification = found.classify(&self.models, as_of);
+        self.each_assembled(as_of, &mut |found| {
+            let classification = found.classify(&self.models);
             visit(&found.enterprise, &found.versions, &classification);
         })
     }
 
-    /// Goes through the register as of `day` in id order: what was founded by then and stands for itself.
+    /// Goes through the register as of `as_of` in id order: what was founded by then and stands for itself.
     pub(super) fn each_assembled(
         &self,
-        day: Date,
+        as_of: AsOf,
         visit: &mut dyn FnMut(Assembled),
     ) -> Result<(), ServiceError> {
         let assembler = self.dossiers().of_all()?;
@@ -289,11 +294,11 @@ impl Service {
             let founded = dossier
                 .enterprise
                 .established_on
-                .is_none_or(|established| established <= day);
+                .is_none_or(|established| established <= as_of.day);
             if failed.is_some() || !founded {
                 return;
             }
-            match assembler.assemble(dossier, day) {
+            match assembler.assemble(dossier, as_of) {
                 Ok(Some(found)) => visit(found),
                 Ok(None) => {}
                 Err(error) => failed = Some(error),
