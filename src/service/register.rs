@@ -360,7 +360,7 @@ pub(super) fn corrected(
 
 fn if_new(record: &Record, mut new: Record, today: Date) -> Option<Record> {
     new.known_on = record.known_on;
-    (new != *record).then(|| Record {
+    (new != *record).then_some(Record {
         known_on: today,
         ..new
     })

@@ -34,7 +34,9 @@ async fn listed() -> TestApp {
     for id in ["E1", "E2", "E3", "E4"] {
         app.enterprise(id).await;
     }
-    let body = json!({"records": [listing("E1", "L1")]});
+    let mut known = listing("E1", "L1");
+    known["known_on"] = json!("2026-10-05");
+    let body = json!({"records": [known]});
     ok(app.post("/v1/records", &body).await, 200).await;
     app
 }
@@ -157,7 +159,7 @@ async fn an_objection_freezes_the_tier_until_it_is_decided() {
     let frozen = tier(&app, "E1").await;
     assert_eq!(
         (&frozen["tier"], &frozen["next_change_on"]),
-        (&json!("D"), &json!("2026-12-01"))
+        (&json!("D"), &json!("2026-12-19"))
     );
     let why = app.json("/v1/enterprises/E1/tier/explanation").await;
     let last = why["reasons"].as_array().unwrap().last().unwrap().clone();
