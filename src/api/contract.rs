@@ -17,7 +17,9 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         title = "risktier",
         description = "Credit-risk tiers of enterprises and verifiable, stratified inspection plans. \
             Every error is a problem as of RFC 9457; unknown fields and parameters are refused. \
-            A tier is an internal reference for supervision, not a public rating.",
+            A tier is an internal reference for supervision, not a public rating. \
+            Persons are named in the body (`by`) as long as there is no access control; a later release takes them from \
+            the caller's token.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/", description = "this server")),
@@ -25,6 +27,7 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
     tags(
         (name = "enterprises", description = "The register of check objects"),
         (name = "records", description = "Credit and penalty records"),
+        (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),

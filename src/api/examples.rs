@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 pub(super) const ENTERPRISE_ID: &str = "91990000MA00000017";
+pub(super) const OVERRIDE_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const PLAN_ID: &str = "rtp1-0123456789abcdef0123456789abcdef";
 const DIGEST: &str = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728";
@@ -66,6 +67,71 @@ pub(super) fn explanation() -> Value {
     })
 }
 
+/// An override in a state.
+pub(super) fn override_of(state: &str) -> Value {
+    let mut shown = json!({
+        "override_id": OVERRIDE_ID, "enterprise_id": ENTERPRISE_ID, "state": state, "tier": "D",
+        "reason": "food-safety incident under investigation", "proposed_by": "officer-17",
+        "proposed_on": "2026-11-22", "lapses_on": "2026-12-22", "from_on": "2026-11-22", "expires_on": "2027-01-31"
+    });
+    if state != "proposed" {
+        add(&mut shown, "approved_by", "officer-23".into());
+        add(&mut shown, "approved_on", "2026-11-22".into());
+    }
+    if state == "ended" {
+        add(&mut shown, "ended_by", "officer-17".into());
+        add(&mut shown, "ended_on", "2026-12-20".into());
+        add(&mut shown, "end_reason", "the investigation is over".into());
+    }
+    shown
+}
+
+/// An objection in a state.
+pub(super) fn objection(state: &str) -> Value {
+    let mut shown = json!({
+        "objection_id": OVERRIDE_ID, "state": state, "overdue": false, "source": "penalties",
+        "record_id": "P-2026-0042", "enterprise_id": ENTERPRISE_ID, "filed_by": "legal-representative",
+        "reason": "the penalty concerns another firm of the same name", "filed_on": "2026-11-20",
+        "accept_by": "2026-11-27"
+    });
+    if state != "filed" {
+        add(&mut shown, "examined_by", "officer-17".into());
+        add(&mut shown, "examined_on", "2026-11-23".into());
+        add(
+            &mut shown,
+            "freeze_reason",
+            "the file is asked for at the court".into(),
+        );
+        add(&mut shown, "decide_by", "2026-12-21".into());
+        add(&mut shown, "frozen_tier", "B".into());
+    }
+    if state == "upheld" {
+        add(&mut shown, "decided_by", "officer-23".into());
+        add(&mut shown, "decided_on", "2026-12-02".into());
+        add(
+            &mut shown,
+            "decision_reason",
+            "the registry confirms the mistake".into(),
+        );
+        add(&mut shown, "remedy", "withdrawn".into());
+    }
+    shown
+}
+
+pub(super) fn merge() -> Value {
+    json!({
+        "merge_id": OVERRIDE_ID, "enterprise_id": ENTERPRISE_ID, "into_id": "91990000MA00000025",
+        "reason": "the credit code changed", "made_by": "officer-17", "made_on": "2026-11-22",
+        "from_on": "2026-11-22"
+    })
+}
+
+fn add(shown: &mut Value, name: &str, value: Value) {
+    if let Some(members) = shown.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+}
+
 pub(super) fn frame() -> Value {
     json!({
         "frame_id": FRAME_ID, "number": 1, "as_of": "2026-11-22", "frozen_at": "2026-11-22T08:00:00Z",
@@ -125,11 +191,7 @@ pub(super) fn plan(state: &str) -> Value {
         },
         "outlook": outlook()
     });
-    let mut add = |name: &str, value: Value| {
-        if let Some(members) = plan.as_object_mut() {
-            members.insert(name.to_owned(), value);
-        }
-    };
+    let mut add = |name: &str, value: Value| add(&mut plan, name, value);
     if reached("frozen") {
         let frozen = json!({
             "number": 1, "plan_digest": DIGEST, "pool_digest": DIGEST, "pool_root": DIGEST,

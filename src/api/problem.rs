@@ -92,7 +92,11 @@ problem_kinds! {
     /// No such job.
     UnknownJob = NOT_FOUND "unknown-job" "The job does not exist" "任务不存在",
     /// No override stands.
-    UnknownOverride = NOT_FOUND "unknown-override" "No override is in force" "没有生效的人工调整",
+    UnknownOverride = NOT_FOUND "unknown-override" "There is no such override" "没有该人工调整",
+    /// No such objection.
+    UnknownObjection = NOT_FOUND "unknown-objection" "The objection does not exist" "异议不存在",
+    /// The id is not merged.
+    UnknownMerge = NOT_FOUND "unknown-merge" "The id is not merged into another" "该编号未被合并",
     /// The path exists, the method does not.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "The method is not allowed here" "不支持该请求方法",
     /// The answer does not come in a form that the caller accepts.

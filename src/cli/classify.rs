@@ -129,6 +129,9 @@ fn explain(service: &Service, id: &str, format: OutputFormat) -> Ended {
     if format == OutputFormat::Json {
         print_json(&serde_json::json!({
             "enterprise_id": explanation.enterprise_id,
+            "merged_into": explanation.life.merged_into,
+            "overrides": explanation.life.overrides,
+            "objections": explanation.life.objections,
             "tier": classification.tier,
             "points": classification.points,
             "as_of": classification.as_of.day,
@@ -148,6 +151,9 @@ fn explain(service: &Service, id: &str, format: OutputFormat) -> Ended {
         explanation.scorecard,
         explanation.policy
     );
+    if let Some(successor) = &explanation.life.merged_into {
+        eprintln!("{id} is merged into {successor}, whose tier this is");
+    }
     let mut table = Table::new(&["step", "code", "points", "tier", "reason", "原因"]);
     for reason in &classification.reasons {
         table.row(vec![

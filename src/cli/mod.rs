@@ -9,10 +9,15 @@ mod compose;
 mod demo;
 mod exit;
 mod import;
+mod merges;
+mod objections;
 mod openapi;
 mod output;
+mod overrides;
+mod persons;
 mod plan;
 mod progress;
+mod records;
 mod serve;
 mod verify;
 
@@ -43,6 +48,16 @@ enum Command {
     Import(import::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Repair, withdraw, end or correct a record.
+    Record(records::Arguments),
+    /// Objections to records: file, examine, decide, list.
+    Objection(objections::Arguments),
+    /// Tiers set by two persons: propose, approve, end, list.
+    Override(overrides::Arguments),
+    /// Merge an id into its successor, or undo that.
+    Merge(merges::Arguments),
+    /// Show what persons did about an enterprise.
+    Acts(merges::ActArguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
@@ -61,6 +76,11 @@ impl Cli {
             Command::Demo(arguments) => demo::run(arguments),
             Command::Import(arguments) => import::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::Record(arguments) => records::run(arguments),
+            Command::Objection(arguments) => objections::run(arguments),
+            Command::Override(arguments) => overrides::run(arguments),
+            Command::Merge(arguments) => merges::run(arguments),
+            Command::Acts(arguments) => merges::run_acts(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

@@ -66,6 +66,13 @@ pub fn date(field: &str, value: &str) -> Result<Date, FieldError> {
     dates::parse_date(value).map_err(|reason| FieldError::new(field, value, reason))
 }
 
+/// A whole number from 0.
+pub fn number(field: &str, value: &str) -> Result<u64, FieldError> {
+    value
+        .parse()
+        .map_err(|_| FieldError::new(field, value, "is not a whole number"))
+}
+
 /// A free text of `min` to `max` bytes without control characters.
 pub fn text(field: &str, value: &str, min: usize, max: usize) -> Result<String, FieldError> {
     let clean = value.trim();

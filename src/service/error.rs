@@ -28,6 +28,32 @@ pub enum ServiceError {
         /// Its id.
         record_id: String,
     },
+    /// No such override of the enterprise, or it is over.
+    #[error("override `{0}` of this enterprise does not exist or is over")]
+    UnknownOverride(String),
+    /// No override of the enterprise counts or waits.
+    #[error("enterprise `{0}` has no override that counts or waits for approval")]
+    NoOverride(EnterpriseId),
+    /// No such objection.
+    #[error("objection `{0}` does not exist")]
+    UnknownObjection(String),
+    /// The enterprise is not merged.
+    #[error("enterprise `{0}` is not merged into another")]
+    UnknownMerge(EnterpriseId),
+    /// The enterprise is merged, so nothing is decided about it.
+    #[error("enterprise `{enterprise_id}` is merged into `{into_id}`; name that one")]
+    Merged {
+        /// The id as given.
+        enterprise_id: EnterpriseId,
+        /// Its successor.
+        into_id: EnterpriseId,
+    },
+    /// What stands does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A rule does not allow it.
+    #[error("{0}")]
+    Rule(String),
     /// No such frame.
     #[error("frame `{0}` does not exist")]
     UnknownFrame(String),

@@ -9,7 +9,6 @@ use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Label, Tier};
 use crate::files::{pack, read_frame, unpack, write_frame};
 use crate::indicators::current_versions;
-use crate::model::Case;
 use crate::sampling::{Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
 
 /// Objects by tier.
@@ -91,7 +90,8 @@ impl Service {
 
     /// The register as of a day: every enterprise founded by then, with its tier and complaint band.
     ///
-    /// An enterprise whose day of founding is later is left out: on that day it did not exist.
+    /// An enterprise whose day of founding is later is left out: on that day it did not exist. So is an id that is merged
+    /// into another.
     ///
     /// # Errors
     ///
@@ -101,19 +101,10 @@ impl Service {
         let no_band =
             Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))?;
         let mut entries = Vec::new();
-        self.store.each_dossier(&mut |dossier| {
-            let enterprise = &dossier.enterprise;
-            if enterprise
-                .established_on
-                .is_some_and(|established| established > as_of.day)
-            {
-                return;
-            }
-            let classification = self
-                .models
-                .classifier
-                .classify(&Case::of(enterprise, &dossier.versions), as_of);
-            let (records, _) = current_versions(&dossier.versions, as_of.day);
+        self.each_assembled(as_of, &mut |found| {
+            let enterprise = &found.enterprise;
+            let classification = found.classify(&self.models);
+            let (records, _) = current_versions(&found.versions, as_of.day);
             let load = complaint_load(overlay, &records, as_of.day);
             entries.push(FrameEntry {
                 row: FrameRow {

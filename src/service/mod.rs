@@ -4,14 +4,21 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod decision_rules;
+mod decisions;
+mod dossiers;
 mod entropy;
 mod error;
 mod frames;
 mod import;
 mod intake;
+mod lineage;
+mod merges;
 mod models;
+mod objections;
 mod outcomes;
 mod plans;
+mod proceedings;
 mod register;
 mod tier_file;
 mod tiers;
@@ -23,11 +30,18 @@ use crate::cache::TierCache;
 use crate::domain::AsOf;
 use crate::store::Store;
 
+pub use decision_rules::{DecisionRules, DecisionRulesError};
+pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
+pub use dossiers::Life;
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
 pub use import::{ImportObserver, ImportReport, Importable};
+pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
+pub use objections::{
+    Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
+};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
     PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
@@ -47,9 +61,10 @@ pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
-pub use crate::store::StoreError;
+pub use crate::store::{Act, StoreError};
 
 pub use outcomes::{OutcomeRule, TierOutcome};
+pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::decision_rules::{DecisionRules, DecisionRulesError};
 use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
@@ -34,6 +35,8 @@ pub struct Models {
     pub classifier: Classifier,
     /// Gives rates.
     pub sampling: SamplingPolicy,
+    /// Time limits of what persons decide.
+    pub decisions: DecisionRules,
     /// Name and version of the policy, as `name/version`.
     pub policy_name: String,
     /// Digest of the policy in canonical form.
@@ -49,6 +52,8 @@ struct PolicyFile {
     version: u32,
     tier: TierRules,
     sampling: SamplingPolicy,
+    #[serde(default)]
+    decisions: DecisionRules,
 }
 
 /// Why the model files cannot be used.
@@ -85,6 +90,9 @@ pub enum ModelsError {
     /// The sampling part breaks a promise.
     #[error("the policy cannot be used: {0}")]
     Policy(#[from] PolicyError),
+    /// A time limit or the calendar cannot be kept.
+    #[error("the policy cannot be used: {0}")]
+    Decisions(#[from] DecisionRulesError),
     /// The files do not go together.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
@@ -124,6 +132,7 @@ impl Models {
             let scorecard = Scorecard::from_json(&read(path)?).map_err(fail)?;
             scorecards.by_kind.insert(*kind, scorecard);
         }
+        policy.decisions.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         Ok(Self {
             classifier: Classifier::new(
@@ -132,6 +141,7 @@ impl Models {
                 policy.tier,
             )?,
             sampling: policy.sampling,
+            decisions: policy.decisions,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
         })

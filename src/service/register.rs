@@ -2,10 +2,12 @@
 
 use jiff::civil::Date;
 use serde::Serialize;
+use std::sync::Arc;
 
+use super::proceedings::{Said, act, concerning, decide};
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{Enterprise, EnterpriseId, FieldError, IdCheck, Label, Record, field};
-use crate::store::{Changed, Counts, Outcome, StoreError};
+use crate::store::{Changed, Concerned, Counts, Deed, Outcome};
 
 /// An enterprise as the register holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,19 @@ pub enum Amendment {
     Repair,
     /// Found wrong or annulled: it may not be used from this day on.
     Withdraw,
+    /// Over: a listing removed, a judgment satisfied, a permit run out. From this day on it is not in force.
+    End,
+}
+
+impl Amendment {
+    /// The word for it among acts.
+    fn act(self) -> &'static str {
+        match self {
+            Self::Repair => "record_repaired",
+            Self::Withdraw => "record_withdrawn",
+            Self::End => "record_ended",
+        }
+    }
 }
 
 impl Service {
@@ -75,7 +90,7 @@ impl Service {
         .await
     }
 
-    /// Repairs or withdraws a record from `day` on (default: the present day).
+    /// Repairs, withdraws or ends a record from the day said on (default: the present day).
     ///
     /// # Errors
     ///
@@ -85,44 +100,78 @@ impl Service {
         source: Label,
         record_id: String,
         amendment: Amendment,
-        day: Option<Date>,
+        said: impl Into<Said>,
     ) -> Result<(), ServiceError> {
+        let said = said.into();
         let today = self.today();
-        let day = day.unwrap_or(today);
-        let store = self.store.clone();
-        let (of, id) = (source.clone(), record_id.clone());
-        let changed = off_thread(move || {
-            let amended = store.amend_record(&of, &id, today, &|record| {
-                if day < record.occurred_on {
-                    return Err(format!(
-                        "is before the record occurred ({})",
-                        record.occurred_on
-                    ));
-                }
-                match amendment {
-                    Amendment::Repair => record.repaired_on = Some(day),
-                    Amendment::Withdraw => record.withdrawn_on = Some(day),
-                }
-                Ok(())
-            });
-            match amended {
-                Err(StoreError::Aborted(reason)) => {
-                    Err(FieldError::new("on", &day.to_string(), reason).into())
-                }
-                amended => Ok(amended?),
-            }
+        let day = said.on.unwrap_or(today);
+        self.change_record(source, record_id, amendment.act(), said, move |record| {
+            amended(record, amendment, day, today)
         })
-        .await?;
-        match changed {
-            Some(changed) => {
-                self.invalidate(&[changed]).await;
-                Ok(())
-            }
-            None => Err(ServiceError::UnknownRecord {
+        .await
+        .map(|_| ())
+    }
+
+    /// Corrects a record: from the present day on it says what `content` says. Gives the record as it stands then, and
+    /// whether that is anything new. A repair or withdrawal that the correction is silent about stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such record, or the content is about another enterprise.
+    pub async fn correct_record(
+        &self,
+        content: Record,
+        said: Said,
+    ) -> Result<(Record, Written), ServiceError> {
+        let today = self.today();
+        let (source, record_id) = (content.source.clone(), content.record_id.clone());
+        self.change_record(source, record_id, "record_corrected", said, move |record| {
+            corrected(record, &content, today)
+        })
+        .await
+    }
+
+    /// Changes one record in one transaction, with the act behind it; `change` gives its new version, if it is new.
+    async fn change_record(
+        &self,
+        source: Label,
+        record_id: String,
+        what: &'static str,
+        said: Said,
+        change: impl Fn(&Record) -> Result<Option<Record>, ServiceError> + Send + 'static,
+    ) -> Result<(Record, Written), ServiceError> {
+        let today = self.today();
+        let store = Arc::clone(&self.store);
+        self.change(move || {
+            let unknown = || ServiceError::UnknownRecord {
                 source_name: source.to_string(),
-                record_id,
-            }),
-        }
+                record_id: record_id.clone(),
+            };
+            let owner = store
+                .record_owner(&source, &record_id)?
+                .ok_or_else(unknown)?;
+            let concerned = Concerned {
+                record: Some((&source, &record_id, today)),
+                ..concerning(&owner)
+            };
+            decide(store.as_ref(), &concerned, |standing| {
+                let record = standing.record.as_ref().ok_or_else(unknown)?;
+                let Some(changed) = change(record)? else {
+                    return Ok((Deed::default(), (record.clone(), Written::Unchanged)));
+                };
+                let subject = format!("{source}/{record_id}");
+                let on = said.on.unwrap_or(today);
+                let by = (said.by.as_ref(), said.reason.as_deref());
+                let deed = Deed {
+                    record: Some(changed.clone()),
+                    acts: vec![act(&owner, what, subject, on, by)],
+                    touched: [owner.clone()].into(),
+                    ..Deed::default()
+                };
+                Ok((deed, (changed, Written::Updated)))
+            })
+        })
+        .await
     }
 
     /// One enterprise.
@@ -231,14 +280,23 @@ impl Service {
         Ok(written)
     }
 
-    /// Takes cached tiers back. A cache that cannot be reached catches up from the log of changes later.
+    /// Takes cached tiers back, those of successors of merged ids included. A cache that cannot be reached catches up
+    /// from the log of changes later.
     pub(super) async fn invalidate(&self, changes: &[Changed]) {
-        let entries: Vec<(EnterpriseId, u64)> = changes
+        let mut entries: Vec<(EnterpriseId, u64)> = changes
             .iter()
             .map(|changed| (changed.enterprise_id.clone(), changed.revision))
             .collect();
         if entries.is_empty() {
             return;
+        }
+        let store = Arc::clone(&self.store);
+        let ids: Vec<EnterpriseId> = entries.iter().map(|(id, _)| id.clone()).collect();
+        match off_thread(move || Ok(store.successors(&ids)?)).await {
+            Ok(successors) => entries.extend(successors),
+            Err(error) => {
+                tracing::warn!(%error, "successors of merged ids could not be read; the log of changes names them");
+            }
         }
         if let Err(error) = self
             .cache
@@ -248,6 +306,64 @@ impl Service {
             tracing::warn!(%error, "cached tiers could not be taken back; the cache is left alone until it has caught up");
         }
     }
+}
+
+/// A record withdrawn from `day` on, as it becomes known then.
+pub(super) fn withdrawn(record: &Record, day: Date) -> Result<Record, ServiceError> {
+    amended(record, Amendment::Withdraw, day, day).map(|new| new.unwrap_or_else(|| record.clone()))
+}
+
+/// A record after an amendment that becomes known `today`; `None` if it says that already.
+fn amended(
+    record: &Record,
+    amendment: Amendment,
+    day: Date,
+    today: Date,
+) -> Result<Option<Record>, ServiceError> {
+    if day < record.occurred_on {
+        let reason = format!("is before the record occurred ({})", record.occurred_on);
+        return Err(FieldError::new("on", &day.to_string(), reason).into());
+    }
+    let mut new = record.clone();
+    match amendment {
+        Amendment::Repair => new.repaired_on = Some(day),
+        Amendment::Withdraw => new.withdrawn_on = Some(day),
+        Amendment::End => new.ended_on = Some(day),
+    }
+    Ok(if_new(record, new, today))
+}
+
+/// A record with the content of a correction that becomes known `today`; `None` if it says that already.
+pub(super) fn corrected(
+    record: &Record,
+    content: &Record,
+    today: Date,
+) -> Result<Option<Record>, ServiceError> {
+    if content.enterprise_id != record.enterprise_id {
+        let reason = format!(
+            "is not the enterprise of the record, `{}`; a record does not move between enterprises",
+            record.enterprise_id
+        );
+        return Err(
+            FieldError::new("enterprise_id", content.enterprise_id.as_str(), reason).into(),
+        );
+    }
+    let new = Record {
+        source: record.source.clone(),
+        record_id: record.record_id.clone(),
+        repaired_on: content.repaired_on.or(record.repaired_on),
+        withdrawn_on: content.withdrawn_on.or(record.withdrawn_on),
+        ..content.clone()
+    };
+    Ok(if_new(record, new, today))
+}
+
+fn if_new(record: &Record, mut new: Record, today: Date) -> Option<Record> {
+    new.known_on = record.known_on;
+    (new != *record).then_some(Record {
+        known_on: today,
+        ..new
+    })
 }
 
 /// The changes among outcomes.

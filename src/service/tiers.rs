@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dossiers::{Assembled, Life};
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
@@ -31,6 +32,8 @@ pub struct TierAnswer {
     pub revision: u64,
     /// Which model files gave it.
     pub epoch: Epoch,
+    /// The enterprise that answers for this id, if it is merged into another.
+    pub merged_into: Option<EnterpriseId>,
     /// Where the answer came from.
     pub origin: Origin,
 }
@@ -49,7 +52,7 @@ pub enum Origin {
 /// A tier with every reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The enterprise.
+    /// The enterprise as it was asked for.
     pub enterprise_id: EnterpriseId,
     /// The tier and its reasons.
     pub classification: Classification,
@@ -59,6 +62,10 @@ pub struct Explanation {
     pub scorecard: String,
     /// Name and version of the policy.
     pub policy: String,
+    /// What persons decided about the enterprise, as far as it concerns the day.
+    pub life: Life,
+    /// The revision that it was computed from; 0 for what is not stored.
+    pub revision: u64,
 }
 
 impl Service {
@@ -126,6 +133,7 @@ impl Service {
         let ticket = self.cache.ticket(&epoch);
         let today = AsOf::monthly(self.today());
         let (store, models) = (Arc::clone(&self.store), Arc::clone(&self.models));
+        let dossiers = self.dossiers();
         let answers = off_thread(move || {
             let mut answers = Vec::with_capacity(ids.len());
             let mut computed = Vec::new();
@@ -146,16 +154,16 @@ impl Service {
                     answers.push(Some(answer(id, epoch, cached(&stored), Origin::Store)));
                     continue;
                 }
-                let Some(dossier) = store.dossier(&id)? else {
+                let Some(found) = dossiers.find(&id, today)? else {
                     answers.push(None);
                     continue;
                 };
-                let classification = models
-                    .classifier
-                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), today);
-                let stored = stored_tier(&classification, dossier.revision);
-                computed.push((id.clone(), stored));
-                answers.push(Some(answer(id, epoch, cached(&stored), Origin::Computed)));
+                let stored = stored_tier(&found.classify(&models), found.revision);
+                computed.push((found.enterprise.enterprise_id.clone(), stored));
+                answers.push(Some(TierAnswer {
+                    merged_into: found.life.merged_into,
+                    ..answer(id, epoch, cached(&stored), Origin::Computed)
+                }));
             }
             if let Err(error) = store.put_tiers(&epoch, &computed) {
                 // The answers are right all the same; the next read computes them again.
@@ -177,8 +185,10 @@ impl Service {
                         next_change_on,
                         ..
                     } = *answer;
+                    // Nothing is cached under a merged id: it would not follow its successor.
+                    let id = answer.merged_into.as_ref().unwrap_or(&answer.enterprise_id);
                     (
-                        answer.enterprise_id.clone(),
+                        id.clone(),
                         CachedTier {
                             tier,
                             points,
@@ -204,11 +214,17 @@ impl Service {
         id: &EnterpriseId,
         day: Option<Date>,
     ) -> Result<Explanation, ServiceError> {
-        let dossier = self
-            .store
-            .dossier(id)?
+        let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
+        let found = self
+            .dossiers()
+            .find(id, as_of)?
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))?;
-        Ok(self.explain_given(&dossier.enterprise, &dossier.versions, day))
+        let classification = found.explain(&self.models);
+        Ok(Explanation {
+            life: found.life,
+            revision: found.revision,
+            ..self.explanation(&found.enterprise, id, classification)
+        })
     }
 
     /// The tier of what is given, with every reason; nothing is stored.
@@ -225,17 +241,32 @@ impl Service {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
         carry_amendments(&mut versions);
+        let classification = classifier.explain(&Case::of(enterprise, &versions), as_of);
+        self.explanation(enterprise, &enterprise.enterprise_id, classification)
+    }
+
+    /// An explanation with the names of the files behind it.
+    fn explanation(
+        &self,
+        enterprise: &Enterprise,
+        id: &EnterpriseId,
+        classification: Classification,
+    ) -> Explanation {
+        let classifier = &self.models.classifier;
         let scorecard = classifier.scorecard_of(enterprise.kind);
         Explanation {
-            enterprise_id: enterprise.enterprise_id.clone(),
-            classification: classifier.explain(&Case::of(enterprise, &versions), as_of),
+            enterprise_id: id.clone(),
+            classification,
             epoch: *classifier.epoch(),
             scorecard: format!("{}/{}", scorecard.name, scorecard.version),
             policy: self.models.policy_name.clone(),
+            life: Life::default(),
+            revision: 0,
         }
     }
 
-    /// Classifies the whole register as of `as_of`, in id order. Enterprises founded later are left out.
+    /// Classifies the whole register as of `as_of`, in id order. Enterprises founded later are left out, and ids that
+    /// are merged into others.
     ///
     /// # Errors
     ///
@@ -245,20 +276,35 @@ impl Service {
         as_of: AsOf,
         visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
     ) -> Result<(), ServiceError> {
+        self.each_assembled(as_of, &mut |found| {
+            let classification = found.classify(&self.models);
+            visit(&found.enterprise, &found.versions, &classification);
+        })
+    }
+
+    /// Goes through the register as of `as_of` in id order: what was founded by then and stands for itself.
+    pub(super) fn each_assembled(
+        &self,
+        as_of: AsOf,
+        visit: &mut dyn FnMut(Assembled),
+    ) -> Result<(), ServiceError> {
+        let assembler = self.dossiers().of_all()?;
+        let mut failed = None;
         self.store.each_dossier(&mut |dossier| {
-            if dossier
+            let founded = dossier
                 .enterprise
                 .established_on
-                .is_none_or(|established| established <= as_of.day)
-            {
-                let classification = self
-                    .models
-                    .classifier
-                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), as_of);
-                visit(&dossier.enterprise, &dossier.versions, &classification);
+                .is_none_or(|established| established <= as_of.day);
+            if failed.is_some() || !founded {
+                return;
+            }
+            match assembler.assemble(dossier, as_of) {
+                Ok(Some(found)) => visit(found),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
             }
         })?;
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings the cache to the end of the log of changes, again and again; runs beside a server until it is dropped.
@@ -341,6 +387,7 @@ fn answer(
         next_change_on,
         revision,
         epoch,
+        merged_into: None,
         origin,
     }
 }

@@ -4,11 +4,12 @@ use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::KnownVersion;
+use super::life::{Act, Proceeding};
 use super::{Changed, StoreError, StoredTier};
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{
     Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Epoch, Label,
-    Record, RecordKind, Severity, Tier,
+    ProceedingKind, Record, RecordKind, Severity, Tier,
 };
 
 /// A row that was read. `column` names what cannot be read.
@@ -27,6 +28,14 @@ pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind
 pub(super) const RECORD_COLUMNS: &str = "enterprise_id, source, record_id, known_on, kind, occurred_on, ended_on, \
      severity, amount_fen, count, upheld, codes, item_code, party, related_id, repaired_on, withdrawn_on, note, \
      import_no, stated_on";
+
+/// Columns of `proceedings` in the order that [`proceeding`] reads.
+pub(super) const PROCEEDING_COLUMNS: &str =
+    "proceeding_id, kind, enterprise_id, related_id, state, is_open, due_on, document";
+
+/// Columns of `acts` in the order that [`act`] reads.
+pub(super) const ACT_COLUMNS: &str =
+    "enterprise_id, act_no, on_day, at, what, subject, by_whom, reason";
 
 /// An enterprise with its revision and the last import in which it stood.
 pub(super) struct EnterpriseRow {
@@ -123,6 +132,32 @@ pub(super) fn changed(row: &impl Row) -> Result<Changed, StoreError> {
         seq: number(row, 0, "seq")?,
         enterprise_id: id(row, 1, "enterprise_id")?,
         revision: number(row, 2, "revision")?,
+    })
+}
+
+pub(super) fn proceeding(row: &impl Row) -> Result<Proceeding, StoreError> {
+    Ok(Proceeding {
+        proceeding_id: text(row, 0, "proceeding_id")?.to_owned(),
+        kind: code(row, 1, "kind", ProceedingKind::from_code)?,
+        enterprise_id: id(row, 2, "enterprise_id")?,
+        related_id: optional_id(row, 3, "related_id")?,
+        state: text(row, 4, "state")?.to_owned(),
+        is_open: number::<i64>(row, 5, "is_open")? != 0,
+        due_on: optional_day(row, 6, "due_on")?,
+        document: text(row, 7, "document")?.to_owned(),
+    })
+}
+
+pub(super) fn act(row: &impl Row) -> Result<Act, StoreError> {
+    Ok(Act {
+        enterprise_id: id(row, 0, "enterprise_id")?,
+        act_no: number(row, 1, "act_no")?,
+        on: day(row, 2, "on_day")?,
+        at: text(row, 3, "at")?.to_owned(),
+        what: text(row, 4, "what")?.to_owned(),
+        subject: text(row, 5, "subject")?.to_owned(),
+        by: optional_label(row, 6, "by_whom")?,
+        reason: row.text(7, "reason")?.map(str::to_owned),
     })
 }
 

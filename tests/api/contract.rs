@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 34;
+const OPERATIONS: usize = 49;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -77,6 +77,15 @@ fn every_operation_is_described() {
             "close_",
             "void_",
             "verify_",
+            "end_",
+            "correct_",
+            "merge_",
+            "undo_",
+            "propose_",
+            "approve_",
+            "file_",
+            "examine_",
+            "decide_",
         ];
         assert!(
             verbs.iter().any(|verb| id.starts_with(verb)),

@@ -17,6 +17,7 @@ mod postgres_server;
 mod database;
 mod demo;
 mod files;
+mod life;
 mod plans;
 mod sample;
 

@@ -15,6 +15,7 @@ mod register;
 
 mod allocation;
 mod cases;
+mod decisions;
 mod generate;
 mod reasons;
 mod sampling;

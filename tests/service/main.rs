@@ -20,6 +20,7 @@ mod redis_server;
 mod register;
 
 mod imports;
+mod life;
 mod plan_faults;
 mod plan_steps;
 mod plans;

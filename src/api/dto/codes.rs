@@ -157,6 +157,37 @@ mirror! {
 }
 taken! { Edition into service::Edition { Internal, Auditor, Public } }
 
+mirror! {
+    /// Where an override stands: it waits for a second person, nobody approved it in time, it was approved and counts or
+    /// is to count, its time is over, it was ended early, or it was taken back before it was approved.
+    OverrideState of service::OverrideState {
+        Proposed = "proposed", Lapsed = "lapsed", Approved = "approved", Expired = "expired", Ended = "ended",
+        Withdrawn = "withdrawn",
+    }
+}
+taken! { OverrideState into service::OverrideState { Proposed, Lapsed, Approved, Expired, Ended, Withdrawn } }
+
+mirror! {
+    /// Where an objection stands.
+    ObjectionState of service::ObjectionState {
+        Filed = "filed", Examined = "examined", Upheld = "upheld", Rejected = "rejected",
+    }
+}
+taken! { ObjectionState into service::ObjectionState { Filed, Examined, Upheld, Rejected } }
+
+mirror! {
+    /// What became of a record under objection: it stands, was withdrawn, or was corrected.
+    Remedy of service::ObjectionOutcome { Rejected = "none", Withdrawn = "withdrawn", Corrected = "corrected" }
+}
+
+/// The decision about an objection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RulingWord {
+    Upheld,
+    Rejected,
+}
+
 /// How a plan selects: `equal` draws by stratum, `order` puts the whole pool in ticket order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

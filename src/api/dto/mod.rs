@@ -5,10 +5,13 @@
 //! never taken.
 
 pub(crate) mod codes;
+pub(crate) mod decisions;
 pub(crate) mod enterprises;
 pub(crate) mod frames;
 pub(crate) mod imports;
+pub(crate) mod objections;
 pub(crate) mod page;
+pub(crate) mod persons;
 pub(crate) mod plan_input;
 pub(crate) mod plan_results;
 pub(crate) mod plans;

@@ -22,6 +22,14 @@ impl<T> Page<T> {
             next_cursor: None,
         }
     }
+
+    /// The page with every item turned into another.
+    pub(crate) fn map<B>(self, turn: impl Fn(T) -> B) -> Page<B> {
+        Page {
+            items: self.items.into_iter().map(turn).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
 }
 
 /// Which part of a list.

@@ -157,16 +157,6 @@ pub(crate) struct RecordWritten {
     pub(crate) outcome: Written,
 }
 
-/// From which day on a record may not be used.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-pub(crate) struct AmendmentInput {
-    /// The day; default the present one.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(format = Date, example = "2026-11-22")]
-    pub(crate) on: Option<String>,
-}
-
 /// One version of a record as the register holds it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecordAnswer {

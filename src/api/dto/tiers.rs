@@ -1,14 +1,17 @@
 //! Tiers and their explanations.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{Step, Tier};
+use super::decisions::OverrideAnswer;
 use super::enterprises::EnterpriseInput;
+use super::objections::ObjectionAnswer;
 use super::present;
 use super::records::RecordInput;
-use crate::domain::AsOf;
-use crate::service::{Classification, Explanation, Names, Reason, RecordRef, TierAnswer};
+use crate::domain::{AsOf, EnterpriseId, Label};
+use crate::service::{Classification, Explanation, Life, Names, Reason, RecordRef, TierAnswer};
 
 /// The tier of one enterprise.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,6 +37,10 @@ pub(crate) struct EnterpriseTier {
     /// The enterprise's revision that it was computed from.
     #[schema(example = 3, minimum = 1)]
     pub(crate) revision: u64,
+    /// The enterprise that answers for this id, where it is merged into another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "91990000MA00000025")]
+    pub(crate) merged_into: Option<String>,
 }
 
 impl From<TierAnswer> for EnterpriseTier {
@@ -46,6 +53,7 @@ impl From<TierAnswer> for EnterpriseTier {
             next_change_on,
             revision,
             epoch,
+            merged_into,
             // Shown as `Cache-Status`.
             origin: _,
         } = answer;
@@ -57,6 +65,7 @@ impl From<TierAnswer> for EnterpriseTier {
             next_change_on: next_change_on.map(|day| day.to_string()),
             epoch: epoch.to_string(),
             revision,
+            merged_into: merged_into.map(Into::into),
         }
     }
 }
@@ -169,6 +178,33 @@ pub(crate) struct TierExplanation {
     /// Name and version of the policy.
     #[schema(example = "cn-general/1")]
     policy: String,
+    /// The enterprise that answers for this id, where it is merged into another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "91990000MA00000025")]
+    merged_into: Option<String>,
+    /// Ids whose records count for the enterprise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    merged_ids: Vec<MergedId>,
+    /// Overrides that wait for approval, count or are to count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    overrides: Vec<OverrideAnswer>,
+    /// Open objections to its records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    objections: Vec<ObjectionAnswer>,
+}
+
+/// An id whose records count for another enterprise.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MergedId {
+    /// The id.
+    #[schema(example = "91990000MA00000017")]
+    enterprise_id: String,
+    /// The first day of that.
+    #[schema(format = Date, example = "2026-11-22")]
+    from_on: String,
 }
 
 /// One reason of a tier.
@@ -205,6 +241,10 @@ pub(crate) struct RecordReference {
     /// Its id at the source.
     #[schema(example = "P-2026-0042")]
     record_id: String,
+    /// The id under which it came, where that is merged into this enterprise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "91990000MA00000017")]
+    came_under: Option<String>,
 }
 
 /// A text in both languages.
@@ -226,6 +266,15 @@ impl From<Explanation> for TierExplanation {
             epoch,
             scorecard,
             policy,
+            life:
+                Life {
+                    merged_into,
+                    merged_ids,
+                    came_under,
+                    overrides,
+                    objections,
+                },
+            revision: _,
         } = explanation;
         let Classification {
             tier,
@@ -243,16 +292,35 @@ impl From<Explanation> for TierExplanation {
             as_of: day.to_string(),
             decay_as_of: decay_clock.to_string(),
             next_change_on: next_change_on.map(|day| day.to_string()),
-            reasons: reasons.into_iter().map(Into::into).collect(),
+            reasons: reasons
+                .into_iter()
+                .map(|reason| TierReason::with(reason, &came_under))
+                .collect(),
             epoch: epoch.to_string(),
             scorecard,
             policy,
+            merged_into: merged_into.map(Into::into),
+            merged_ids: merged_ids
+                .into_iter()
+                .map(|(id, from_on)| MergedId {
+                    enterprise_id: id.into(),
+                    from_on: from_on.to_string(),
+                })
+                .collect(),
+            overrides: overrides
+                .into_iter()
+                .map(|one| OverrideAnswer::on(day, one))
+                .collect(),
+            objections: objections
+                .into_iter()
+                .map(|one| ObjectionAnswer::on(day, one))
+                .collect(),
         }
     }
 }
 
-impl From<Reason> for TierReason {
-    fn from(reason: Reason) -> Self {
+impl TierReason {
+    fn with(reason: Reason, came_under: &BTreeMap<(Label, String), EnterpriseId>) -> Self {
         let Reason {
             step,
             code,
@@ -268,18 +336,19 @@ impl From<Reason> for TierReason {
             value,
             points,
             tier: tier.map(Into::into),
-            records: records.into_iter().map(Into::into).collect(),
+            records: records
+                .into_iter()
+                .map(|RecordRef { source, record_id }| {
+                    let key = (source, record_id);
+                    let came_under = came_under.get(&key).map(ToString::to_string);
+                    RecordReference {
+                        source: key.0.into(),
+                        record_id: key.1,
+                        came_under,
+                    }
+                })
+                .collect(),
             text: Words { zh, en },
-        }
-    }
-}
-
-impl From<RecordRef> for RecordReference {
-    fn from(reference: RecordRef) -> Self {
-        let RecordRef { source, record_id } = reference;
-        Self {
-            source: source.into(),
-            record_id,
         }
     }
 }

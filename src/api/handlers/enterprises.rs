@@ -163,7 +163,7 @@ pub(crate) async fn list_enterprise_records(
 }
 
 /// A path part with everything but unreserved characters escaped (RFC 3986).
-fn escaped(part: &str) -> String {
+pub(super) fn escaped(part: &str) -> String {
     let mut text = String::with_capacity(part.len());
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

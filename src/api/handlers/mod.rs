@@ -1,8 +1,10 @@
 //! One file per resource.
 
+pub(super) mod decisions;
 pub(super) mod enterprises;
 pub(super) mod frames;
 pub(super) mod imports;
+pub(super) mod objections;
 pub(super) mod ops;
 pub(super) mod plan_files;
 pub(super) mod plan_steps;

@@ -1,12 +1,14 @@
 //! Credit and penalty records.
 
 use actix_web::web::{Data, Json, Path};
-use actix_web::{HttpResponse, post};
+use actix_web::{HttpResponse, post, put};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 
+use crate::api::dto::objections::CorrectionInput;
+use crate::api::dto::persons::AmendmentInput;
 use crate::api::dto::records::{
-    AmendmentInput, MOST_RECORDS, RecordInput, RecordWritten, RecordsInput, RecordsWritten,
+    MOST_RECORDS, RecordAnswer, RecordInput, RecordWritten, RecordsInput, RecordsWritten,
 };
 use crate::api::examples;
 use crate::api::extract::Body;
@@ -189,22 +191,88 @@ pub(crate) async fn withdraw_record(
     amend(&state, path.into_inner(), Amendment::Withdraw, body.0).await
 }
 
+/// End a record
+///
+/// A listing was removed, a judgment satisfied, an order lifted, a permit ran out: from that day on it is not in force.
+#[utoipa::path(
+    operation_id = "end_record",
+    tag = "records",
+    params(
+        ("source" = String, Path, description = "Source of the record", example = "penalties"),
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+    ),
+    request_body(content = Option<AmendmentInput>, description = "May be left out",
+        example = json!({"on": "2026-11-22"})),
+    responses((status = 204, description = "It is ended"), ChangeProblems)
+)]
+#[post("/v1/records/{source}/{record_id}/end")]
+pub(crate) async fn end_record(
+    state: Data<AppState>,
+    path: Path<(String, String)>,
+    _query: NoQuery,
+    body: OptionalBody<AmendmentInput>,
+) -> Result<HttpResponse, Problem> {
+    amend(&state, path.into_inner(), Amendment::End, body.0).await
+}
+
+/// Correct a record
+///
+/// From the present day on it says what is given here, whole; what it said is kept for answers about earlier days. A
+/// repair or withdrawal that the correction is silent about stays.
+#[utoipa::path(
+    operation_id = "correct_record",
+    tag = "records",
+    params(
+        ("source" = String, Path, description = "Source of the record", example = "penalties"),
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+    ),
+    request_body(content = CorrectionInput, example = json!({"record": examples::record_input(),
+        "by": "officer-17", "reason": "the amount was mistyped"})),
+    responses(
+        (status = 200, description = "The record as it stands", body = RecordAnswer,
+            example = json!(examples::record())),
+        ChangeProblems
+    )
+)]
+#[put("/v1/records/{source}/{record_id}")]
+pub(crate) async fn correct_record(
+    state: Data<AppState>,
+    path: Path<(String, String)>,
+    _query: NoQuery,
+    body: Body<CorrectionInput>,
+) -> Result<Json<RecordAnswer>, Problem> {
+    let (source, record_id) = path.into_inner();
+    let source = source_of_path(&source)?;
+    let (content, said) = body
+        .0
+        .parse(&source, &record_id, state.service.today())
+        .map_err(|(of_record, error)| {
+            let prefix = if of_record { "/record" } else { "" };
+            Problem::invalid_fields([field_item(prefix, error)])
+        })?;
+    let (record, _) = state.service.correct_record(content, said).await?;
+    Ok(Json(record.into()))
+}
+
+/// The source that a path names.
+pub(super) fn source_of_path(source: &str) -> Result<Label, Problem> {
+    field::label("source", source)
+        .map_err(|error| Problem::invalid_parameter(ProblemKind::InvalidPath, error))
+}
+
 async fn amend(
     state: &AppState,
     (source, record_id): (String, String),
     amendment: Amendment,
     body: AmendmentInput,
 ) -> Result<HttpResponse, Problem> {
-    let source = field::label("source", &source)
-        .map_err(|error| Problem::invalid_parameter(ProblemKind::InvalidPath, error))?;
-    let day = body
-        .on
-        .map(|text| field::date("on", &text))
-        .transpose()
+    let source = source_of_path(&source)?;
+    let said = body
+        .parse()
         .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
     state
         .service
-        .amend_record(source, record_id, amendment, day)
+        .amend_record(source, record_id, amendment, said)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

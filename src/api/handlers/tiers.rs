@@ -93,8 +93,6 @@ pub(crate) async fn get_enterprise_tier(
 async fn tier_of_day(state: &AppState, id: EnterpriseId, day: Date) -> Result<TierAnswer, Problem> {
     state
         .run(move |service| {
-            // Read before the records: an older revision beside a newer tier only costs a caller one more read.
-            let revision = service.enterprise(&id)?.revision;
             let explanation = service.explain(&id, Some(day))?;
             let classification = explanation.classification;
             Ok(TierAnswer {
@@ -103,8 +101,9 @@ async fn tier_of_day(state: &AppState, id: EnterpriseId, day: Date) -> Result<Ti
                 points: classification.points,
                 as_of: classification.as_of.day,
                 next_change_on: classification.next_change_on,
-                revision,
+                revision: explanation.revision,
                 epoch: explanation.epoch,
+                merged_into: explanation.life.merged_into,
                 origin: Origin::Computed,
             })
         })

@@ -22,6 +22,28 @@ impl From<ServiceError> for Problem {
             } => Self::new(ProblemKind::UnknownRecord, detail)
                 .with_member("source", source_name)
                 .with_member("record_id", record_id),
+            ServiceError::UnknownOverride(id) => Self::new(
+                ProblemKind::UnknownOverride,
+                format!("{detail}; `GET /v1/overrides` lists those that do"),
+            )
+            .with_member("override_id", id),
+            ServiceError::NoOverride(id) => Self::new(ProblemKind::UnknownOverride, detail)
+                .with_member("enterprise_id", id.as_str()),
+            ServiceError::UnknownObjection(id) => Self::new(
+                ProblemKind::UnknownObjection,
+                format!("{detail}; `GET /v1/objections` lists those that do"),
+            )
+            .with_member("objection_id", id),
+            ServiceError::UnknownMerge(id) => Self::new(ProblemKind::UnknownMerge, detail)
+                .with_member("enterprise_id", id.as_str()),
+            ServiceError::Merged {
+                enterprise_id,
+                into_id,
+            } => Self::new(ProblemKind::Conflict, detail)
+                .with_member("enterprise_id", enterprise_id.as_str())
+                .with_member("merged_into", into_id.as_str()),
+            ServiceError::Conflict(_) => Self::new(ProblemKind::Conflict, detail),
+            ServiceError::Rule(_) => Self::new(ProblemKind::RuleViolated, detail),
             ServiceError::UnknownFrame(id) => Self::new(
                 ProblemKind::UnknownFrame,
                 format!("{detail}; `GET /v1/frames` lists those that do"),

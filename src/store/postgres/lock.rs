@@ -16,6 +16,8 @@ pub(super) enum Lock {
     Plans = 4,
     /// The end of the chain of closed plans.
     Closed = 5,
+    /// Which ids are merged.
+    Merges = 6,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

@@ -13,6 +13,7 @@
 //! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
 //! not for their whole work.
 
+mod life;
 mod lock;
 mod migrate;
 mod plans;
@@ -66,18 +67,31 @@ impl Store for PostgresStore {
         batch: &[Enterprise],
         import_no: i64,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.pool
-            .write(|tx| Ok(End::Keep(write::put_enterprises(tx, batch, import_no)?)))
+        self.pool.write(|tx| {
+            let ids = batch.iter().map(|row| &row.enterprise_id);
+            let successors = life::lock_with_successors(tx, ids)?;
+            let outcomes = write::put_enterprises(tx, batch, import_no)?;
+            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
+            Ok(End::Keep(outcomes))
+        })
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.pool
-            .write(|tx| Ok(End::Keep(write::put_records(tx, batch, import_no, false)?)))
+        self.pool.write(|tx| {
+            let ids = batch.iter().map(|row| &row.enterprise_id);
+            let successors = life::lock_with_successors(tx, ids)?;
+            let outcomes = write::put_records(tx, batch, import_no, false)?;
+            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
+            Ok(End::Keep(outcomes))
+        })
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         self.pool.write(|tx| {
+            let ids = batch.iter().map(|row| &row.enterprise_id);
+            let successors = life::lock_with_successors(tx, ids)?;
             let outcomes = write::put_records(tx, batch, 0, true)?;
+            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
             Ok(match outcomes.last() {
                 Some(Outcome::Refused(_)) => End::Undo(outcomes),
                 Some(Outcome::Created(_) | Outcome::Updated(_) | Outcome::Unchanged) | None => {
@@ -258,6 +272,13 @@ impl Store for PostgresStore {
     fn ping(&self) -> Result<(), StoreError> {
         self.pool.read(register::ping)
     }
+}
+
+fn changed_ids(outcomes: &[Outcome]) -> impl Iterator<Item = &EnterpriseId> {
+    outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Created(changed) | Outcome::Updated(changed) => Some(&changed.enterprise_id),
+        Outcome::Unchanged | Outcome::Refused(_) => None,
+    })
 }
 
 /// PostgreSQL keeps no text with the character NUL, so nothing can be found under such a key.

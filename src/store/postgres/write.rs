@@ -322,8 +322,7 @@ pub(super) fn amend_record(
     let mut record = rows::record(&found, 0)?;
     change(&mut record).map_err(StoreError::Aborted)?;
     record.known_on = day.max(record.known_on);
-    let stated = (0, record.known_on);
-    write_versions(tx, &[&KnownVersion { record, stated }])?;
+    write_version(tx, record)?;
     *revision += 1;
     let mut changed = unnumbered(&owner, *revision);
     write_revisions(tx, &revisions)?;
@@ -480,7 +479,7 @@ fn claim(
 }
 
 /// Locks enterprises in order of their ids and gives the revisions of those that are registered.
-fn locked_revisions(
+pub(super) fn locked_revisions(
     tx: &mut Session,
     ids: BTreeSet<&EnterpriseId>,
 ) -> Result<BTreeMap<EnterpriseId, u64>, StoreError> {
@@ -500,7 +499,7 @@ fn locked_revisions(
     .collect()
 }
 
-fn write_revisions(
+pub(super) fn write_revisions(
     tx: &mut Session,
     revisions: &BTreeMap<EnterpriseId, u64>,
 ) -> Result<(), StoreError> {
@@ -518,6 +517,12 @@ fn write_revisions(
         &[&ids, &numbers],
     )?;
     Ok(())
+}
+
+/// Writes one version, in place of one known on the same day.
+pub(super) fn write_version(tx: &mut Session, record: Record) -> Result<(), StoreError> {
+    let stated = (0, record.known_on);
+    write_versions(tx, &[&KnownVersion { record, stated }])
 }
 
 fn write_versions(tx: &mut Session, versions: &[&KnownVersion]) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod life;
 mod plans;
 mod register;
 mod row;
@@ -20,7 +21,10 @@ use super::{
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_register.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_register.sql"),
+    include_str!("../migrations/0005_life.sql"),
+];
 
 /// The embedded store.
 ///
@@ -156,11 +160,19 @@ impl Store for SqliteStore {
         batch: &[Enterprise],
         import_no: i64,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| register::put_enterprises(tx, batch, import_no))
+        self.write(|tx| {
+            let outcomes = register::put_enterprises(tx, batch, import_no)?;
+            life::touch_successors(tx, &outcomes)?;
+            Ok(outcomes)
+        })
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| register::put_records(tx, batch, import_no))
+        self.write(|tx| {
+            let outcomes = register::put_records(tx, batch, import_no)?;
+            life::touch_successors(tx, &outcomes)?;
+            Ok(outcomes)
+        })
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
@@ -176,6 +188,7 @@ impl Store for SqliteStore {
                 return Ok(outcomes);
             }
         }
+        life::touch_successors(&transaction, &outcomes)?;
         transaction.commit()?;
         Ok(outcomes)
     }

@@ -275,7 +275,7 @@ fn is_registered(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<bool, StoreE
     Ok(found.is_some())
 }
 
-fn owner_of(
+pub(super) fn owner_of(
     tx: &Transaction<'_>,
     source: &Label,
     record_id: &str,
@@ -312,7 +312,7 @@ fn mark_stated(
 }
 
 /// The version of a record that was known on `day`.
-fn version_known_on(
+pub(super) fn version_known_on(
     tx: &Transaction<'_>,
     owner: &EnterpriseId,
     source: &Label,
@@ -335,7 +335,7 @@ fn version_known_on(
         .transpose()
 }
 
-fn write_version(
+pub(super) fn write_version(
     tx: &Transaction<'_>,
     insert: &str,
     record: &Record,
@@ -370,7 +370,7 @@ fn write_version(
 }
 
 /// Raises the revision of an enterprise and writes the change to the log that caches follow.
-fn touch(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Changed, StoreError> {
+pub(super) fn touch(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Changed, StoreError> {
     let revision: u64 = tx
         .prepare_cached("UPDATE enterprises SET revision = revision + 1 WHERE enterprise_id = ?1 RETURNING revision")?
         .query_row([id.as_str()], |row| row.get(0))?;
