@@ -21,6 +21,7 @@ mod import_laws;
 mod plan_laws;
 mod postgres;
 mod register_laws;
+mod scan_laws;
 mod sqlite;
 mod tier_laws;
 

@@ -19,13 +19,16 @@ mod plans;
 mod pool;
 mod register;
 mod row;
+mod scan;
 mod tiers;
 mod write;
 
 use jiff::civil::Date;
+use std::ops::ControlFlow;
 
 use super::{
-    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    StoredTier, TierRow,
 };
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 use pool::{End, Pool};
@@ -121,18 +124,9 @@ impl Store for PostgresStore {
     }
 
     fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
-        // A walk that has shown something is not begun again: the caller would see it twice.
-        let mut begun = false;
-        self.pool.read_at_one_instant(|tx| {
-            if begun {
-                return Err(StoreError::Aborted(
-                    "the connection was lost while the register was read; repeat the call".into(),
-                ));
-            }
-            register::each_dossier(tx, &mut |dossier| {
-                begun = true;
-                visit(dossier);
-            })
+        self.each_dossier_in(&IdRange::all(), &mut |dossier| {
+            visit(dossier);
+            ControlFlow::Continue(())
         })
     }
 

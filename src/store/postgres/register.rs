@@ -3,12 +3,9 @@
 use std::sync::LazyLock;
 
 use super::pool::Session;
-use crate::domain::{Enterprise, EnterpriseId, Record};
+use crate::domain::{Enterprise, EnterpriseId};
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
 use crate::store::{Counts, Dossier, StoreError};
-
-/// Enterprises whose dossiers are in memory at once during a walk through all.
-const PAGE: i64 = 2_000;
 
 /// Columns of `enterprises`, and so where those of a joined record begin.
 const RECORD_FROM: usize = 13;
@@ -80,40 +77,6 @@ pub(super) fn enterprises_after(
         .iter()
         .map(|row| rows::enterprise(row).map(|row| (row.enterprise, row.revision)))
         .collect()
-}
-
-/// Goes through both tables side by side, page by page, so that memory is bounded by one page.
-pub(super) fn each_dossier(
-    tx: &mut Session,
-    visit: &mut dyn FnMut(Dossier),
-) -> Result<(), StoreError> {
-    let records_between = format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > $1 AND enterprise_id <= $2 \
-         ORDER BY enterprise_id, source, record_id, known_on"
-    );
-    let page_size = usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let mut after = String::new();
-    loop {
-        let page = enterprises_after(tx, &after, page_size)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        let last = last.enterprise_id.to_string();
-        let records = tx.query(&records_between, &[&after, &last])?;
-        let mut records = records.iter().map(|row| rows::record(row, 0));
-        let mut pending: Option<Record> = records.next().transpose()?;
-        for (enterprise, revision) in page {
-            let mut versions = Vec::new();
-            while let Some(record) =
-                pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
-            {
-                versions.push(record);
-                pending = records.next().transpose()?;
-            }
-            visit(Dossier::new(enterprise, revision, versions));
-        }
-        after = last;
-    }
 }
 
 pub(super) fn counts(tx: &mut Session) -> Result<Counts, StoreError> {

@@ -5,17 +5,20 @@
 mod plans;
 mod register;
 mod row;
+mod scan;
 mod tiers;
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::fs::File;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    StoredTier, TierRow,
 };
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
@@ -207,7 +210,10 @@ impl Store for SqliteStore {
     }
 
     fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
-        self.read(|tx| register::each_dossier(tx, visit))
+        self.each_dossier_in(&IdRange::all(), &mut |dossier| {
+            visit(dossier);
+            ControlFlow::Continue(())
+        })
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

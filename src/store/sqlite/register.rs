@@ -1,7 +1,7 @@
 //! Enterprises and records.
 
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Rows, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
@@ -105,42 +105,6 @@ pub(super) fn enterprises_after(
         page.push((row.enterprise, row.revision));
     }
     Ok(page)
-}
-
-pub(super) fn each_dossier(
-    tx: &Transaction<'_>,
-    visit: &mut dyn FnMut(Dossier),
-) -> Result<(), StoreError> {
-    // Both tables are keyed by enterprise, so one walk through each, side by side, reads every page once.
-    let mut enterprises = tx.prepare(&format!(
-        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises ORDER BY enterprise_id"
-    ))?;
-    let mut records = tx.prepare(&format!(
-                "SELECT {RECORD_COLUMNS} FROM record_versions ORDER BY enterprise_id, source, record_id, known_on"
-            ))?;
-    let mut enterprises = enterprises.query([])?;
-    let mut records = records.query([])?;
-    let mut pending = next_record(&mut records)?;
-    while let Some(row) = enterprises.next()? {
-        let EnterpriseRow {
-            enterprise,
-            revision,
-            import_no: _,
-        } = rows::enterprise(row)?;
-        let mut versions = Vec::new();
-        while let Some(record) =
-            pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
-        {
-            versions.push(record);
-            pending = next_record(&mut records)?;
-        }
-        visit(Dossier::new(enterprise, revision, versions));
-    }
-    Ok(())
-}
-
-fn next_record(records: &mut Rows<'_>) -> Result<Option<Record>, StoreError> {
-    records.next()?.map(|row| rows::record(row, 0)).transpose()
 }
 
 pub(super) fn counts(tx: &Transaction<'_>) -> Result<Counts, StoreError> {

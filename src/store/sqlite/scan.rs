@@ -1,0 +1,93 @@
+//! Going through the register in ranges of ids.
+
+use rusqlite::{OptionalExtension, Rows, Transaction, params};
+use std::ops::ControlFlow;
+
+use super::SqliteStore;
+use crate::domain::Record;
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
+use crate::store::{Dossier, IdRange, Scan, StoreError};
+
+impl Scan for SqliteStore {
+    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+        self.read(|tx| id_ranges(tx, parts))
+    }
+
+    fn each_dossier_in(
+        &self,
+        range: &IdRange,
+        visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read(|tx| each_dossier_in(tx, range, visit))
+    }
+}
+
+fn id_ranges(tx: &Transaction<'_>, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+    let parts = u64::try_from(parts.max(1)).unwrap_or(1);
+    let count: u64 = tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?;
+    let mut statement = tx.prepare(
+        "SELECT enterprise_id FROM enterprises WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2",
+    )?;
+    let (mut ends, mut passed) = (Vec::new(), 0);
+    let mut last = String::new();
+    for part in 1..parts {
+        let wanted = count * part / parts;
+        if wanted == passed {
+            continue;
+        }
+        let end: Option<String> = statement
+            .query_row(params![last, wanted - passed - 1], |row| row.get(0))
+            .optional()?;
+        let Some(end) = end else { break };
+        passed = wanted;
+        last.clone_from(&end);
+        ends.push(end);
+    }
+    Ok(IdRange::ending_at(ends))
+}
+
+fn each_dossier_in(
+    tx: &Transaction<'_>,
+    range: &IdRange,
+    visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    // Both tables are keyed by enterprise, so one walk through each, side by side, reads every page once.
+    let until = if range.until.is_some() {
+        "AND enterprise_id <= ?2"
+    } else {
+        "AND ?2 IS NULL"
+    };
+    let mut enterprises = tx.prepare_cached(&format!(
+        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > ?1 {until} ORDER BY enterprise_id"
+    ))?;
+    let mut records = tx.prepare_cached(&format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > ?1 {until} \
+         ORDER BY enterprise_id, source, record_id, known_on"
+    ))?;
+    let after = range.after.as_deref().unwrap_or("");
+    let mut enterprises = enterprises.query(params![after, range.until])?;
+    let mut records = records.query(params![after, range.until])?;
+    let mut pending = next_record(&mut records)?;
+    while let Some(row) = enterprises.next()? {
+        let EnterpriseRow {
+            enterprise,
+            revision,
+            import_no: _,
+        } = rows::enterprise(row)?;
+        let mut versions = Vec::new();
+        while let Some(record) =
+            pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
+        {
+            versions.push(record);
+            pending = next_record(&mut records)?;
+        }
+        if visit(Dossier::new(enterprise, revision, versions)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn next_record(records: &mut Rows<'_>) -> Result<Option<Record>, StoreError> {
+    records.next()?.map(|row| rows::record(row, 0)).transpose()
+}
