@@ -135,7 +135,7 @@ pub(super) fn id(
     at: usize,
     column: &'static str,
 ) -> Result<EnterpriseId, StoreError> {
-    EnterpriseId::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
+    EnterpriseId::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
 /// A number that is there and fits.
@@ -184,12 +184,12 @@ fn optional_id(
     column: &'static str,
 ) -> Result<Option<EnterpriseId>, StoreError> {
     row.text(at, column)?
-        .map(|text| EnterpriseId::parse(text).map_err(|_| StoreError::Corrupt { column }))
+        .map(|text| EnterpriseId::from_kept(text).ok_or(StoreError::Corrupt { column }))
         .transpose()
 }
 
 fn label(row: &impl Row, at: usize, column: &'static str) -> Result<Label, StoreError> {
-    Label::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
+    Label::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
 fn optional_label(
@@ -198,7 +198,7 @@ fn optional_label(
     column: &'static str,
 ) -> Result<Option<Label>, StoreError> {
     row.text(at, column)?
-        .map(|text| Label::parse(text).map_err(|_| StoreError::Corrupt { column }))
+        .map(|text| Label::from_kept(text).ok_or(StoreError::Corrupt { column }))
         .transpose()
 }
 
