@@ -47,6 +47,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::tiers::get_enterprise_tier)
         .service(handlers::tiers::get_tier_explanation)
         .service(handlers::records::create_records)
+        .service(handlers::set_aside::list_set_aside_records)
         .service(handlers::imports::import_records)
         .service(handlers::records::repair_record)
         .service(handlers::records::withdraw_record)

@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod progress;
 mod serve;
+mod set_aside;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +42,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Import enterprises and records from files.
     Import(import::Arguments),
+    /// Show the records whose enterprise is not in the register.
+    SetAside(set_aside::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
     /// Preview or draw an inspection plan.
@@ -60,6 +63,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(arguments),
             Command::Demo(arguments) => demo::run(arguments),
             Command::Import(arguments) => import::run(arguments),
+            Command::SetAside(arguments) => set_aside::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),

@@ -13,6 +13,7 @@ mod models;
 mod outcomes;
 mod plans;
 mod register;
+mod set_aside;
 mod tier_file;
 mod tiers;
 
@@ -51,6 +52,7 @@ pub use crate::store::StoreError;
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 

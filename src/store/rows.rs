@@ -1,6 +1,7 @@
 //! Stored rows to values and back, alike for every store.
 
 use jiff::civil::Date;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::KnownVersion;
@@ -21,22 +22,42 @@ pub(super) trait Row {
 
 /// Columns of `enterprises` in the order that [`enterprise`] reads.
 pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind, owner_id, division, industry, \
-     established_on, status, size, tags, attributes, import_no";
+     established_on, status, size, tags, attributes, import_no, changed_on";
+
+/// Columns of `enterprise_versions` in the order that [`earlier_enterprise`] reads; the second is `until_on`.
+pub(super) const EARLIER_COLUMNS: &str = "enterprise_id, until_on, name, kind, owner_id, division, industry, \
+     established_on, status, size, tags, attributes";
 
 /// Columns of `record_versions` in the order that [`record`] reads.
 pub(super) const RECORD_COLUMNS: &str = "enterprise_id, source, record_id, known_on, kind, occurred_on, ended_on, \
      severity, amount_fen, count, upheld, codes, item_code, party, related_id, repaired_on, withdrawn_on, note, \
      import_no, stated_on";
 
-/// An enterprise with its revision and the last import in which it stood.
+/// An enterprise with its revision, the last import that wrote it, and the day on which it last replaced another row.
 pub(super) struct EnterpriseRow {
     pub(super) enterprise: Enterprise,
     pub(super) revision: u64,
     pub(super) import_no: i64,
+    pub(super) changed_on: Option<Date>,
 }
 
 pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
-    let enterprise = Enterprise {
+    Ok(EnterpriseRow {
+        enterprise: content(row)?,
+        revision: number(row, 1, "revision")?,
+        import_no: number(row, 12, "import_no")?,
+        changed_on: optional_day(row, 13, "changed_on")?,
+    })
+}
+
+/// Reads an earlier version with the day until which it held.
+pub(super) fn earlier_enterprise(row: &impl Row) -> Result<(Date, Enterprise), StoreError> {
+    Ok((day(row, 1, "until_on")?, content(row)?))
+}
+
+/// What is said of an enterprise, which is in the same places in both tables.
+fn content(row: &impl Row) -> Result<Enterprise, StoreError> {
+    Ok(Enterprise {
         enterprise_id: id(row, 0, "enterprise_id")?,
         name: text(row, 2, "name")?.to_owned(),
         kind: code(row, 3, "kind", EnterpriseKind::from_code)?,
@@ -48,11 +69,6 @@ pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
         size: code(row, 9, "size", EnterpriseSize::from_code)?,
         tags: json::<BTreeSet<Label>>(row, 10, "tags")?,
         attributes: json::<BTreeMap<Label, f64>>(row, 11, "attributes")?,
-    };
-    Ok(EnterpriseRow {
-        enterprise,
-        revision: number(row, 1, "revision")?,
-        import_no: number(row, 12, "import_no")?,
     })
 }
 
@@ -86,9 +102,12 @@ pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> 
 }
 
 /// Reads a record, whose columns begin at `from`, with what is noted of it.
-pub(super) fn known_version(row: &impl Row, from: usize) -> Result<KnownVersion, StoreError> {
+pub(super) fn known_version(
+    row: &impl Row,
+    from: usize,
+) -> Result<KnownVersion<'static>, StoreError> {
     Ok(KnownVersion {
-        record: record(row, from)?,
+        record: Cow::Owned(record(row, from)?),
         stated: (
             number(row, from + 18, "import_no")?,
             day(row, from + 19, "stated_on")?,

@@ -11,7 +11,7 @@ pub mod laws {
 
     use risktier::store::{Dossier, IdRange, Store};
 
-    use crate::register::{enterprise, id, serious_penalty};
+    use crate::register::{TODAY, enterprise, id, serious_penalty};
     use crate::{Place, dossiers, with_enterprises};
 
     fn of(store: &dyn Store, range: &IdRange) -> Vec<Dossier> {
@@ -55,7 +55,7 @@ pub mod laws {
         let store = place.open();
         let ranges = store.id_ranges(4).unwrap();
         assert_eq!(ranges, [IdRange::all()]);
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         assert_eq!(of(&*store, &ranges[0]).len(), 1);
     }
 

@@ -3,7 +3,7 @@
 use risktier::store::{SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
-use crate::register::{enterprise, id, serious_penalty};
+use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::{Place, SqlitePlace};
 
 #[test]
@@ -76,7 +76,7 @@ fn damaged_pages_are_errors_and_never_a_panic() {
     let place = SqlitePlace::empty();
     let store = SqliteStore::open(&place.path()).unwrap();
     let enterprises: Vec<_> = (1..=500).map(enterprise).collect();
-    store.put_enterprises(&enterprises, 0).unwrap();
+    store.put_enterprises(&enterprises, 0, TODAY).unwrap();
     let records: Vec<_> = (1..=500)
         .map(|number| serious_penalty(number, &format!("p{number}"), 30))
         .collect();
@@ -118,7 +118,7 @@ fn a_value_without_meaning_is_named_by_its_column() {
         ("record_versions", "codes", "'{\"a\":1}'"),
     ];
     for (table, column, value) in changes {
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         store
             .put_records(&[serious_penalty(1, "p1", 30)], 0)
             .unwrap();
@@ -148,7 +148,7 @@ fn a_value_without_meaning_is_named_by_its_column() {
 fn a_failed_read_does_not_spoil_the_next() {
     let place = SqlitePlace::empty();
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     let file = Connection::open(place.path()).unwrap();
     file.execute("ALTER TABLE tiers RENAME TO away", [])
         .unwrap();

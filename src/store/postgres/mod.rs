@@ -13,6 +13,7 @@
 //! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
 //! not for their whole work.
 
+mod copy;
 mod lock;
 mod migrate;
 mod plans;
@@ -20,12 +21,14 @@ mod pool;
 mod register;
 mod row;
 mod scan;
+mod set_aside;
 mod tiers;
 mod write;
 
 use jiff::civil::Date;
 use std::ops::ControlFlow;
 
+use super::stood::{Imports, Pass};
 use super::{
     Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
     StoredTier, TierRow,
@@ -37,6 +40,7 @@ use pool::{End, Pool};
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    imports: Imports,
 }
 
 impl PostgresStore {
@@ -50,7 +54,10 @@ impl PostgresStore {
         let pool = Pool::new(url.parse()?);
         migrate::check_encoding(&pool)?;
         migrate::migrate(&pool)?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            imports: Imports::default(),
+        })
     }
 }
 
@@ -64,28 +71,47 @@ impl Store for PostgresStore {
             .write(|tx| Ok(End::Keep(register::begin_import(tx)?)))
     }
 
+    fn end_import(&self, import_no: i64) {
+        self.imports.end(import_no);
+    }
+
     fn put_enterprises(
         &self,
         batch: &[Enterprise],
         import_no: i64,
+        day: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.pool
-            .write(|tx| Ok(End::Keep(write::put_enterprises(tx, batch, import_no)?)))
+        let (outcomes, pass) = self.pool.write(|tx| {
+            let mut pass = self.imports.pass(import_no);
+            let outcomes = write::put_enterprises(tx, batch, &mut pass, day)?;
+            Ok(End::Keep((outcomes, pass)))
+        })?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.pool
-            .write(|tx| Ok(End::Keep(write::put_records(tx, batch, import_no, false)?)))
+        let (outcomes, pass) = self.pool.write(|tx| {
+            let mut pass = self.imports.pass(import_no);
+            let outcomes = write::put_records(tx, batch, &mut pass, false)?;
+            Ok(End::Keep((outcomes, pass)))
+        })?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         self.pool.write(|tx| {
-            let outcomes = write::put_records(tx, batch, 0, true)?;
+            let outcomes = write::put_records(tx, batch, &mut Pass::default(), true)?;
             Ok(match outcomes.last() {
                 Some(Outcome::Refused(_)) => End::Undo(outcomes),
-                Some(Outcome::Created(_) | Outcome::Updated(_) | Outcome::Unchanged) | None => {
-                    End::Keep(outcomes)
-                }
+                Some(
+                    Outcome::Created(_)
+                    | Outcome::Updated(_)
+                    | Outcome::Unchanged
+                    | Outcome::SetAside,
+                )
+                | None => End::Keep(outcomes),
             })
         })
     }
@@ -111,7 +137,8 @@ impl Store for PostgresStore {
     }
 
     fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
-        self.pool.read(|tx| register::dossier(tx, id))
+        self.pool
+            .read_at_one_instant(|tx| register::dossier(tx, id))
     }
 
     fn enterprises_after(

@@ -5,9 +5,11 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Row, Statement};
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::copy::CopyRows;
 use crate::store::StoreError;
 
 /// Connections that one replica opens at most; further callers wait.
@@ -261,6 +263,27 @@ impl Session {
     ) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
         Ok(self.client.execute(&statement, values)?)
+    }
+
+    /// Copies rows into a table. If one of them is there already, another writer has put it there since this transaction
+    /// looked, and the whole of it can be tried again.
+    pub(super) fn copy_in(&mut self, into: &str, rows: CopyRows) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("COPY {into} FROM STDIN (FORMAT binary)");
+        let mut writer = self.client.copy_in(&sql)?;
+        // What the server refuses is told at the end; a broken connection is told there too.
+        let _written = writer.write_all(&rows.finish());
+        match writer.finish() {
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                Err(StoreError::Contended { attempts: 1 })
+            }
+            finished => {
+                finished?;
+                Ok(())
+            }
+        }
     }
 
     /// Runs statements without values or rows.

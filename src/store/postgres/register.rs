@@ -1,14 +1,15 @@
 //! Reading enterprises and records.
 
+use jiff::civil::Date;
 use std::sync::LazyLock;
 
 use super::pool::Session;
 use crate::domain::{Enterprise, EnterpriseId};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
+use crate::store::rows::{self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
 use crate::store::{Counts, Dossier, StoreError};
 
 /// Columns of `enterprises`, and so where those of a joined record begin.
-const RECORD_FROM: usize = 13;
+const RECORD_FROM: usize = 14;
 
 static DOSSIER: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -60,7 +61,30 @@ pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Doss
             versions.push(rows::record(version, RECORD_FROM)?);
         }
     }
-    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
+    let earlier = match row.changed_on {
+        Some(_) => earlier_versions(tx, id.as_str())?,
+        None => Vec::new(),
+    };
+    Ok(Some(Dossier::new(
+        row.enterprise,
+        row.revision,
+        earlier,
+        versions,
+    )))
+}
+
+/// What an enterprise was, by the days until which it held.
+pub(super) fn earlier_versions(
+    tx: &mut Session,
+    id: &str,
+) -> Result<Vec<(Date, Enterprise)>, StoreError> {
+    let sql = format!(
+        "SELECT {EARLIER_COLUMNS} FROM enterprise_versions WHERE enterprise_id = $1 ORDER BY until_on"
+    );
+    tx.query(&sql, &[&id])?
+        .iter()
+        .map(rows::earlier_enterprise)
+        .collect()
 }
 
 pub(super) fn enterprises_after(
@@ -83,7 +107,8 @@ pub(super) fn counts(tx: &mut Session) -> Result<Counts, StoreError> {
     // The one statement that wants whole tables.
     tx.batch("SET LOCAL enable_seqscan = on")?;
     let row = tx.one(
-        "SELECT (SELECT count(*) FROM enterprises), (SELECT count(*) FROM record_versions)",
+        "SELECT (SELECT count(*) FROM enterprises), (SELECT count(*) FROM record_versions) \
+             - (SELECT count(*) FROM set_aside JOIN record_versions USING (enterprise_id))",
         &[],
     )?;
     Ok(Counts {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::PostgresStore;
 use super::pool::Session;
+use super::register::earlier_versions;
 use crate::domain::Record;
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS};
 use crate::store::{Dossier, IdRange, Scan, StoreError};
@@ -89,14 +90,28 @@ fn each_dossier_in(
         let mut records = records.iter().map(|row| rows::record(row, 0));
         let mut pending: Option<Record> = records.next().transpose()?;
         for row in page {
+            let earlier = match row.changed_on {
+                Some(_) => earlier_versions(tx, row.enterprise.enterprise_id.as_str())?,
+                None => Vec::new(),
+            };
             let mut versions = Vec::new();
+            // Records of smaller ids are of enterprises that are not in the register.
             while let Some(record) =
-                pending.take_if(|record| record.enterprise_id == row.enterprise.enterprise_id)
+                pending.take_if(|record| record.enterprise_id <= row.enterprise.enterprise_id)
             {
-                versions.push(record);
+                if record.enterprise_id == row.enterprise.enterprise_id {
+                    versions.push(record);
+                }
                 pending = records.next().transpose()?;
             }
-            if visit(Dossier::new(row.enterprise, row.revision, versions)).is_break() {
+            if visit(Dossier::new(
+                row.enterprise,
+                row.revision,
+                earlier,
+                versions,
+            ))
+            .is_break()
+            {
                 return Ok(());
             }
         }

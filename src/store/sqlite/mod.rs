@@ -6,7 +6,9 @@ mod plans;
 mod register;
 mod row;
 mod scan;
+mod set_aside;
 mod tiers;
+mod write;
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -16,6 +18,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::stood::{Imports, Pass};
 use super::{
     Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
     StoredTier, TierRow,
@@ -23,7 +26,10 @@ use super::{
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_register.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_register.sql"),
+    include_str!("../migrations/0002_versions.sql"),
+];
 
 /// The embedded store.
 ///
@@ -33,6 +39,7 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    imports: Imports,
 }
 
 impl SqliteStore {
@@ -56,6 +63,7 @@ impl SqliteStore {
             path: path.to_owned(),
             writer: Mutex::new(connection),
             readers: Mutex::new(Vec::new()),
+            imports: Imports::default(),
         })
     }
 
@@ -154,32 +162,38 @@ impl Store for SqliteStore {
         self.write(register::begin_import)
     }
 
+    fn end_import(&self, import_no: i64) {
+        self.imports.end(import_no);
+    }
+
     fn put_enterprises(
         &self,
         batch: &[Enterprise],
         import_no: i64,
+        day: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| register::put_enterprises(tx, batch, import_no))
+        let mut pass = self.imports.pass(import_no);
+        let outcomes = self.write(|tx| write::put_enterprises(tx, batch, &mut pass, day))?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| register::put_records(tx, batch, import_no))
+        let mut pass = self.imports.pass(import_no);
+        let outcomes = self.write(|tx| write::put_records(tx, batch, &mut pass, false))?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         let mut connection = lock(&self.writer);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for record in batch {
-            let outcome = register::put_record(&transaction, record, 0)?;
-            let refused = matches!(outcome, Outcome::Refused(_));
-            outcomes.push(outcome);
-            if refused {
-                transaction.rollback()?;
-                return Ok(outcomes);
-            }
+        let outcomes = write::put_records(&transaction, batch, &mut Pass::default(), true)?;
+        if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
+            transaction.rollback()?;
+        } else {
+            transaction.commit()?;
         }
-        transaction.commit()?;
         Ok(outcomes)
     }
 
@@ -190,7 +204,7 @@ impl Store for SqliteStore {
         day: Date,
         change: &dyn Fn(&mut Record) -> Result<(), String>,
     ) -> Result<Option<Changed>, StoreError> {
-        self.write(|tx| register::amend_record(tx, source, record_id, day, change))
+        self.write(|tx| write::amend_record(tx, source, record_id, day, change))
     }
 
     fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError> {

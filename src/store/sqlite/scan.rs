@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Rows, Transaction, params};
 use std::ops::ControlFlow;
 
-use super::SqliteStore;
+use super::{SqliteStore, register};
 use crate::domain::Record;
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
 use crate::store::{Dossier, IdRange, Scan, StoreError};
@@ -73,15 +73,23 @@ fn each_dossier_in(
             enterprise,
             revision,
             import_no: _,
+            changed_on,
         } = rows::enterprise(row)?;
+        let earlier = match changed_on {
+            Some(_) => register::earlier_versions(tx, enterprise.enterprise_id.as_str())?,
+            None => Vec::new(),
+        };
         let mut versions = Vec::new();
+        // Records of smaller ids are of enterprises that are not in the register.
         while let Some(record) =
-            pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
+            pending.take_if(|record| record.enterprise_id <= enterprise.enterprise_id)
         {
-            versions.push(record);
+            if record.enterprise_id == enterprise.enterprise_id {
+                versions.push(record);
+            }
             pending = next_record(&mut records)?;
         }
-        if visit(Dossier::new(enterprise, revision, versions)).is_break() {
+        if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
             break;
         }
     }
