@@ -11,6 +11,9 @@ pub enum StoreError {
     /// PostgreSQL answered with an error.
     #[error("the store failed: {}", causes(.0))]
     Postgres(#[from] postgres::Error),
+    /// Rows that PostgreSQL copies could not be read to their end.
+    #[error("the store failed: {0}")]
+    Copied(#[from] std::io::Error),
     /// PostgreSQL cannot be reached.
     #[error(
         "the database at `{place}` cannot be reached: {}; check that it runs and lets this user in",

@@ -74,9 +74,18 @@ fn content(row: &impl Row) -> Result<Enterprise, StoreError> {
 
 /// Reads a record whose columns begin at `from`.
 pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> {
+    record_of(id(row, from, "enterprise_id")?, row, from)
+}
+
+/// Reads a record of an enterprise that is known already; its columns begin at `from`.
+pub(super) fn record_of(
+    enterprise_id: EnterpriseId,
+    row: &impl Row,
+    from: usize,
+) -> Result<Record, StoreError> {
     let at = |position: usize| from + position;
     Ok(Record {
-        enterprise_id: id(row, at(0), "enterprise_id")?,
+        enterprise_id,
         source: label(row, at(1), "source")?,
         record_id: text(row, at(2), "record_id")?.to_owned(),
         known_on: day(row, at(3), "known_on")?,
@@ -91,7 +100,7 @@ pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> 
         amount_fen: row.whole(at(8), "amount_fen")?,
         count: optional_number(row, at(9), "count")?,
         upheld: row.whole(at(10), "upheld")?.map(|truth| truth != 0),
-        codes: json::<Vec<Label>>(row, at(11), "codes")?,
+        codes: labels(row, at(11), "codes")?,
         item_code: optional_label(row, at(12), "item_code")?,
         party: optional_label(row, at(13), "party")?,
         related_id: optional_id(row, at(14), "related_id")?,
@@ -228,6 +237,21 @@ fn code<T>(
     from_code: impl Fn(u8) -> Option<T>,
 ) -> Result<T, StoreError> {
     from_code(number(row, at, column)?).ok_or(StoreError::Corrupt { column })
+}
+
+/// A JSON list of labels. Nearly all lists are one or two plain words, which need no parser.
+fn labels(row: &impl Row, at: usize, column: &'static str) -> Result<Vec<Label>, StoreError> {
+    let text = text(row, at, column)?;
+    let plain = text
+        .strip_prefix("[\"")
+        .and_then(|text| text.strip_suffix("\"]"))
+        .filter(|text| !text.contains(['\\', '[', '{']));
+    match plain {
+        Some(words) if !words.contains('"') => Label::from_kept(words)
+            .map(|label| vec![label])
+            .ok_or(StoreError::Corrupt { column }),
+        _ => json(row, at, column),
+    }
 }
 
 fn json<T: serde::de::DeserializeOwned + Default>(

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::copy::CopyRows;
+use super::copy::{CopiedRow, CopyRows, each_row};
 use crate::store::StoreError;
 
 /// Connections that one replica opens at most; further callers wait.
@@ -24,6 +24,7 @@ const ATTEMPTS: u32 = 10;
 /// Set on every connection. All statements go by key, so the planner is kept from anything else: it would take whole
 /// tables as long as it has no statistics of them, and keep to that while they grow.
 const SETTINGS: &str = "SET lock_timeout = '30s'; SET client_min_messages = error; \
+     SET standard_conforming_strings = on; \
      SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; \
      SET enable_mergejoin = off; SET enable_bitmapscan = off";
 
@@ -284,6 +285,17 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Copies the rows of a query out, one after the other, and hands each to `take`. The statement takes no values: what
+    /// it compares with stands in it as [`literal`]s.
+    pub(super) fn copy_out(
+        &mut self,
+        query: &str,
+        take: impl FnMut(&CopiedRow) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
+        each_row(self.client.copy_out(&sql)?, take)
     }
 
     /// Runs statements without values or rows.

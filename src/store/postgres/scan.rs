@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 
 use super::PostgresStore;
+use super::copy::literal;
 use super::pool::Session;
 use super::register::earlier_versions;
-use crate::domain::Record;
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS};
+use crate::domain::{Enterprise, Record};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
 use crate::store::{Dossier, IdRange, Scan, StoreError};
 
 /// Enterprises whose dossiers are in memory at once.
-const PAGE: i64 = 2_000;
+const PAGE: usize = 5_000;
 /// Pages of the table that are looked at to find the ends of ranges.
 const SAMPLED_PAGES: i64 = 1_000;
 
@@ -67,54 +68,75 @@ fn each_dossier_in(
     range: &IdRange,
     visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let enterprises = format!(
-        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises \
-         WHERE enterprise_id > $1 AND ($2::text IS NULL OR enterprise_id <= $2) ORDER BY enterprise_id LIMIT $3"
-    );
-    let records_between = format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > $1 AND enterprise_id <= $2 \
-         ORDER BY enterprise_id, source, record_id, known_on"
-    );
     let mut after = range.after.clone().unwrap_or_default();
+    let until = range.until.as_deref().map(literal);
+    let until = until.map_or_else(String::new, |until| format!("AND enterprise_id <= {until}"));
     loop {
-        let page = tx
-            .query(&enterprises, &[&after, &range.until, &PAGE])?
-            .iter()
-            .map(rows::enterprise)
-            .collect::<Result<Vec<_>, _>>()?;
-        let Some(last) = page.last() else {
+        let mut page = Vec::with_capacity(PAGE);
+        let query = format!(
+            "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > {} {until} \
+             ORDER BY enterprise_id LIMIT {PAGE}",
+            literal(&after)
+        );
+        tx.copy_out(&query, |row| {
+            let EnterpriseRow {
+                enterprise,
+                revision,
+                import_no: _,
+                changed_on,
+            } = rows::enterprise(row)?;
+            page.push((enterprise, revision, changed_on.is_some(), Vec::new()));
+            Ok(())
+        })?;
+        let Some((last, ..)) = page.last() else {
             return Ok(());
         };
-        let last = last.enterprise.enterprise_id.to_string();
-        let records = tx.query(&records_between, &[&after, &last])?;
-        let mut records = records.iter().map(|row| rows::record(row, 0));
-        let mut pending: Option<Record> = records.next().transpose()?;
-        for row in page {
-            let earlier = match row.changed_on {
-                Some(_) => earlier_versions(tx, row.enterprise.enterprise_id.as_str())?,
-                None => Vec::new(),
+        let last = last.enterprise_id.to_string();
+        read_versions(tx, &after, &last, &mut page)?;
+        for (enterprise, revision, is_changed, versions) in page {
+            let earlier = if is_changed {
+                earlier_versions(tx, enterprise.enterprise_id.as_str())?
+            } else {
+                Vec::new()
             };
-            let mut versions = Vec::new();
-            // Records of smaller ids are of enterprises that are not in the register.
-            while let Some(record) =
-                pending.take_if(|record| record.enterprise_id <= row.enterprise.enterprise_id)
-            {
-                if record.enterprise_id == row.enterprise.enterprise_id {
-                    versions.push(record);
-                }
-                pending = records.next().transpose()?;
-            }
-            if visit(Dossier::new(
-                row.enterprise,
-                row.revision,
-                earlier,
-                versions,
-            ))
-            .is_break()
-            {
+            if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
                 return Ok(());
             }
         }
         after = last;
     }
+}
+
+/// An enterprise with its revision, whether it was something else before, and its records.
+type Found = (Enterprise, u64, bool, Vec<Record>);
+
+/// Reads the records of a page of enterprises; both come in the order of ids.
+fn read_versions(
+    tx: &mut Session,
+    after: &str,
+    last: &str,
+    page: &mut [Found],
+) -> Result<(), StoreError> {
+    let query = format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > {} AND enterprise_id <= {} \
+         ORDER BY enterprise_id, source, record_id, known_on",
+        literal(after),
+        literal(last)
+    );
+    let mut page = page.iter_mut().peekable();
+    tx.copy_out(&query, |row| {
+        let id = rows::text(row, 0, "enterprise_id")?;
+        while page
+            .next_if(|(enterprise, ..)| enterprise.enterprise_id.as_str() < id)
+            .is_some()
+        {}
+        // What is of none of them is of an enterprise that is not in the register.
+        if let Some((enterprise, _, _, versions)) = page
+            .peek_mut()
+            .filter(|(enterprise, ..)| enterprise.enterprise_id.as_str() == id)
+        {
+            versions.push(rows::record_of(enterprise.enterprise_id.clone(), row, 0)?);
+        }
+        Ok(())
+    })
 }

@@ -1,10 +1,11 @@
 //! Going through the register in ranges of ids.
 
-use rusqlite::{OptionalExtension, Rows, Transaction, params};
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use super::{SqliteStore, register};
-use crate::domain::Record;
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
 use crate::store::{Dossier, IdRange, Scan, StoreError};
 
@@ -67,7 +68,7 @@ fn each_dossier_in(
     let after = range.after.as_deref().unwrap_or("");
     let mut enterprises = enterprises.query(params![after, range.until])?;
     let mut records = records.query(params![after, range.until])?;
-    let mut pending = next_record(&mut records)?;
+    records.advance()?;
     while let Some(row) = enterprises.next()? {
         let EnterpriseRow {
             enterprise,
@@ -75,27 +76,24 @@ fn each_dossier_in(
             import_no: _,
             changed_on,
         } = rows::enterprise(row)?;
+        let id = &enterprise.enterprise_id;
         let earlier = match changed_on {
-            Some(_) => register::earlier_versions(tx, enterprise.enterprise_id.as_str())?,
+            Some(_) => register::earlier_versions(tx, id.as_str())?,
             None => Vec::new(),
         };
         let mut versions = Vec::new();
-        // Records of smaller ids are of enterprises that are not in the register.
-        while let Some(record) =
-            pending.take_if(|record| record.enterprise_id <= enterprise.enterprise_id)
-        {
-            if record.enterprise_id == enterprise.enterprise_id {
-                versions.push(record);
+        while let Some(record) = records.get() {
+            match rows::text(record, 0, "enterprise_id")?.cmp(id.as_str()) {
+                // Of an enterprise that is not in the register.
+                Ordering::Less => {}
+                Ordering::Equal => versions.push(rows::record_of(id.clone(), record, 0)?),
+                Ordering::Greater => break,
             }
-            pending = next_record(&mut records)?;
+            records.advance()?;
         }
         if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
             break;
         }
     }
     Ok(())
-}
-
-fn next_record(records: &mut Rows<'_>) -> Result<Option<Record>, StoreError> {
-    records.next()?.map(|row| rows::record(row, 0)).transpose()
 }
