@@ -4,6 +4,7 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod change_log;
 mod entropy;
 mod error;
 mod frames;

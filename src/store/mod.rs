@@ -5,6 +5,7 @@
 //! computes no tier and draws no plan.
 
 mod arrivals;
+mod change_log;
 mod decide;
 mod error;
 mod postgres;
@@ -18,14 +19,15 @@ use jiff::civil::Date;
 
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
-pub use self::postgres::PostgresStore;
+pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
 
 /// The system of record.
-pub trait Store: Scan + SetAside + Send + Sync {
+pub trait Store: ChangeLog + Scan + SetAside + Send + Sync {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;
 
@@ -96,7 +98,7 @@ pub trait Store: Scan + SetAside + Send + Sync {
     /// Number of the last change in the log of tier changes; 0 without any.
     fn last_change(&self) -> Result<u64, StoreError>;
 
-    /// Changes after `seq` in order, at most `limit`.
+    /// Changes after `seq` in order, at most `limit`; [`StoreError::LogShortened`] if the next one is no longer there.
     fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError>;
 
     /// Keeps a frame under the next consecutive number, which is returned; `document` makes the JSON to keep of it.

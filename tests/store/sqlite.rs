@@ -145,6 +145,33 @@ fn a_value_without_meaning_is_named_by_its_column() {
 }
 
 #[test]
+fn a_full_store_says_so_keeps_what_it_acknowledged_and_goes_on_once_there_is_room() {
+    let place = SqlitePlace::empty();
+    let store = SqliteStore::open_limited(&place.path(), Some(400_000)).unwrap();
+    let mut acknowledged = 0;
+    let failure = loop {
+        let batch: Vec<_> = (1..=50).map(|of| enterprise(acknowledged + of)).collect();
+        match store.put_enterprises(&batch, 0, TODAY) {
+            Ok(_) => acknowledged += batch.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(failure, StoreError::Full { .. }) && failure.is_passing());
+    assert!(failure.to_string().contains("make room"), "{failure}");
+    let kept = store.counts().unwrap().enterprises;
+    assert!(acknowledged > 0 && kept == acknowledged as u64);
+    assert_eq!(store.last_change().unwrap(), kept);
+    drop(store);
+
+    let store = SqliteStore::open_limited(&place.path(), Some(4_000_000)).unwrap();
+    assert_eq!(store.counts().unwrap().enterprises, kept);
+    store
+        .put_enterprises(&[enterprise(90_000)], 0, TODAY)
+        .unwrap();
+    assert_eq!(store.counts().unwrap().enterprises, kept + 1);
+}
+
+#[test]
 fn a_failed_read_does_not_spoil_the_next() {
     let place = SqlitePlace::empty();
     let store = place.open();

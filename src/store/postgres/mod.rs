@@ -12,7 +12,14 @@
 //! numbers after the last one, and holds the lock until the commit has become visible. Hence a change can be read only
 //! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
 //! not for their whole work.
+//!
+//! On a distributed database. Hot tables are keyed by enterprise or by record, nothing on the path of a write takes a
+//! number from a sequence, and a transaction that ends with a serialisation failure or a deadlock is tried again, up to ten
+//! times with growing pauses of random length. What would have to change there: the log of changes, whose numbers come
+//! one after the other (one log per range of enterprises, each with its own numbers and followers' places), and the
+//! advisory locks, which would become rows.
 
+mod change_log;
 mod copy;
 mod lock;
 mod migrate;
@@ -36,6 +43,8 @@ use super::{
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 use pool::{End, Pool};
 
+pub use pool::PostgresOptions;
+
 /// The store on a PostgreSQL server; any number of replicas may share one database.
 #[derive(Debug)]
 pub struct PostgresStore {
@@ -51,7 +60,16 @@ impl PostgresStore {
     ///
     /// When the database cannot be reached, is not in UTF8, or was written by a newer release.
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let pool = Pool::new(url.parse()?);
+        Self::open_with(url, PostgresOptions::default())
+    }
+
+    /// As [`PostgresStore::open`], with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`].
+    pub fn open_with(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let pool = Pool::new(url.parse()?, options);
         migrate::check_encoding(&pool)?;
         migrate::migrate(&pool)?;
         Ok(Self {

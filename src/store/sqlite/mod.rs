@@ -2,6 +2,7 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod change_log;
 mod plans;
 mod register;
 mod row;
@@ -49,6 +50,15 @@ impl SqliteStore {
     ///
     /// When the file cannot be opened, is no database, or was written by a newer release.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_limited(path, None)
+    }
+
+    /// As [`SqliteStore::open`], with a limit to the size of the database: what would not fit is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`].
+    pub fn open_limited(path: &Path, most_bytes: Option<u64>) -> Result<Self, StoreError> {
         refuse_other_files(path)?;
         let named = |error| match error {
             StoreError::Sqlite(cause) => StoreError::Open {
@@ -59,6 +69,7 @@ impl SqliteStore {
         };
         let mut connection = connect(path).map_err(named)?;
         migrate(&mut connection, path).map_err(named)?;
+        limit(&connection, most_bytes).map_err(named)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),
@@ -72,10 +83,14 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
-        transaction.commit()?;
-        Ok(value)
+        let write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        write().map_err(StoreError::named)
     }
 
     /// Reads in one transaction: everything that `work` sees is of one instant.
@@ -126,6 +141,17 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA foreign_keys = ON;",
     )?;
     Ok(connection)
+}
+
+/// Holds the database below a size; it never shrinks one that is larger.
+fn limit(connection: &Connection, most_bytes: Option<u64>) -> Result<(), StoreError> {
+    let Some(most_bytes) = most_bytes else {
+        return Ok(());
+    };
+    let page_bytes: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = (most_bytes / page_bytes.max(1)).clamp(1, 4_294_967_294);
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    Ok(())
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -187,14 +213,18 @@ impl Store for SqliteStore {
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcomes = write::put_records(&transaction, batch, &mut Pass::default(), true)?;
-        if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
-            transaction.rollback()?;
-        } else {
-            transaction.commit()?;
-        }
-        Ok(outcomes)
+        let mut write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let outcomes = write::put_records(&transaction, batch, &mut Pass::default(), true)?;
+            if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
+                transaction.rollback()?;
+            } else {
+                transaction.commit()?;
+            }
+            Ok(outcomes)
+        };
+        write().map_err(StoreError::named)
     }
 
     fn amend_record(
