@@ -40,7 +40,8 @@ pub(super) fn record() -> Value {
 
 pub(super) fn import_report() -> Value {
     json!({
-        "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1, "refused_count": 1,
+        "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1, "set_aside_count": 0,
+        "refused_count": 1,
         "errors": [{
             "line": 3, "field": "established_on", "value": "2026-02-30", "reason": "is not a day of the calendar"
         }]

@@ -55,6 +55,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::decisions::end_override)
         .service(handlers::decisions::list_overrides)
         .service(handlers::records::create_records)
+        .service(handlers::set_aside::list_set_aside_records)
         .service(handlers::imports::import_records)
         .service(handlers::records::repair_record)
         .service(handlers::records::withdraw_record)

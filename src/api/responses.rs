@@ -24,21 +24,21 @@ macro_rules! problem_sets {
 
 problem_sets! {
     /// Of an operation without path part and body.
-    ListProblems = [400, 500],
+    ListProblems = [400, 500, 503],
     /// Of reading one thing.
-    ReadProblems = [400, 404, 500],
+    ReadProblems = [400, 404, 500, 503],
     /// Of reading one thing in a form to be chosen.
-    FormProblems = [400, 404, 406, 409, 500],
+    FormProblems = [400, 404, 406, 409, 500, 503],
     /// Of reading what a plan has only from some state on.
-    StateProblems = [400, 404, 409, 500],
+    StateProblems = [400, 404, 409, 500, 503],
     /// Of an operation that takes JSON.
-    BodyProblems = [400, 408, 413, 415, 422, 500],
+    BodyProblems = [400, 408, 413, 415, 422, 500, 503],
     /// Of an operation on one thing that takes JSON.
-    ChangeProblems = [400, 404, 408, 413, 415, 422, 500],
+    ChangeProblems = [400, 404, 408, 413, 415, 422, 500, 503],
     /// Of a step of a plan.
-    StepProblems = [400, 404, 408, 409, 413, 415, 422, 500],
+    StepProblems = [400, 404, 408, 409, 413, 415, 422, 500, 503],
     /// Of an import.
-    ImportProblems = [400, 408, 413, 415, 422, 500],
+    ImportProblems = [400, 408, 413, 415, 422, 500, 503],
 }
 
 fn of_status(status: u16) -> (String, RefOr<Response>) {

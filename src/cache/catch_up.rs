@@ -20,8 +20,12 @@ pub trait ChangeLog: Send + Sync {
     /// The number of the last change; 0 when there is none.
     async fn last_seq(&self) -> Result<u64, BoxError>;
 
-    /// Up to `limit` changes with a number above `seq`, in order.
-    async fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<TierChange>, BoxError>;
+    /// Up to `limit` changes with a number above `seq`, in order; nothing if the log no longer holds the next one.
+    async fn changes_after(
+        &self,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<TierChange>>, BoxError>;
 }
 
 /// Applies every change that the cache has not seen and vouches for it; run at start and at least once per second.
@@ -50,6 +54,12 @@ pub async fn catch_up(
             .changes_after(position.seq, BATCH)
             .await
             .map_err(unreadable)?;
+        let Some(changes) = changes else {
+            // What changed between cannot be known any more.
+            let last = log.last_seq().await.map_err(unreadable)?;
+            position = cache.restart(epoch, last, Some(&position)).await?;
+            continue;
+        };
         position = cache.advance(epoch, &position, &changes).await?;
         if changes.len() < BATCH {
             break;

@@ -11,7 +11,7 @@ use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
 use crate::domain::{EnterpriseKind, UnknownCode};
 use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
-use crate::store::{PostgresStore, SqliteStore, Store};
+use crate::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 
 /// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
 #[derive(Debug, Clone, Default, Args)]
@@ -87,7 +87,11 @@ pub(super) fn service(settings: &Settings, entropy: Entropy) -> Result<Service, 
     match &settings.store.database_url {
         None => service_on(settings, &settings.store.path, entropy),
         Some(url) => {
-            let store = Arc::new(PostgresStore::open(url.expose())?);
+            let options = PostgresOptions {
+                connections: settings.store.connections,
+                statement_timeout: settings.store.statement_timeout(),
+            };
+            let store = Arc::new(PostgresStore::open_with(url.expose(), options)?);
             service_with(settings, store, entropy)
         }
     }
@@ -99,7 +103,14 @@ pub(super) fn service_on(
     store: &Path,
     entropy: Entropy,
 ) -> Result<Service, Failure> {
-    service_with(settings, Arc::new(SqliteStore::open(store)?), entropy)
+    service_with(
+        settings,
+        Arc::new(SqliteStore::open_limited(
+            store,
+            settings.store.most_bytes(),
+        )?),
+        entropy,
+    )
 }
 
 fn service_with(

@@ -110,12 +110,20 @@ fn show(report: &ImportReport, format: OutputFormat) -> Result<(), Failure> {
     if format == OutputFormat::Json {
         return print_json(report);
     }
-    let mut table = Table::new(&["rows", "created", "updated", "unchanged", "refused"]);
+    let mut table = Table::new(&[
+        "rows",
+        "created",
+        "updated",
+        "unchanged",
+        "set_aside",
+        "refused",
+    ]);
     let counts = [
         report.row_count,
         report.created_count,
         report.updated_count,
         report.unchanged_count,
+        report.set_aside_count,
         report.refused_count,
     ];
     table.row(counts.iter().map(|count| (*count).into()).collect());

@@ -19,6 +19,7 @@ mod plan;
 mod progress;
 mod records;
 mod serve;
+mod set_aside;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Import enterprises and records from files.
     Import(import::Arguments),
+    /// Show the records whose enterprise is not in the register.
+    SetAside(set_aside::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
     /// Repair, withdraw, end or correct a record.
@@ -75,6 +78,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(arguments),
             Command::Demo(arguments) => demo::run(arguments),
             Command::Import(arguments) => import::run(arguments),
+            Command::SetAside(arguments) => set_aside::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
             Command::Record(arguments) => records::run(arguments),
             Command::Objection(arguments) => objections::run(arguments),

@@ -67,6 +67,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             let word = match written {
                 Written::Created | Written::Updated => "is corrected",
                 Written::Unchanged => "says that already",
+                Written::SetAside => "waits for its enterprise to be registered",
             };
             eprintln!("record {}/{} {word}", record.source, record.record_id);
             return Ok(ExitCode::Done);

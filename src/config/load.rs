@@ -20,6 +20,12 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_AS_OF", "as_of"),
     ("RISKTIER_STORE_PATH", "store.path"),
     ("RISKTIER_DATABASE_URL", "store.database_url"),
+    ("RISKTIER_STORE_MAX_BYTES", "store.max_bytes"),
+    ("RISKTIER_STORE_CONNECTIONS", "store.connections"),
+    (
+        "RISKTIER_STORE_STATEMENT_TIMEOUT_MS",
+        "store.statement_timeout_ms",
+    ),
     ("RISKTIER_REDIS_URL", "cache.redis_url"),
     ("RISKTIER_CACHE_ENTRIES", "cache.entries"),
     ("RISKTIER_CACHE_REDIS_BUDGET_MS", "cache.redis_budget_ms"),

@@ -40,6 +40,12 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// The PostgreSQL database; none means the SQLite file.
     pub database_url: Option<SecretUrl>,
+    /// Most bytes of the SQLite file; 0 means as many as the disk holds.
+    pub max_bytes: u64,
+    /// Connections to PostgreSQL that one replica opens at most.
+    pub connections: usize,
+    /// Time for one statement in PostgreSQL, in milliseconds.
+    pub statement_timeout_ms: u64,
 }
 
 /// The tier cache.
@@ -52,6 +58,18 @@ pub struct CacheSettings {
     pub entries: usize,
     /// Time for one call to Redis, in milliseconds.
     pub redis_budget_ms: u64,
+}
+
+impl StoreSettings {
+    /// Most bytes of the SQLite file, if there is a limit.
+    pub fn most_bytes(&self) -> Option<u64> {
+        (self.max_bytes > 0).then_some(self.max_bytes)
+    }
+
+    /// Time for one statement in PostgreSQL.
+    pub fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms)
+    }
 }
 
 impl CacheSettings {
@@ -154,6 +172,19 @@ impl Settings {
             self.cache.redis_budget_ms,
             1,
             10_000,
+        )?;
+        in_range("store.max_bytes", self.store.max_bytes, 0, 1 << 44)?;
+        in_range(
+            "store.connections",
+            as_u64(self.store.connections),
+            2,
+            1_000,
+        )?;
+        in_range(
+            "store.statement_timeout_ms",
+            self.store.statement_timeout_ms,
+            1_000,
+            86_400_000,
         )?;
         in_range("limits.body_bytes", as_u64(*body_bytes), 1_024, 1 << 30)?;
         in_range("limits.import_bytes", *import_bytes, 1_024, 1 << 40)?;

@@ -55,8 +55,33 @@ pub fn to_epoch_day(day: Date) -> i32 {
 }
 
 /// The date of a stored day number; a number outside the calendar becomes the nearest date.
+///
+/// A register's worth of records has hundreds of millions of dates, so this is plain arithmetic: days are counted in
+/// eras of 400 Gregorian years, which have 146,097 days, from the first of March, so that a leap day is the last of its
+/// year (Hinnant, "chrono-compatible low-level date algorithms").
 pub fn from_epoch_day(days: i32) -> Date {
-    add_days(EPOCH, days)
+    let from_march_0 = i64::from(days) + 719_468;
+    let (era, day_of_era) = (
+        from_march_0.div_euclid(146_097),
+        from_march_0.rem_euclid(146_097),
+    );
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let parts = (i16::try_from(year), i8::try_from(month), i8::try_from(day));
+    let date = match parts {
+        (Ok(year), Ok(month), Ok(day)) => Date::new(year, month, day).ok(),
+        _ => None,
+    };
+    date.unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
 }
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
@@ -111,6 +136,11 @@ mod tests {
             assert_eq!(from_epoch_day(to_epoch_day(day)), day);
         }
         assert_eq!(to_epoch_day(date(1970, 1, 2)), 1);
+        assert_eq!(from_epoch_day(i32::MAX), Date::MAX);
+        assert_eq!(from_epoch_day(i32::MIN), Date::MIN);
+        for days in (-800_000..800_000).step_by(7) {
+            assert_eq!(from_epoch_day(days), add_days(EPOCH, days), "{days}");
+        }
         assert_eq!(days_between(date(1, 1, 1), date(9999, 12, 31)), 3_652_058);
     }
 

@@ -33,6 +33,13 @@ impl Label {
             .ok_or(NotALabel)
     }
 
+    /// Takes back the text of a label that was cleaned when it was kept; nothing but its length is looked at again.
+    pub(crate) fn from_kept(text: &str) -> Option<Self> {
+        (1..=MAX_LABEL_BYTES)
+            .contains(&text.len())
+            .then(|| Self(text.into()))
+    }
+
     /// The cleaned text.
     pub fn as_str(&self) -> &str {
         &self.0

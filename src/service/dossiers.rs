@@ -47,8 +47,8 @@ pub(super) struct Assembled {
     as_of: AsOf,
     /// What is known of it beside the case itself.
     pub(super) life: Life,
-    /// The first day after the as-of day on which a merge begins or ends.
-    next_merge_on: Option<Date>,
+    /// The first day after the as-of day on which a merge begins or ends, or the enterprise is known to be another.
+    next_turn_on: Option<Date>,
 }
 
 /// What persons decided about an enterprise, for those who read an explanation.
@@ -128,7 +128,7 @@ impl Dossiers {
             other.decisions.clear();
             let own = classifier.provisional(&other.case(), of.as_of);
             let mut adds = classifier.as_linked(id, &own);
-            adds.next_change_on = earliest([adds.next_change_on, other.next_merge_on]);
+            adds.next_change_on = earliest([adds.next_change_on, other.next_turn_on]);
             linked.push(adds);
         }
         Ok(linked)
@@ -195,12 +195,19 @@ impl Dossiers {
         merges: &Lineage,
         as_of: AsOf,
     ) -> Result<Assembled, ServiceError> {
+        let day = as_of.day;
+        let enterprise = dossier.enterprise_on(day).clone();
         let Dossier {
-            enterprise,
+            enterprise: _,
             revision,
+            earlier,
             mut versions,
         } = dossier;
-        let (id, day) = (&enterprise.enterprise_id, as_of.day);
+        let id = &enterprise.enterprise_id;
+        let next_version_on = earlier
+            .iter()
+            .map(|(until_on, _)| *until_on)
+            .find(|until_on| *until_on > day);
         let merged_ids = merges.absorbed_by(id, day);
         let mut came_under = BTreeMap::new();
         for (old, from) in &merged_ids {
@@ -240,7 +247,7 @@ impl Dossiers {
                     .filter(|one| one.concerns(day))
                     .collect(),
             },
-            next_merge_on: merges.next_change_on(day),
+            next_turn_on: earliest([merges.next_change_on(day), next_version_on]),
             enterprise,
             revision,
             versions,
@@ -306,10 +313,10 @@ impl Assembled {
         self.bounded(models.classifier.explain(&self.case(), self.as_of))
     }
 
-    /// A merge that begins or ends may change the tier, which the model does not know.
+    /// What the model does not know may change the tier too: merges, and versions of the enterprise.
     fn bounded(&self, classification: Classification) -> Classification {
         Classification {
-            next_change_on: earliest([classification.next_change_on, self.next_merge_on]),
+            next_change_on: earliest([classification.next_change_on, self.next_turn_on]),
             ..classification
         }
     }

@@ -1,5 +1,6 @@
 //! Streamed import of enterprises and records: good rows go in, bad ones are told by line.
 
+use jiff::civil::Date;
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +12,7 @@ use crate::files::{FilesError, LineError, Row};
 use crate::store::{Outcome, Refusal, Store, StoreError};
 
 /// Rows written in one transaction.
-const BATCH_ROWS: usize = 5_000;
+const BATCH_ROWS: usize = 20_000;
 /// Faults that a report repeats in full; all are counted and told to the error sink.
 const REPORTED_ERRORS: usize = 100;
 
@@ -26,6 +27,8 @@ pub struct ImportReport {
     pub updated_count: u64,
     /// Rows that said nothing new.
     pub unchanged_count: u64,
+    /// Records whose enterprise is not in the register yet; they count once it arrives.
+    pub set_aside_count: u64,
     /// Rows that were refused.
     pub refused_count: u64,
     /// The first 100 faults by line.
@@ -41,8 +44,12 @@ pub trait Importable: Clone + Send + 'static {
     /// # Errors
     ///
     /// When the store fails.
-    fn write(store: &dyn Store, batch: &[Self], import_no: i64)
-    -> Result<Vec<Outcome>, StoreError>;
+    fn write(
+        store: &dyn Store,
+        batch: &[Self],
+        import_no: i64,
+        today: Date,
+    ) -> Result<Vec<Outcome>, StoreError>;
 
     /// The field that a refusal is about, and its value.
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String);
@@ -53,15 +60,16 @@ impl Importable for Enterprise {
         store: &dyn Store,
         batch: &[Self],
         import_no: i64,
+        today: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
-        store.put_enterprises(batch, import_no)
+        store.put_enterprises(batch, import_no, today)
     }
 
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {
         match refusal {
-            Refusal::UnknownEnterprise
-            | Refusal::OtherEnterprise(_)
-            | Refusal::DuplicateInImport => ("enterprise_id", self.enterprise_id.to_string()),
+            Refusal::OtherEnterprise(_) | Refusal::DuplicateInImport => {
+                ("enterprise_id", self.enterprise_id.to_string())
+            }
         }
     }
 }
@@ -71,13 +79,13 @@ impl Importable for Record {
         store: &dyn Store,
         batch: &[Self],
         import_no: i64,
+        _today: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
         store.put_records(batch, import_no)
     }
 
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {
         match refusal {
-            Refusal::UnknownEnterprise => ("enterprise_id", self.enterprise_id.to_string()),
             Refusal::OtherEnterprise(_) | Refusal::DuplicateInImport => {
                 ("record_id", self.record_id.clone())
             }
@@ -99,7 +107,7 @@ pub trait ImportObserver {
 impl ImportObserver for () {}
 
 impl ImportReport {
-    /// Whether every row went in or was there already.
+    /// Whether every row went in, was there already, or waits for its enterprise.
     pub fn is_clean(&self) -> bool {
         self.refused_count == 0 && self.failure.is_none()
     }
@@ -110,6 +118,7 @@ impl ImportReport {
         self.created_count += other.created_count;
         self.updated_count += other.updated_count;
         self.unchanged_count += other.unchanged_count;
+        self.set_aside_count += other.set_aside_count;
         self.refused_count += other.refused_count;
         let room = REPORTED_ERRORS.saturating_sub(self.errors.len());
         self.errors.extend(other.errors.into_iter().take(room));
@@ -167,7 +176,7 @@ impl Service {
             }
         }
         import.write(observer)?;
-        Ok(import.report)
+        Ok(std::mem::take(&mut import.report))
     }
 }
 
@@ -180,15 +189,27 @@ struct Import<'a, T> {
     batch: Vec<T>,
 }
 
+impl<T> Drop for Import<'_, T> {
+    fn drop(&mut self) {
+        self.service.store.end_import(self.import_no);
+    }
+}
+
 impl<T: Importable> Import<'_, T> {
     fn write(&mut self, observer: &mut dyn ImportObserver) -> Result<(), ServiceError> {
         if !self.batch.is_empty() {
-            let outcomes = T::write(self.service.store.as_ref(), &self.batch, self.import_no)?;
+            let outcomes = T::write(
+                self.service.store.as_ref(),
+                &self.batch,
+                self.import_no,
+                self.service.today(),
+            )?;
             for ((outcome, line), item) in outcomes.iter().zip(&self.lines).zip(&self.batch) {
                 match outcome {
                     Outcome::Created(_) => self.report.created_count += 1,
                     Outcome::Updated(_) => self.report.updated_count += 1,
                     Outcome::Unchanged => self.report.unchanged_count += 1,
+                    Outcome::SetAside => self.report.set_aside_count += 1,
                     Outcome::Refused(refusal) => {
                         let (field, value) = item.refused_field(refusal);
                         let error = LineError {

@@ -4,6 +4,7 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod change_log;
 mod decision_rules;
 mod decisions;
 mod dossiers;
@@ -20,6 +21,7 @@ mod outcomes;
 mod plans;
 mod proceedings;
 mod register;
+mod set_aside;
 mod tier_file;
 mod tiers;
 
@@ -66,6 +68,7 @@ pub use crate::store::{Act, StoreError};
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 

@@ -30,6 +30,8 @@ pub enum Written {
     Updated,
     /// It says nothing new.
     Unchanged,
+    /// It waits for its enterprise, which is not in the register.
+    SetAside,
 }
 
 /// What to change about a record.
@@ -63,7 +65,9 @@ impl Service {
     pub async fn put_enterprise(&self, enterprise: Enterprise) -> Result<Written, ServiceError> {
         let subject = enterprise.enterprise_id.to_string();
         let store = self.store.clone();
-        let outcomes = off_thread(move || Ok(store.put_enterprises(&[enterprise], 0)?)).await?;
+        let today = self.today();
+        let outcomes =
+            off_thread(move || Ok(store.put_enterprises(&[enterprise], 0, today)?)).await?;
         Ok(self
             .settle(&outcomes, |_| subject.clone())
             .await?
@@ -268,6 +272,7 @@ impl Service {
                 Outcome::Created(_) => Written::Created,
                 Outcome::Updated(_) => Written::Updated,
                 Outcome::Unchanged => Written::Unchanged,
+                Outcome::SetAside => Written::SetAside,
                 Outcome::Refused(refusal) => {
                     return Err(ServiceError::Refused {
                         subject: subject(position),
@@ -372,7 +377,7 @@ pub(super) fn changes(outcomes: &[Outcome]) -> Vec<Changed> {
         .iter()
         .filter_map(|outcome| match outcome {
             Outcome::Created(changed) | Outcome::Updated(changed) => Some(changed.clone()),
-            Outcome::Unchanged | Outcome::Refused(_) => None,
+            Outcome::Unchanged | Outcome::SetAside | Outcome::Refused(_) => None,
         })
         .collect()
 }

@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 use jiff::civil::Date;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dossiers::{Assembled, Life};
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
 use crate::model::{Case, Classification};
-use crate::store::{Store, StoredTier};
+use crate::store::{Store, StoreError, StoredTier};
 
+/// How often old changes are removed from the log.
+const SHORTEN_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a cache is brought to the end of the log of changes.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -310,7 +312,12 @@ impl Service {
     /// Brings the cache to the end of the log of changes, again and again; runs beside a server until it is dropped.
     pub async fn follow_changes(&self) {
         let mut away = false;
+        let mut shortened = None::<Instant>;
         loop {
+            if shortened.is_none_or(|last| last.elapsed() >= SHORTEN_INTERVAL) {
+                self.shorten_log().await;
+                shortened = Some(Instant::now());
+            }
             match self.catch_up().await {
                 Ok(()) if away => {
                     tracing::info!("the tier cache has caught up");
@@ -352,17 +359,27 @@ impl ChangeLog for StoreLog {
             .map_err(Into::into)
     }
 
-    async fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<TierChange>, BoxError> {
+    async fn changes_after(
+        &self,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<TierChange>>, BoxError> {
         let store = Arc::clone(&self.0);
-        let changes = off_thread(move || Ok(store.changes_after(seq, limit)?)).await?;
-        Ok(changes
-            .into_iter()
-            .map(|changed| TierChange {
-                seq: changed.seq,
-                enterprise_id: changed.enterprise_id,
-                revision: changed.revision,
-            })
-            .collect())
+        let changes = off_thread(move || match store.changes_after(seq, limit) {
+            Err(StoreError::LogShortened { .. }) => Ok(None),
+            changes => Ok(Some(changes?)),
+        })
+        .await?;
+        Ok(changes.map(|changes| {
+            changes
+                .into_iter()
+                .map(|changed| TierChange {
+                    seq: changed.seq,
+                    enterprise_id: changed.enterprise_id,
+                    revision: changed.revision,
+                })
+                .collect()
+        }))
     }
 }
 

@@ -1,15 +1,17 @@
 //! What becomes of an arriving row, given what is stored: one law for every store.
 
 use jiff::civil::Date;
+use std::borrow::Cow;
 
 use super::Refusal;
+use super::stood::Pass;
 use crate::domain::{Enterprise, EnterpriseId, Record};
 
-/// A stored version of a record.
+/// A version of a record, stored or to be stored.
 #[derive(Clone, Debug)]
-pub(super) struct KnownVersion {
-    pub(super) record: Record,
-    /// The last import in which it stood, and the latest day from which it was said to be known.
+pub(super) struct KnownVersion<'a> {
+    pub(super) record: Cow<'a, Record>,
+    /// The last import that wrote it, and the latest day from which it was said to be known.
     pub(super) stated: (i64, Date),
 }
 
@@ -18,7 +20,7 @@ pub(super) struct KnownVersion {
 pub(super) enum EnterpriseStep {
     /// It says nothing new.
     Keep,
-    /// It says nothing new; note that it stood in this import.
+    /// It says nothing new; note in the store that it stood in this import.
     Note,
     /// It is not written.
     Refuse(Refusal),
@@ -29,19 +31,17 @@ pub(super) enum EnterpriseStep {
 /// What is stored under the id of an arriving record.
 #[derive(Debug)]
 pub(super) enum Held<'a> {
-    /// Nothing, and its enterprise is not in the register.
-    NoEnterprise,
     /// Nothing.
     Nothing,
     /// A record of another enterprise.
     OfOther(&'a EnterpriseId),
     /// A record of the same enterprise, in this version on the day from which the arriving one is known.
-    Version(Option<&'a KnownVersion>),
+    Version(Option<&'a KnownVersion<'a>>),
 }
 
 /// What to do with an arriving record.
 #[derive(Debug)]
-pub(super) enum RecordStep {
+pub(super) enum RecordStep<'a> {
     /// It says nothing new.
     Keep,
     /// It says nothing new; note when the known version stood and from when it was said to be known.
@@ -51,27 +51,30 @@ pub(super) enum RecordStep {
     /// It is written as `record` in place of a version known on the same day, and then `restated` unless there is one of
     /// its day.
     Write {
-        record: Box<Record>,
+        record: Cow<'a, Record>,
         restated: Option<Box<Record>>,
     },
 }
 
-/// Decides about an enterprise; `stored` comes with the last import in which it stood.
+/// Decides about an enterprise; `stored` comes with the last import that wrote it.
 pub(super) fn enterprise(
     arriving: &Enterprise,
     stored: Option<(&Enterprise, i64)>,
-    import_no: i64,
+    pass: &mut Pass,
 ) -> EnterpriseStep {
+    let id = &arriving.enterprise_id;
     match stored {
         // The row stood in this import: another content for its id further down is a duplicate.
         Some((stored, stood_in)) if stored == arriving => {
-            if import_no != 0 && stood_in != import_no {
-                EnterpriseStep::Note
-            } else {
+            if stood_in == pass.import_no() || pass.note(id) {
                 EnterpriseStep::Keep
+            } else {
+                EnterpriseStep::Note
             }
         }
-        Some((_, stood_in)) if import_no != 0 && stood_in == import_no => {
+        Some((_, stood_in))
+            if pass.import_no() != 0 && (stood_in == pass.import_no() || pass.stands(id)) =>
+        {
             EnterpriseStep::Refuse(Refusal::DuplicateInImport)
         }
         Some(_) | None => EnterpriseStep::Write,
@@ -79,21 +82,20 @@ pub(super) fn enterprise(
 }
 
 /// Decides about a record.
-pub(super) fn record(arriving: &Record, held: Held<'_>, import_no: i64) -> RecordStep {
+pub(super) fn record<'a>(arriving: &'a Record, held: Held<'_>, pass: &mut Pass) -> RecordStep<'a> {
     let known = match held {
-        Held::NoEnterprise => return RecordStep::Refuse(Refusal::UnknownEnterprise),
         Held::OfOther(owner) => {
             return RecordStep::Refuse(Refusal::OtherEnterprise(owner.clone()));
         }
         Held::Nothing | Held::Version(None) => {
             return RecordStep::Write {
-                record: Box::new(arriving.clone()),
+                record: Cow::Borrowed(arriving),
                 restated: None,
             };
         }
         Held::Version(Some(known)) => known,
     };
-    let stored = &known.record;
+    let stored = &*known.record;
     // A source that is silent about a repair or withdrawal does not undo it.
     let silent = Record {
         known_on: stored.known_on,
@@ -101,29 +103,33 @@ pub(super) fn record(arriving: &Record, held: Held<'_>, import_no: i64) -> Recor
         withdrawn_on: arriving.withdrawn_on.or(stored.withdrawn_on),
         ..arriving.clone()
     };
+    let row = (&arriving.source, &arriving.record_id, arriving.known_on);
     // The same content known earlier says nothing new: importing a file again changes nothing.
     if *stored == silent {
-        let stated = (import_no, arriving.known_on.max(known.stated.1));
-        return if known.stated == stated {
+        let stated = (pass.import_no(), arriving.known_on.max(known.stated.1));
+        let is_noted = known.stated.0 == pass.import_no() || pass.note(&row);
+        return if is_noted && known.stated.1 == stated.1 {
             RecordStep::Keep
         } else {
             RecordStep::Note(stated)
         };
     }
-    if import_no != 0 && known.stated == (import_no, arriving.known_on) {
+    if pass.import_no() != 0
+        && (known.stated == (pass.import_no(), arriving.known_on) || pass.stands(&row))
+    {
         return RecordStep::Refuse(Refusal::DuplicateInImport);
     }
     if stored.known_on == arriving.known_on {
         // A correction of the same day replaces the version with all its repetitions.
         return RecordStep::Write {
-            record: Box::new(silent),
+            record: Cow::Owned(silent),
             restated: None,
         };
     }
     // What was said again after this version became known holds from then on, whichever of the two arrived first.
     let said_again = arriving.known_on < known.stated.1;
     RecordStep::Write {
-        record: Box::new(arriving.clone()),
+        record: Cow::Borrowed(arriving),
         restated: said_again.then(|| {
             Box::new(Record {
                 known_on: known.stated.1,

@@ -1,5 +1,7 @@
 //! What can go wrong in a store.
 
+use postgres::error::SqlState;
+use rusqlite::ErrorCode;
 use std::error::Error;
 
 /// Why the store could not do its work.
@@ -11,6 +13,9 @@ pub enum StoreError {
     /// PostgreSQL answered with an error.
     #[error("the store failed: {}", causes(.0))]
     Postgres(#[from] postgres::Error),
+    /// Rows that PostgreSQL copies could not be read to their end.
+    #[error("the store failed: {0}")]
+    Copied(#[from] std::io::Error),
     /// PostgreSQL cannot be reached.
     #[error(
         "the database at `{place}` cannot be reached: {}; check that it runs and lets this user in",
@@ -39,6 +44,22 @@ pub enum StoreError {
     Contended {
         /// How often it was tried.
         attempts: u32,
+    },
+    /// Entries of the log that a follower needs were removed.
+    #[error("the log of changes begins at {first}, behind the place {after}; start over")]
+    LogShortened {
+        /// The follower's place.
+        after: u64,
+        /// The first entry that is there.
+        first: u64,
+    },
+    /// The disk, or the room that the store may take, is full.
+    #[error(
+        "the store has no room left, so nothing of this was written; make room and repeat the call: {cause}"
+    )]
+    Full {
+        /// What the database said.
+        cause: Box<StoreError>,
     },
     /// The database cannot hold what this service writes.
     #[error("the database at `{place}` has encoding {encoding}; create it with encoding UTF8")]
@@ -87,6 +108,56 @@ pub enum StoreError {
     /// A step of the caller inside a transaction failed; nothing was written.
     #[error("{0}")]
     Aborted(String),
+}
+
+impl StoreError {
+    /// Whether the store is away, busy or full, so that the same call may succeed later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Busy { .. }
+            | Self::Contended { .. }
+            | Self::CommitUnknown(_)
+            | Self::Copied(_)
+            | Self::Full { .. } => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            ),
+            Self::Postgres(error) => {
+                error.is_closed()
+                    || error.code().is_none_or(|code| {
+                        // Connection lost, resources short, ended by the operator.
+                        ["08", "53", "57"]
+                            .iter()
+                            .any(|class| code.code().starts_with(class))
+                    })
+            }
+            Self::LogShortened { .. }
+            | Self::Encoding { .. }
+            | Self::Open { .. }
+            | Self::Foreign { .. }
+            | Self::TooNew { .. }
+            | Self::Corrupt { .. }
+            | Self::Aborted(_) => false,
+        }
+    }
+
+    /// The same error, told apart if it says that there is no room.
+    pub(super) fn named(self) -> Self {
+        let is_full = match &self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Self::Postgres(error) => error.code() == Some(&SqlState::DISK_FULL),
+            _ => false,
+        };
+        if is_full {
+            Self::Full {
+                cause: Box::new(self),
+            }
+        } else {
+            self
+        }
+    }
 }
 
 /// The client's error with its causes on one line.

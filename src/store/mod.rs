@@ -4,38 +4,52 @@
 //! ([`PostgresStore`]) serves several replicas. What a method has acknowledged is durable. The store keeps and finds; it
 //! computes no tier and draws no plan.
 
+mod arrivals;
+mod change_log;
 mod decide;
 mod error;
 mod life;
 mod postgres;
 mod rows;
+mod scan;
+mod set_aside;
 mod sqlite;
+mod stood;
 
 use jiff::civil::Date;
 
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
-pub use self::postgres::PostgresStore;
+pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use scan::{IdRange, Scan};
+pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
 
 /// The system of record.
-pub trait Store: LifeStore + Send + Sync {
+pub trait Store: ChangeLog + LifeStore + Scan + SetAside + Send + Sync {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;
 
     /// Begins an import and returns its number.
     fn begin_import(&self) -> Result<i64, StoreError>;
 
-    /// Writes enterprises in one transaction. `import_no` is 0 outside imports.
+    /// Forgets what is remembered in this process of an import that has ended.
+    fn end_import(&self, import_no: i64);
+
+    /// Writes enterprises in one transaction, on `day`: until then counts what they replace. `import_no` is 0 outside
+    /// imports.
     fn put_enterprises(
         &self,
         batch: &[Enterprise],
         import_no: i64,
+        day: Date,
     ) -> Result<Vec<Outcome>, StoreError>;
 
     /// Writes records in one transaction; refused ones are told and the others go in. `import_no` is 0 outside imports.
+    /// The revision of an enterprise grows by one, and its change is logged once, however many of its records change.
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError>;
 
     /// Writes records in one transaction, all or none: as soon as one is refused nothing is written, and the last of the
@@ -44,7 +58,7 @@ pub trait Store: LifeStore + Send + Sync {
 
     /// Changes one record: `change` gets the version known on `day` and makes it the new one, which becomes known on
     /// `day`; if it says no, with a reason, nothing is written and [`StoreError::Aborted`] carries the reason. `None` for
-    /// an unknown record.
+    /// an unknown record. A record that is set aside changes too; the number and revision told are then 0.
     fn amend_record(
         &self,
         source: &Label,
@@ -56,7 +70,7 @@ pub trait Store: LifeStore + Send + Sync {
     /// One enterprise with its revision.
     fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError>;
 
-    /// One enterprise with all versions of its records, grouped by record and ordered by `known_on`, read at one instant.
+    /// One enterprise with its earlier versions and all versions of its records, read at one instant.
     fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError>;
 
     /// Enterprises after `after` in id order, at most `limit`.
@@ -69,7 +83,7 @@ pub trait Store: LifeStore + Send + Sync {
     /// Goes through all dossiers in id order, as they are at one instant.
     fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError>;
 
-    /// Number of enterprises and of record versions.
+    /// Number of enterprises and of versions of their records; those set aside are not among them.
     fn counts(&self) -> Result<Counts, StoreError>;
 
     /// The stored tier of one enterprise, whatever its epoch, with the enterprise's present revision; `None` for an
@@ -86,7 +100,7 @@ pub trait Store: LifeStore + Send + Sync {
     /// Number of the last change in the log of tier changes; 0 without any.
     fn last_change(&self) -> Result<u64, StoreError>;
 
-    /// Changes after `seq` in order, at most `limit`.
+    /// Changes after `seq` in order, at most `limit`; [`StoreError::LogShortened`] if the next one is no longer there.
     fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError>;
 
     /// Keeps a frame under the next consecutive number, which is returned; `document` makes the JSON to keep of it.
@@ -155,6 +169,8 @@ pub enum Outcome {
     Updated(Changed),
     /// It says nothing new; nothing was written.
     Unchanged,
+    /// A record whose enterprise is not in the register: it is kept and counts once the enterprise arrives.
+    SetAside,
     /// It was not written.
     Refused(Refusal),
 }
@@ -162,9 +178,6 @@ pub enum Outcome {
 /// Why a row was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The enterprise of a record is not in the register.
-    #[error("is not in the register; import the enterprise first")]
-    UnknownEnterprise,
     /// The id of a record belongs to another enterprise.
     #[error("belongs to enterprise `{0}`; a record does not move between enterprises")]
     OtherEnterprise(EnterpriseId),
@@ -176,7 +189,7 @@ pub enum Refusal {
 /// An enterprise that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Number in the log of tier changes.
+    /// Number in the log of tier changes; rows of one transaction about one enterprise share it.
     pub seq: u64,
     /// The enterprise.
     pub enterprise_id: EnterpriseId,
@@ -191,19 +204,33 @@ pub struct Dossier {
     pub enterprise: Enterprise,
     /// Its revision.
     pub revision: u64,
+    /// What it was before, each with the day from which on it was something else, in order of those days.
+    pub earlier: Vec<(Date, Enterprise)>,
     /// All versions of its records, grouped by record and ordered by `known_on`.
     pub versions: Vec<Record>,
 }
 
 impl Dossier {
     /// Puts a dossier together; repairs and withdrawals are carried forward to later versions that are silent about them.
-    pub fn new(enterprise: Enterprise, revision: u64, mut versions: Vec<Record>) -> Self {
+    pub fn new(
+        enterprise: Enterprise,
+        revision: u64,
+        earlier: Vec<(Date, Enterprise)>,
+        mut versions: Vec<Record>,
+    ) -> Self {
         carry_amendments(&mut versions);
         Self {
             enterprise,
             revision,
+            earlier,
             versions,
         }
+    }
+
+    /// The enterprise as it was at the end of `day`: the first version replaced after it, else the present one.
+    pub fn enterprise_on(&self, day: Date) -> &Enterprise {
+        let replaced = self.earlier.iter().find(|(until_on, _)| *until_on > day);
+        replaced.map_or(&self.enterprise, |(_, enterprise)| enterprise)
     }
 }
 

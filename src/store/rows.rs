@@ -1,6 +1,7 @@
 //! Stored rows to values and back, alike for every store.
 
 use jiff::civil::Date;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::KnownVersion;
@@ -22,7 +23,11 @@ pub(super) trait Row {
 
 /// Columns of `enterprises` in the order that [`enterprise`] reads.
 pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind, owner_id, division, industry, \
-     established_on, status, size, tags, attributes, import_no";
+     established_on, status, size, tags, attributes, import_no, changed_on";
+
+/// Columns of `enterprise_versions` in the order that [`earlier_enterprise`] reads; the second is `until_on`.
+pub(super) const EARLIER_COLUMNS: &str = "enterprise_id, until_on, name, kind, owner_id, division, industry, \
+     established_on, status, size, tags, attributes";
 
 /// Columns of `record_versions` in the order that [`record`] reads.
 pub(super) const RECORD_COLUMNS: &str = "enterprise_id, source, record_id, known_on, kind, occurred_on, ended_on, \
@@ -37,15 +42,31 @@ pub(super) const PROCEEDING_COLUMNS: &str =
 pub(super) const ACT_COLUMNS: &str =
     "enterprise_id, act_no, on_day, at, what, subject, by_whom, reason";
 
-/// An enterprise with its revision and the last import in which it stood.
+/// An enterprise with its revision, the last import that wrote it, and the day on which it last replaced another row.
 pub(super) struct EnterpriseRow {
     pub(super) enterprise: Enterprise,
     pub(super) revision: u64,
     pub(super) import_no: i64,
+    pub(super) changed_on: Option<Date>,
 }
 
 pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
-    let enterprise = Enterprise {
+    Ok(EnterpriseRow {
+        enterprise: content(row)?,
+        revision: number(row, 1, "revision")?,
+        import_no: number(row, 12, "import_no")?,
+        changed_on: optional_day(row, 13, "changed_on")?,
+    })
+}
+
+/// Reads an earlier version with the day until which it held.
+pub(super) fn earlier_enterprise(row: &impl Row) -> Result<(Date, Enterprise), StoreError> {
+    Ok((day(row, 1, "until_on")?, content(row)?))
+}
+
+/// What is said of an enterprise, which is in the same places in both tables.
+fn content(row: &impl Row) -> Result<Enterprise, StoreError> {
+    Ok(Enterprise {
         enterprise_id: id(row, 0, "enterprise_id")?,
         name: text(row, 2, "name")?.to_owned(),
         kind: code(row, 3, "kind", EnterpriseKind::from_code)?,
@@ -57,19 +78,23 @@ pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
         size: code(row, 9, "size", EnterpriseSize::from_code)?,
         tags: json::<BTreeSet<Label>>(row, 10, "tags")?,
         attributes: json::<BTreeMap<Label, f64>>(row, 11, "attributes")?,
-    };
-    Ok(EnterpriseRow {
-        enterprise,
-        revision: number(row, 1, "revision")?,
-        import_no: number(row, 12, "import_no")?,
     })
 }
 
 /// Reads a record whose columns begin at `from`.
 pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> {
+    record_of(id(row, from, "enterprise_id")?, row, from)
+}
+
+/// Reads a record of an enterprise that is known already; its columns begin at `from`.
+pub(super) fn record_of(
+    enterprise_id: EnterpriseId,
+    row: &impl Row,
+    from: usize,
+) -> Result<Record, StoreError> {
     let at = |position: usize| from + position;
     Ok(Record {
-        enterprise_id: id(row, at(0), "enterprise_id")?,
+        enterprise_id,
         source: label(row, at(1), "source")?,
         record_id: text(row, at(2), "record_id")?.to_owned(),
         known_on: day(row, at(3), "known_on")?,
@@ -84,7 +109,7 @@ pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> 
         amount_fen: row.whole(at(8), "amount_fen")?,
         count: optional_number(row, at(9), "count")?,
         upheld: row.whole(at(10), "upheld")?.map(|truth| truth != 0),
-        codes: json::<Vec<Label>>(row, at(11), "codes")?,
+        codes: labels(row, at(11), "codes")?,
         item_code: optional_label(row, at(12), "item_code")?,
         party: optional_label(row, at(13), "party")?,
         related_id: optional_id(row, at(14), "related_id")?,
@@ -95,9 +120,12 @@ pub(super) fn record(row: &impl Row, from: usize) -> Result<Record, StoreError> 
 }
 
 /// Reads a record, whose columns begin at `from`, with what is noted of it.
-pub(super) fn known_version(row: &impl Row, from: usize) -> Result<KnownVersion, StoreError> {
+pub(super) fn known_version(
+    row: &impl Row,
+    from: usize,
+) -> Result<KnownVersion<'static>, StoreError> {
     Ok(KnownVersion {
-        record: record(row, from)?,
+        record: Cow::Owned(record(row, from)?),
         stated: (
             number(row, from + 18, "import_no")?,
             day(row, from + 19, "stated_on")?,
@@ -170,7 +198,7 @@ pub(super) fn id(
     at: usize,
     column: &'static str,
 ) -> Result<EnterpriseId, StoreError> {
-    EnterpriseId::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
+    EnterpriseId::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
 /// A number that is there and fits.
@@ -219,12 +247,12 @@ fn optional_id(
     column: &'static str,
 ) -> Result<Option<EnterpriseId>, StoreError> {
     row.text(at, column)?
-        .map(|text| EnterpriseId::parse(text).map_err(|_| StoreError::Corrupt { column }))
+        .map(|text| EnterpriseId::from_kept(text).ok_or(StoreError::Corrupt { column }))
         .transpose()
 }
 
 fn label(row: &impl Row, at: usize, column: &'static str) -> Result<Label, StoreError> {
-    Label::parse(text(row, at, column)?).map_err(|_| StoreError::Corrupt { column })
+    Label::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
 fn optional_label(
@@ -233,7 +261,7 @@ fn optional_label(
     column: &'static str,
 ) -> Result<Option<Label>, StoreError> {
     row.text(at, column)?
-        .map(|text| Label::parse(text).map_err(|_| StoreError::Corrupt { column }))
+        .map(|text| Label::from_kept(text).ok_or(StoreError::Corrupt { column }))
         .transpose()
 }
 
@@ -244,6 +272,21 @@ fn code<T>(
     from_code: impl Fn(u8) -> Option<T>,
 ) -> Result<T, StoreError> {
     from_code(number(row, at, column)?).ok_or(StoreError::Corrupt { column })
+}
+
+/// A JSON list of labels. Nearly all lists are one or two plain words, which need no parser.
+fn labels(row: &impl Row, at: usize, column: &'static str) -> Result<Vec<Label>, StoreError> {
+    let text = text(row, at, column)?;
+    let plain = text
+        .strip_prefix("[\"")
+        .and_then(|text| text.strip_suffix("\"]"))
+        .filter(|text| !text.contains(['\\', '[', '{']));
+    match plain {
+        Some(words) if !words.contains('"') => Label::from_kept(words)
+            .map(|label| vec![label])
+            .ok_or(StoreError::Corrupt { column }),
+        _ => json(row, at, column),
+    }
 }
 
 fn json<T: serde::de::DeserializeOwned + Default>(

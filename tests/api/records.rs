@@ -47,6 +47,36 @@ async fn a_record_changes_the_next_tier_read_and_its_repair_changes_it_back() {
 }
 
 #[tokio::test]
+async fn records_that_come_before_their_enterprise_are_listed_and_count_once_it_arrives() {
+    let app = TestApp::start().await;
+    let waiting = [penalty("P1"), penalty("P2"), penalty("P3")];
+
+    let body = json!({"records": waiting});
+    let written = ok(app.post("/v1/records", &body).await, 200).await;
+    let first = app.json("/v1/records/set-aside?limit=2").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = app
+        .json(&format!("/v1/records/set-aside?limit=2&cursor={cursor}"))
+        .await;
+    problem(
+        app.get("/v1/enterprises/E1/tier").await,
+        404,
+        "unknown-enterprise",
+    )
+    .await;
+    app.enterprise("E1").await;
+    let tier = app.json("/v1/enterprises/E1/tier").await;
+
+    assert_eq!(written["items"][2]["outcome"], "set_aside");
+    assert_eq!(first["items"][1]["record_id"], "P2");
+    assert_eq!(rest["items"][0]["record_id"], "P3");
+    assert!(rest.get("next_cursor").is_none());
+    assert_eq!(tier["tier"], "D", "{tier}");
+    let left = app.json("/v1/records/set-aside").await;
+    assert_eq!(left, json!({"items": []}));
+}
+
+#[tokio::test]
 async fn a_withdrawn_record_counts_no_more_and_its_versions_stay() {
     let app = with_enterprise().await;
     let body = json!({"records": [penalty("P1")]});

@@ -179,6 +179,27 @@ async fn a_store_that_lost_changes_begins_an_empty_generation() {
 }
 
 #[tokio::test]
+async fn a_cache_that_missed_removed_changes_begins_an_empty_generation() {
+    on_both(async |cache| {
+        let log = trust(cache).await;
+        put(cache, 1, value(1)).await;
+        put(cache, 2, value(1)).await;
+        for number in [1, 2, 3] {
+            log.commit(id(number), 2);
+        }
+        log.shorten();
+
+        catch_up(cache, &epoch(), &log).await.unwrap();
+
+        // Of the first change nothing can be known any more, so nothing of before it is answered.
+        assert_eq!(get(cache, 1).await, COLD);
+        put(cache, 1, value(2)).await;
+        assert_eq!(get(cache, 1).await, Lookup::Hit(value(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn epochs_do_not_mix() {
     on_both(async |cache| {
         trust(cache).await;

@@ -60,10 +60,17 @@ pub fn redis_cache(url: &str, budget: Duration) -> RedisCache {
 pub struct Log(Mutex<Vec<TierChange>>);
 
 impl Log {
+    /// Removes everything but the last change.
+    pub fn shorten(&self) {
+        let mut changes = self.0.lock().unwrap();
+        let all_but_the_last = changes.len().saturating_sub(1);
+        changes.drain(..all_but_the_last);
+    }
+
     /// Commits a change of an enterprise.
     pub fn commit(&self, enterprise_id: EnterpriseId, revision: u64) {
         let mut changes = self.0.lock().unwrap();
-        let seq = changes.len() as u64 + 1;
+        let seq = changes.last().map_or(0, |last| last.seq) + 1;
         changes.push(TierChange {
             seq,
             enterprise_id,
@@ -75,16 +82,25 @@ impl Log {
 #[async_trait]
 impl ChangeLog for Log {
     async fn last_seq(&self) -> Result<u64, BoxError> {
-        Ok(self.0.lock().unwrap().len() as u64)
+        Ok(self.0.lock().unwrap().last().map_or(0, |last| last.seq))
     }
 
-    async fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<TierChange>, BoxError> {
+    async fn changes_after(
+        &self,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<TierChange>>, BoxError> {
         let changes = self.0.lock().unwrap();
-        Ok(changes
-            .iter()
-            .filter(|change| change.seq > seq)
-            .take(limit)
-            .cloned()
-            .collect())
+        if changes.first().is_some_and(|first| first.seq > seq + 1) {
+            return Ok(None);
+        }
+        Ok(Some(
+            changes
+                .iter()
+                .filter(|change| change.seq > seq)
+                .take(limit)
+                .cloned()
+                .collect(),
+        ))
     }
 }

@@ -23,12 +23,34 @@ fn importing_a_file_twice_changes_nothing() {
     };
     assert_eq!(
         import(),
-        "rows,created,updated,unchanged,refused\n2,2,0,0,0\n"
+        "rows,created,updated,unchanged,set_aside,refused\n2,2,0,0,0,0\n"
     );
     assert_eq!(
         import(),
-        "rows,created,updated,unchanged,refused\n2,0,0,2,0\n"
+        "rows,created,updated,unchanged,set_aside,refused\n2,0,0,2,0,0\n"
     );
+}
+
+#[test]
+fn a_record_that_comes_before_its_enterprise_is_shown_until_it_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();
+    let records = "record_id,enterprise_id,kind,occurred_on,known_on\nr1,licence-7,penalty,2026-01-02,2026-01-03\n";
+    fs::write(folder.path().join("records.csv"), records).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = risktier(folder.path());
+        command.args(arguments).args(["--format", "csv"]);
+        stdout(&mut command, 0)
+    };
+    let imported = run(&["import", "records", "records.csv", "--source", "court"]);
+    assert!(imported.ends_with("\n1,0,0,0,1,0\n"), "{imported}");
+    let header = "enterprise_id,source,record_id,kind,occurred_on,known_on\n";
+    assert_eq!(
+        run(&["set-aside"]),
+        format!("{header}licence-7,court,r1,penalty,2026-01-02,2026-01-03\n")
+    );
+    run(&["import", "enterprises", "enterprises.csv"]);
+    assert_eq!(run(&["set-aside"]), header);
 }
 
 #[test]
@@ -36,7 +58,7 @@ fn refused_rows_are_told_by_line_and_the_answer_is_no() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();
     let records = "{\"record_id\":\"1\",\"enterprise_id\":\"licence-7\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-30\"}\n\
-         {\"record_id\":\"2\",\"enterprise_id\":\"nobody\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-01\"}\n\
+         {\"record_id\":\"2\",\"enterprise_id\":\"no body\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-01\"}\n\
          {\"record_id\":\"3\",\"enterprise_id\":\"licence-7\",\"kind\":\"penalty\",\"occurred_on\":\"2026-02-01\"}\n";
     fs::write(folder.path().join("records.ndjson"), records).unwrap();
     stdout(
@@ -74,7 +96,7 @@ fn refused_rows_are_told_by_line_and_the_answer_is_no() {
         faults[1]["reason"]
             .as_str()
             .unwrap()
-            .contains("not in the register")
+            .contains("white space")
     );
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::generate::{DAYS, FIRST, enterprises, histories, records, records_of_kind};
-use crate::register::{default_models, label};
+use crate::register::{TODAY, default_models, label};
 
 static MODELS: LazyLock<Models> = LazyLock::new(default_models);
 
@@ -76,7 +76,7 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("register.db")).unwrap();
-        store.put_enterprises(std::slice::from_ref(&enterprise), 0).unwrap();
+        store.put_enterprises(std::slice::from_ref(&enterprise), 0, TODAY).unwrap();
         let mut arriving = versions.clone();
         let mut rng = risktier::domain::rng::SeededRng::new(order, "arrival");
         for last in (1..arriving.len()).rev() {

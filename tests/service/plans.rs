@@ -20,7 +20,7 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
     let service = place.service();
     let store = place.store();
     let enterprises: Vec<Enterprise> = (1..=80).map(enterprise).collect();
-    store.put_enterprises(&enterprises, 0).unwrap();
+    store.put_enterprises(&enterprises, 0, TODAY).unwrap();
     let mut records = Vec::new();
     for number in 1..=80 {
         match number / 4 % 4 {

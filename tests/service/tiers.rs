@@ -88,20 +88,21 @@ async fn a_changed_enterprise_counts_at_once() {
 async fn refused_records_leave_tiers_and_cache_alone() {
     let place = Place::empty();
     let service = place.service();
-    register(&service, 1).await;
+    register(&service, 2).await;
+    put(&service, serious_penalty(2, "p2", 30)).await;
     service.catch_up().await.unwrap();
     read(&service, 1).await;
 
     let refused = service
         .put_records(vec![
             serious_penalty(1, "p1", 30),
-            serious_penalty(9, "p2", 30),
+            serious_penalty(1, "p2", 30),
         ])
         .await
         .unwrap_err();
 
     assert!(
-        matches!(&refused, ServiceError::Refused { subject, refusal: Refusal::UnknownEnterprise } if subject == "court/p2")
+        matches!(&refused, ServiceError::Refused { subject, refusal: Refusal::OtherEnterprise(owner) } if subject == "court/p2" && *owner == id(2))
     );
     assert_eq!(read(&service, 1).await, (Tier::A, Origin::Cache));
 }

@@ -8,7 +8,6 @@ crate::hold!(import_laws:
     a_file_with_a_repeated_id_says_the_same_when_it_is_imported_again,
     several_versions_of_a_record_fit_into_one_import,
     all_or_none_leaves_nothing_behind,
-    a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner,
     a_record_does_not_move_to_another_enterprise,
     ids_are_unique_within_a_source_only,
 );
@@ -26,13 +25,13 @@ pub mod laws {
         let enterprises = [enterprise(1), enterprise(2)];
         let records = [serious_penalty(1, "p1", 30), serious_penalty(2, "p2", 20)];
         let first = store.begin_import().unwrap();
-        store.put_enterprises(&enterprises, first).unwrap();
+        store.put_enterprises(&enterprises, first, TODAY).unwrap();
         store.put_records(&records, first).unwrap();
         let (before, changes) = (dossiers(&*store), log(&*store));
 
         let again = store.begin_import().unwrap();
         let outcomes = [
-            store.put_enterprises(&enterprises, again).unwrap(),
+            store.put_enterprises(&enterprises, again, TODAY).unwrap(),
             store.put_records(&records, again).unwrap(),
         ];
 
@@ -88,7 +87,7 @@ pub mod laws {
             .put_records(&[first.clone(), other, first.clone()], import)
             .unwrap();
         let enterprises = store
-            .put_enterprises(&[enterprise(3), renamed, enterprise(3)], import)
+            .put_enterprises(&[enterprise(3), renamed, enterprise(3)], import, TODAY)
             .unwrap();
 
         for outcomes in [records, enterprises] {
@@ -147,9 +146,11 @@ pub mod laws {
             // In two batches, as a long file comes.
             store.put_records(&rows[..1], import).unwrap();
             let outcomes = store.put_records(&rows[1..], import).unwrap();
-            store.put_enterprises(&[enterprise(3)], import).unwrap();
+            store
+                .put_enterprises(&[enterprise(3)], import, TODAY)
+                .unwrap();
             let renamed = store
-                .put_enterprises(std::slice::from_ref(&renamed), import)
+                .put_enterprises(std::slice::from_ref(&renamed), import, TODAY)
                 .unwrap();
 
             assert_eq!(refusal(&outcomes[0]), &Refusal::DuplicateInImport);
@@ -185,18 +186,23 @@ pub mod laws {
 
     pub fn all_or_none_leaves_nothing_behind(place: &dyn Place) {
         let store = with_enterprises(place, 2);
+        let taken = serious_penalty(2, "p3", 30);
+        store.put_records(std::slice::from_ref(&taken), 0).unwrap();
         let (before, changes) = (dossiers(&*store), log(&*store));
         let good = [serious_penalty(1, "p1", 30), serious_penalty(2, "p2", 30)];
         let batch = [
             good[0].clone(),
-            serious_penalty(9, "p3", 30),
+            Record {
+                enterprise_id: id(1),
+                ..taken.clone()
+            },
             good[1].clone(),
         ];
 
         let outcomes = store.put_records_or_none(&batch).unwrap();
 
         assert_eq!(outcomes.len(), 2);
-        assert_eq!(refusal(&outcomes[1]), &Refusal::UnknownEnterprise);
+        assert_eq!(refusal(&outcomes[1]), &Refusal::OtherEnterprise(id(2)));
         assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
         // Not even the owner of an id.
         let moved = Record {
@@ -204,26 +210,6 @@ pub mod laws {
             ..good[0].clone()
         };
         created(&store.put_records_or_none(&[moved]).unwrap()[0]);
-    }
-
-    pub fn a_record_of_an_unknown_enterprise_is_refused_and_leaves_no_owner(place: &dyn Place) {
-        let store = with_enterprises(place, 1);
-        let outcomes = store
-            .put_records(
-                &[serious_penalty(9, "p1", 30), serious_penalty(1, "p2", 30)],
-                0,
-            )
-            .unwrap();
-
-        assert_eq!(refusal(&outcomes[0]), &Refusal::UnknownEnterprise);
-        created(&outcomes[1]);
-        assert!(store.dossier(&id(9)).unwrap().is_none() && store.tier(&id(9)).unwrap().is_none());
-        // The id is still free.
-        created(
-            &store
-                .put_records(&[serious_penalty(1, "p1", 30)], 0)
-                .unwrap()[0],
-        );
     }
 
     pub fn a_record_does_not_move_to_another_enterprise(place: &dyn Place) {

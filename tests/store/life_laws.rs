@@ -222,7 +222,7 @@ pub mod laws {
         let before = revisions();
         let mut renamed = enterprise(1);
         renamed.name = "新".into();
-        store.put_enterprises(&[renamed], 0).unwrap();
+        store.put_enterprises(&[renamed], 0, TODAY).unwrap();
         raised(before, [1, 1, 1, 0]);
         let before = revisions();
         let changes = store

@@ -19,11 +19,15 @@ mod register;
 mod crash;
 mod import_laws;
 mod life_laws;
+mod log_laws;
 mod plan_laws;
 mod postgres;
 mod register_laws;
+mod scan_laws;
+mod set_aside_laws;
 mod sqlite;
 mod tier_laws;
+mod version_laws;
 
 use std::sync::Arc;
 
@@ -32,7 +36,7 @@ use risktier::store::{Changed, Dossier, Outcome, PostgresStore, Refusal, SqliteS
 use tempfile::TempDir;
 
 use postgres_server::PostgresServer;
-use register::enterprise;
+use register::{TODAY, enterprise};
 
 /// A place for one database; opening it again is what a restart does.
 pub trait Place: Sync {
@@ -138,7 +142,7 @@ pub fn revision(store: &dyn Store, id: &EnterpriseId) -> u64 {
 pub fn with_enterprises(place: &dyn Place, count: usize) -> Arc<dyn Store> {
     let store = place.open();
     let all: Vec<Enterprise> = (1..=count).map(enterprise).collect();
-    store.put_enterprises(&all, 0).unwrap();
+    store.put_enterprises(&all, 0, TODAY).unwrap();
     store
 }
 

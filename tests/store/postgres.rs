@@ -63,7 +63,7 @@ fn changes_become_visible_in_order_while_many_write() {
     let place = PostgresPlace::empty();
     let store = place.open();
     let all: Vec<Enterprise> = (1..=20).map(enterprise).collect();
-    store.put_enterprises(&all, 0).unwrap();
+    store.put_enterprises(&all, 0, TODAY).unwrap();
     let done = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..8)
@@ -134,7 +134,7 @@ fn of_many_who_bring_one_record_one_creates_it() {
                         if writer > 3 {
                             pair.reverse();
                         }
-                        let mut told = store.put_enterprises(&pair, 0).unwrap();
+                        let mut told = store.put_enterprises(&pair, 0, TODAY).unwrap();
                         let record = serious_penalty(of, &format!("p{round}"), 30);
                         told.extend(store.put_records(&[record], 0).unwrap());
                         told
@@ -159,7 +159,7 @@ fn of_many_who_bring_one_record_one_creates_it() {
 fn of_one_enterprise_twice_in_a_batch_the_later_tier_stays() {
     let place = PostgresPlace::empty();
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     let tier = |revision, points| StoredTier {
         revision,
         tier: risktier::domain::Tier::B,
@@ -189,7 +189,7 @@ fn a_key_that_postgresql_cannot_hold_is_not_found() {
 fn a_value_without_meaning_is_named_by_its_column() {
     let place = PostgresPlace::empty();
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     store
         .put_records(&[serious_penalty(1, "p1", 30)], 0)
         .unwrap();
@@ -229,7 +229,7 @@ fn connections_that_a_restart_cut_are_made_anew_without_an_error() {
     let mut server = PostgresServer::start();
     let place = PostgresPlace(server.new_database());
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
 
     server.stop();
     let away = store.enterprise(&id(1)).unwrap_err();
@@ -256,7 +256,7 @@ fn nothing_acknowledged_is_lost_when_the_server_crashes_again_and_again() {
     let mut server = PostgresServer::start();
     let place = PostgresPlace(server.new_database());
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     let (done, writer_store) = (AtomicBool::new(false), place.open());
     let (acknowledged, failures) = std::thread::scope(|scope| {
         let done = &done;
@@ -329,7 +329,7 @@ async fn a_store_may_end_on_an_asynchronous_thread() {
 fn more_callers_than_connections_wait_for_each_other() {
     let place = PostgresPlace::empty();
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     std::thread::scope(|scope| {
         for caller in 0..60 {
             let store = &store;

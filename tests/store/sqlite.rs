@@ -3,7 +3,7 @@
 use risktier::store::{SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
-use crate::register::{enterprise, id, serious_penalty};
+use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::{Place, SqlitePlace};
 
 #[test]
@@ -76,7 +76,7 @@ fn damaged_pages_are_errors_and_never_a_panic() {
     let place = SqlitePlace::empty();
     let store = SqliteStore::open(&place.path()).unwrap();
     let enterprises: Vec<_> = (1..=500).map(enterprise).collect();
-    store.put_enterprises(&enterprises, 0).unwrap();
+    store.put_enterprises(&enterprises, 0, TODAY).unwrap();
     let records: Vec<_> = (1..=500)
         .map(|number| serious_penalty(number, &format!("p{number}"), 30))
         .collect();
@@ -118,7 +118,7 @@ fn a_value_without_meaning_is_named_by_its_column() {
         ("record_versions", "codes", "'{\"a\":1}'"),
     ];
     for (table, column, value) in changes {
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         store
             .put_records(&[serious_penalty(1, "p1", 30)], 0)
             .unwrap();
@@ -145,10 +145,37 @@ fn a_value_without_meaning_is_named_by_its_column() {
 }
 
 #[test]
+fn a_full_store_says_so_keeps_what_it_acknowledged_and_goes_on_once_there_is_room() {
+    let place = SqlitePlace::empty();
+    let store = SqliteStore::open_limited(&place.path(), Some(400_000)).unwrap();
+    let mut acknowledged = 0;
+    let failure = loop {
+        let batch: Vec<_> = (1..=50).map(|of| enterprise(acknowledged + of)).collect();
+        match store.put_enterprises(&batch, 0, TODAY) {
+            Ok(_) => acknowledged += batch.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(failure, StoreError::Full { .. }) && failure.is_passing());
+    assert!(failure.to_string().contains("make room"), "{failure}");
+    let kept = store.counts().unwrap().enterprises;
+    assert!(acknowledged > 0 && kept == acknowledged as u64);
+    assert_eq!(store.last_change().unwrap(), kept);
+    drop(store);
+
+    let store = SqliteStore::open_limited(&place.path(), Some(4_000_000)).unwrap();
+    assert_eq!(store.counts().unwrap().enterprises, kept);
+    store
+        .put_enterprises(&[enterprise(90_000)], 0, TODAY)
+        .unwrap();
+    assert_eq!(store.counts().unwrap().enterprises, kept + 1);
+}
+
+#[test]
 fn a_failed_read_does_not_spoil_the_next() {
     let place = SqlitePlace::empty();
     let store = place.open();
-    store.put_enterprises(&[enterprise(1)], 0).unwrap();
+    store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     let file = Connection::open(place.path()).unwrap();
     file.execute("ALTER TABLE tiers RENAME TO away", [])
         .unwrap();

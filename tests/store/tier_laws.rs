@@ -34,7 +34,7 @@ pub mod laws {
 
     pub fn an_enterprise_without_a_tier_has_a_revision(place: &dyn Place) {
         let store = place.open();
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         assert_eq!(
             store.tier(&id(1)).unwrap(),
             Some(TierRow {
@@ -49,7 +49,7 @@ pub mod laws {
         let store = place.open();
         let epoch = epoch("0123456789abcdef");
         store
-            .put_enterprises(&[enterprise(1), enterprise(2)], 0)
+            .put_enterprises(&[enterprise(1), enterprise(2)], 0, TODAY)
             .unwrap();
         store
             .put_records(&[serious_penalty(1, "p1", 30)], 0)
@@ -80,7 +80,7 @@ pub mod laws {
 
     pub fn a_tier_of_another_epoch_is_told_as_such(place: &dyn Place) {
         let store = place.open();
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         for text in ["0123456789abcdef", "fedcba9876543210"] {
             store
                 .put_tiers(&epoch(text), &[(id(1), tier(1, Tier::D))])
@@ -91,7 +91,7 @@ pub mod laws {
 
     pub fn a_kept_tier_is_no_change(place: &dyn Place) {
         let store = place.open();
-        store.put_enterprises(&[enterprise(1)], 0).unwrap();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         let before = store.last_change().unwrap();
         let dated = StoredTier {
             next_change_on: Some(TODAY),

@@ -117,7 +117,7 @@ mirror! {
 
 mirror! {
     /// What became of a written row.
-    Written of service::Written { Created = "created", Updated = "updated", Unchanged = "unchanged" }
+    Written of service::Written { Created = "created", Updated = "updated", Unchanged = "unchanged", SetAside = "set_aside" }
 }
 
 mirror! {

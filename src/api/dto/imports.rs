@@ -21,6 +21,9 @@ pub(crate) struct ImportAnswer {
     /// Rows that said nothing new.
     #[schema(example = 1)]
     unchanged_count: u64,
+    /// Records that wait for their enterprise, which is not in the register.
+    #[schema(example = 0)]
+    set_aside_count: u64,
     /// Rows that were refused.
     #[schema(example = 1)]
     refused_count: u64,
@@ -54,6 +57,7 @@ impl From<ImportReport> for ImportAnswer {
             created_count,
             updated_count,
             unchanged_count,
+            set_aside_count,
             refused_count,
             errors,
             // An import that broke off is a problem, not a report.
@@ -64,6 +68,7 @@ impl From<ImportReport> for ImportAnswer {
             created_count,
             updated_count,
             unchanged_count,
+            set_aside_count,
             refused_count,
             errors: errors.into_iter().map(Into::into).collect(),
         }

@@ -61,7 +61,10 @@ pub(crate) async fn put_enterprise(
         Written::Created => HttpResponse::Created()
             .insert_header((LOCATION, location))
             .json(answer),
-        Written::Updated | Written::Unchanged => HttpResponse::Ok().json(answer),
+        // An enterprise waits for nothing.
+        Written::Updated | Written::Unchanged | Written::SetAside => {
+            HttpResponse::Ok().json(answer)
+        }
     })
 }
 

@@ -169,6 +169,7 @@ fn told(problem: Problem, report: &ImportReport) -> Problem {
         created_count,
         updated_count,
         unchanged_count,
+        set_aside_count,
         refused_count,
         errors,
         failure: _,
@@ -178,6 +179,7 @@ fn told(problem: Problem, report: &ImportReport) -> Problem {
         .with_member("created_count", *created_count)
         .with_member("updated_count", *updated_count)
         .with_member("unchanged_count", *unchanged_count)
+        .with_member("set_aside_count", *set_aside_count)
         .with_member("refused_count", *refused_count)
         .with_items(errors.iter().cloned().map(line_item))
 }

@@ -10,4 +10,5 @@ pub(super) mod plan_files;
 pub(super) mod plan_steps;
 pub(super) mod plans;
 pub(super) mod records;
+pub(super) mod set_aside;
 pub(super) mod tiers;

@@ -1,10 +1,15 @@
 //! The errors of the service as problems.
 
+use actix_web::http::header::RETRY_AFTER;
+
 use super::{Problem, ProblemItem, ProblemKind};
 use crate::domain::FieldError;
 use crate::service::{
-    AllocationError, DrawError, FilesError, LineError, OpeningError, ServiceError,
+    AllocationError, DrawError, FilesError, LineError, OpeningError, ServiceError, StoreError,
 };
+
+/// When to try again while the store is away.
+const RETRY_AFTER_SECONDS: &str = "5";
 
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
@@ -76,6 +81,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Draw(DrawError::Contribution(opening)) => {
                 Self::new(ProblemKind::InvalidBody, detail).with_item(opening_item(&opening))
             }
+            ServiceError::Store(error) if error.is_passing() => Self::of_passing(&error, detail),
             // What is kept does not fit together, which no caller can have caused.
             ServiceError::Draw(
                 DrawError::Plan(_) | DrawError::Pool(_) | DrawError::PoolDigest { .. },
@@ -136,6 +142,22 @@ impl Problem {
             | FilesError::Write { .. }
             | FilesError::UndeclaredAttribute { .. } => Self::internal(detail),
         }
+    }
+
+    /// The store is away, busy or full.
+    fn of_passing(error: &StoreError, cause: String) -> Self {
+        let detail = match error {
+            StoreError::CommitUnknown(_) => {
+                "the connection to the register was lost while the change was kept, so it is either wholly there or not \
+                 at all; read it back, or repeat the request, which changes nothing twice"
+            }
+            _ => {
+                "the register cannot be read or written just now; repeat the request a little later"
+            }
+        };
+        Self::new(ProblemKind::Unavailable, detail)
+            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+            .with_cause(cause)
     }
 
     fn of_allocation(error: &AllocationError, detail: String) -> Self {
@@ -202,8 +224,6 @@ fn opening_item(error: &OpeningError) -> ProblemItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::StoreError;
-
     #[test]
     fn a_store_that_fails_tells_the_caller_nothing() {
         let failed = ServiceError::Store(StoreError::Aborted("disk full at /var/lib".to_owned()));
@@ -211,6 +231,22 @@ mod tests {
         assert_eq!(problem.kind(), ProblemKind::Internal);
         assert!(!problem.to_string().contains("disk"));
         assert_eq!(problem.cause(), Some("disk full at /var/lib"));
+    }
+
+    #[test]
+    fn a_store_that_is_away_or_full_says_when_to_try_again() {
+        for passing in [
+            StoreError::Busy { seconds: 30 },
+            StoreError::Full {
+                cause: Box::new(StoreError::Aborted("disk at /var/lib".to_owned())),
+            },
+        ] {
+            let problem = Problem::from(ServiceError::Store(passing));
+            assert_eq!(problem.kind(), ProblemKind::Unavailable);
+            assert!(!problem.to_string().contains("disk"));
+            let response = problem.render(crate::api::Language::English, None);
+            assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "5");
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn decide(
     for proceeding in &proceedings {
         write_proceeding(tx, proceeding)?;
     }
-    if let Some(record) = record {
+    if let Some(record) = &record {
         write_version(tx, record)?;
     }
     for act in &acts {
@@ -195,11 +195,11 @@ fn raise(
     for revision in revisions.values_mut() {
         *revision += 1;
     }
-    write_revisions(tx, &revisions)?;
     let changes: Vec<(&EnterpriseId, u64)> = revisions
         .iter()
         .map(|(id, revision)| (id, *revision))
         .collect();
+    write_revisions(tx, &changes)?;
     let before = log_changes(tx, &changes)?;
     Ok(changes
         .into_iter()
@@ -232,15 +232,15 @@ pub(super) fn lock_with_successors<'a>(
 
 /// Raises the revisions of those into which a changed enterprise of a batch is merged: what was written counts for them.
 /// `locked` is what [`lock_with_successors`] found.
-pub(super) fn touch_successors<'a>(
+pub(super) fn touch_successors(
     tx: &mut Session,
     locked: &BTreeSet<EnterpriseId>,
-    changed: impl Iterator<Item = &'a EnterpriseId>,
+    changes: &[(&EnterpriseId, u64)],
 ) -> Result<(), StoreError> {
     if locked.is_empty() {
         return Ok(());
     }
-    let changed: BTreeSet<EnterpriseId> = changed.cloned().collect();
+    let changed: BTreeSet<EnterpriseId> = changes.iter().map(|(id, _)| (*id).clone()).collect();
     let mut found = successors(tx, &changed)?;
     found.retain(|id| locked.contains(id));
     let revisions = locked_revisions(tx, found.iter().collect())?;

@@ -16,8 +16,10 @@ pub(super) enum Lock {
     Plans = 4,
     /// The end of the chain of closed plans.
     Closed = 5,
+    /// Which ids are not in the register: shared by those who put ids into it, alone for those who set records aside.
+    Unregistered = 6,
     /// Which ids are merged.
-    Merges = 6,
+    Merges = 7,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").
@@ -28,6 +30,16 @@ impl Lock {
     pub(super) fn take(self, tx: &mut Session) -> Result<(), StoreError> {
         let number = self as i32;
         tx.query("SELECT pg_advisory_xact_lock($1, $2)", &[&SPACE, &number])?;
+        Ok(())
+    }
+
+    /// Waits until nobody holds the lock alone.
+    pub(super) fn share(self, tx: &mut Session) -> Result<(), StoreError> {
+        let number = self as i32;
+        tx.query(
+            "SELECT pg_advisory_xact_lock_shared($1, $2)",
+            &[&SPACE, &number],
+        )?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::store::{StoreError, rows};
 /// Forward-only migrations; the position plus one is the schema version they lead to.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0001_register.sql"),
+    include_str!("../migrations/postgres/0002_versions.sql"),
     include_str!("../migrations/postgres/0005_life.sql"),
 ];
 
@@ -27,6 +28,7 @@ pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {
 pub(super) fn migrate(pool: &Pool) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     pool.write(|tx| {
+        tx.batch("SET LOCAL statement_timeout = 0")?;
         Lock::Schema.take(tx)?;
         tx.batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")?;
         let row = tx.one("SELECT coalesce(max(version), 0) FROM schema_version", &[])?;

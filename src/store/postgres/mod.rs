@@ -12,7 +12,15 @@
 //! numbers after the last one, and holds the lock until the commit has become visible. Hence a change can be read only
 //! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
 //! not for their whole work.
+//!
+//! On a distributed database. Hot tables are keyed by enterprise or by record, nothing on the path of a write takes a
+//! number from a sequence, and a transaction that ends with a serialisation failure or a deadlock is tried again, up to ten
+//! times with growing pauses of random length. What would have to change there: the log of changes, whose numbers come
+//! one after the other (one log per range of enterprises, each with its own numbers and followers' places), and the
+//! advisory locks, which would become rows.
 
+mod change_log;
+mod copy;
 mod life;
 mod lock;
 mod migrate;
@@ -20,21 +28,29 @@ mod plans;
 mod pool;
 mod register;
 mod row;
+mod scan;
+mod set_aside;
 mod tiers;
 mod write;
 
 use jiff::civil::Date;
+use std::ops::ControlFlow;
 
+use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    StoredTier, TierRow,
 };
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 use pool::{End, Pool};
+
+pub use pool::PostgresOptions;
 
 /// The store on a PostgreSQL server; any number of replicas may share one database.
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    imports: Imports,
 }
 
 impl PostgresStore {
@@ -45,10 +61,22 @@ impl PostgresStore {
     ///
     /// When the database cannot be reached, is not in UTF8, or was written by a newer release.
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let pool = Pool::new(url.parse()?);
+        Self::open_with(url, PostgresOptions::default())
+    }
+
+    /// As [`PostgresStore::open`], with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`].
+    pub fn open_with(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let pool = Pool::new(url.parse()?, options);
         migrate::check_encoding(&pool)?;
         migrate::migrate(&pool)?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            imports: Imports::default(),
+        })
     }
 }
 
@@ -62,41 +90,47 @@ impl Store for PostgresStore {
             .write(|tx| Ok(End::Keep(register::begin_import(tx)?)))
     }
 
+    fn end_import(&self, import_no: i64) {
+        self.imports.end(import_no);
+    }
+
     fn put_enterprises(
         &self,
         batch: &[Enterprise],
         import_no: i64,
+        day: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.pool.write(|tx| {
-            let ids = batch.iter().map(|row| &row.enterprise_id);
-            let successors = life::lock_with_successors(tx, ids)?;
-            let outcomes = write::put_enterprises(tx, batch, import_no)?;
-            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
-            Ok(End::Keep(outcomes))
-        })
+        let (outcomes, pass) = self.pool.write(|tx| {
+            let mut pass = self.imports.pass(import_no);
+            let outcomes = write::put_enterprises(tx, batch, &mut pass, day)?;
+            Ok(End::Keep((outcomes, pass)))
+        })?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.pool.write(|tx| {
-            let ids = batch.iter().map(|row| &row.enterprise_id);
-            let successors = life::lock_with_successors(tx, ids)?;
-            let outcomes = write::put_records(tx, batch, import_no, false)?;
-            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
-            Ok(End::Keep(outcomes))
-        })
+        let (outcomes, pass) = self.pool.write(|tx| {
+            let mut pass = self.imports.pass(import_no);
+            let outcomes = write::put_records(tx, batch, &mut pass, false)?;
+            Ok(End::Keep((outcomes, pass)))
+        })?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         self.pool.write(|tx| {
-            let ids = batch.iter().map(|row| &row.enterprise_id);
-            let successors = life::lock_with_successors(tx, ids)?;
-            let outcomes = write::put_records(tx, batch, 0, true)?;
-            life::touch_successors(tx, &successors, changed_ids(&outcomes))?;
+            let outcomes = write::put_records(tx, batch, &mut Pass::default(), true)?;
             Ok(match outcomes.last() {
                 Some(Outcome::Refused(_)) => End::Undo(outcomes),
-                Some(Outcome::Created(_) | Outcome::Updated(_) | Outcome::Unchanged) | None => {
-                    End::Keep(outcomes)
-                }
+                Some(
+                    Outcome::Created(_)
+                    | Outcome::Updated(_)
+                    | Outcome::Unchanged
+                    | Outcome::SetAside,
+                )
+                | None => End::Keep(outcomes),
             })
         })
     }
@@ -122,7 +156,8 @@ impl Store for PostgresStore {
     }
 
     fn dossier(&self, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
-        self.pool.read(|tx| register::dossier(tx, id))
+        self.pool
+            .read_at_one_instant(|tx| register::dossier(tx, id))
     }
 
     fn enterprises_after(
@@ -135,18 +170,9 @@ impl Store for PostgresStore {
     }
 
     fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
-        // A walk that has shown something is not begun again: the caller would see it twice.
-        let mut begun = false;
-        self.pool.read_at_one_instant(|tx| {
-            if begun {
-                return Err(StoreError::Aborted(
-                    "the connection was lost while the register was read; repeat the call".into(),
-                ));
-            }
-            register::each_dossier(tx, &mut |dossier| {
-                begun = true;
-                visit(dossier);
-            })
+        self.each_dossier_in(&IdRange::all(), &mut |dossier| {
+            visit(dossier);
+            ControlFlow::Continue(())
         })
     }
 
@@ -272,13 +298,6 @@ impl Store for PostgresStore {
     fn ping(&self) -> Result<(), StoreError> {
         self.pool.read(register::ping)
     }
-}
-
-fn changed_ids(outcomes: &[Outcome]) -> impl Iterator<Item = &EnterpriseId> {
-    outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Created(changed) | Outcome::Updated(changed) => Some(&changed.enterprise_id),
-        Outcome::Unchanged | Outcome::Refused(_) => None,
-    })
 }
 
 /// PostgreSQL keeps no text with the character NUL, so nothing can be found under such a key.

@@ -5,29 +5,52 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Row, Statement};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::copy::{CopiedRow, CopyRows, each_row};
 use crate::store::StoreError;
 
-/// Connections that one replica opens at most; further callers wait.
-const CONNECTIONS: usize = 16;
 /// How long a caller waits for a connection, and a statement for a lock.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long connecting may take, unless the address says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a transaction is tried when others are in its way.
 const ATTEMPTS: u32 = 10;
+/// Longest time between two attempts, in milliseconds.
+const LONGEST_PAUSE: u64 = 250;
 
 /// Set on every connection. All statements go by key, so the planner is kept from anything else: it would take whole
 /// tables as long as it has no statistics of them, and keep to that while they grow.
 const SETTINGS: &str = "SET lock_timeout = '30s'; SET client_min_messages = error; \
+     SET standard_conforming_strings = on; \
      SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; \
      SET enable_mergejoin = off; SET enable_bitmapscan = off";
+
+/// How one replica uses its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Connections that it opens at most; further callers wait.
+    pub connections: usize,
+    /// How long one statement may take. Migrations are not bound by it.
+    pub statement_timeout: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            connections: 16,
+            statement_timeout: Duration::from_secs(120),
+        }
+    }
+}
 
 /// The connections of one store.
 pub(super) struct Pool {
     config: Config,
+    options: PostgresOptions,
     place: String,
     state: Mutex<State>,
     freed: Condvar,
@@ -48,7 +71,7 @@ pub(super) enum End<T> {
 }
 
 impl Pool {
-    pub(super) fn new(mut config: Config) -> Self {
+    pub(super) fn new(mut config: Config, options: PostgresOptions) -> Self {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -58,6 +81,7 @@ impl Pool {
         Self {
             place: place(&config),
             config,
+            options,
             state: Mutex::default(),
             freed: Condvar::new(),
         }
@@ -115,13 +139,13 @@ impl Pool {
                     if lease.session.batch("ROLLBACK").is_ok() {
                         lease.give_back();
                         if !contended {
-                            return Err(error);
+                            return Err(error.named());
                         }
                         attempts += 1;
                         if attempts == ATTEMPTS {
                             return Err(StoreError::Contended { attempts });
                         }
-                        std::thread::sleep(Duration::from_millis(u64::from(attempts)));
+                        std::thread::sleep(pause(attempts));
                     } else {
                         // The server was restarted, or the network was: what lies idle has ended too.
                         drop(lease);
@@ -140,9 +164,11 @@ impl Pool {
         let state = lock(&self.state);
         let (mut state, waited) = self
             .freed
-            .wait_timeout_while(state, PATIENCE, |state| state.leased >= CONNECTIONS)
+            .wait_timeout_while(state, PATIENCE, |state| {
+                state.leased >= self.options.connections
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() && state.leased >= CONNECTIONS {
+        if waited.timed_out() && state.leased >= self.options.connections {
             return Err(StoreError::Busy {
                 seconds: PATIENCE.as_secs(),
             });
@@ -164,7 +190,9 @@ impl Pool {
             cause,
         };
         let mut client = self.config.connect(NoTls).map_err(unreachable)?;
-        client.batch_execute(SETTINGS).map_err(unreachable)?;
+        let timeout = self.options.statement_timeout.as_millis();
+        let settings = format!("{SETTINGS}; SET statement_timeout = {timeout}");
+        client.batch_execute(&settings).map_err(unreachable)?;
         Ok(Session {
             client,
             statements: HashMap::new(),
@@ -263,6 +291,38 @@ impl Session {
         Ok(self.client.execute(&statement, values)?)
     }
 
+    /// Copies rows into a table. If one of them is there already, another writer has put it there since this transaction
+    /// looked, and the whole of it can be tried again.
+    pub(super) fn copy_in(&mut self, into: &str, rows: CopyRows) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("COPY {into} FROM STDIN (FORMAT binary)");
+        let mut writer = self.client.copy_in(&sql)?;
+        // What the server refuses is told at the end; a broken connection is told there too.
+        let _written = writer.write_all(&rows.finish());
+        match writer.finish() {
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                Err(StoreError::Contended { attempts: 1 })
+            }
+            finished => {
+                finished?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Copies the rows of a query out, one after the other, and hands each to `take`. The statement takes no values: what
+    /// it compares with stands in it as [`literal`]s.
+    pub(super) fn copy_out(
+        &mut self,
+        query: &str,
+        take: impl FnMut(&CopiedRow) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
+        each_row(self.client.copy_out(&sql)?, take)
+    }
+
     /// Runs statements without values or rows.
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         Ok(self.client.batch_execute(sql)?)
@@ -314,6 +374,13 @@ fn is_refused_commit(code: &SqlState) -> bool {
 
 fn is_conflict(code: &SqlState) -> bool {
     *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
+}
+
+/// How long to wait after so many attempts: longer every time, and by chance, so that writers who met do not meet again.
+fn pause(attempts: u32) -> Duration {
+    let longest = (1_u64 << attempts.min(16)).min(LONGEST_PAUSE);
+    let chance = RandomState::new().hash_one(attempts);
+    Duration::from_millis(1 + chance % longest)
 }
 
 /// Whether other writers were in the way, so that another attempt may succeed.

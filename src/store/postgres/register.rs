@@ -1,17 +1,15 @@
 //! Reading enterprises and records.
 
+use jiff::civil::Date;
 use std::sync::LazyLock;
 
 use super::pool::Session;
-use crate::domain::{Enterprise, EnterpriseId, Record};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
+use crate::domain::{Enterprise, EnterpriseId};
+use crate::store::rows::{self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
 use crate::store::{Counts, Dossier, StoreError};
 
-/// Enterprises whose dossiers are in memory at once during a walk through all.
-const PAGE: i64 = 2_000;
-
 /// Columns of `enterprises`, and so where those of a joined record begin.
-const RECORD_FROM: usize = 13;
+const RECORD_FROM: usize = 14;
 
 static DOSSIER: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -63,7 +61,30 @@ pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Doss
             versions.push(rows::record(version, RECORD_FROM)?);
         }
     }
-    Ok(Some(Dossier::new(row.enterprise, row.revision, versions)))
+    let earlier = match row.changed_on {
+        Some(_) => earlier_versions(tx, id.as_str())?,
+        None => Vec::new(),
+    };
+    Ok(Some(Dossier::new(
+        row.enterprise,
+        row.revision,
+        earlier,
+        versions,
+    )))
+}
+
+/// What an enterprise was, by the days until which it held.
+pub(super) fn earlier_versions(
+    tx: &mut Session,
+    id: &str,
+) -> Result<Vec<(Date, Enterprise)>, StoreError> {
+    let sql = format!(
+        "SELECT {EARLIER_COLUMNS} FROM enterprise_versions WHERE enterprise_id = $1 ORDER BY until_on"
+    );
+    tx.query(&sql, &[&id])?
+        .iter()
+        .map(rows::earlier_enterprise)
+        .collect()
 }
 
 pub(super) fn enterprises_after(
@@ -82,45 +103,12 @@ pub(super) fn enterprises_after(
         .collect()
 }
 
-/// Goes through both tables side by side, page by page, so that memory is bounded by one page.
-pub(super) fn each_dossier(
-    tx: &mut Session,
-    visit: &mut dyn FnMut(Dossier),
-) -> Result<(), StoreError> {
-    let records_between = format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > $1 AND enterprise_id <= $2 \
-         ORDER BY enterprise_id, source, record_id, known_on"
-    );
-    let page_size = usize::try_from(PAGE).unwrap_or(usize::MAX);
-    let mut after = String::new();
-    loop {
-        let page = enterprises_after(tx, &after, page_size)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        let last = last.enterprise_id.to_string();
-        let records = tx.query(&records_between, &[&after, &last])?;
-        let mut records = records.iter().map(|row| rows::record(row, 0));
-        let mut pending: Option<Record> = records.next().transpose()?;
-        for (enterprise, revision) in page {
-            let mut versions = Vec::new();
-            while let Some(record) =
-                pending.take_if(|record| record.enterprise_id == enterprise.enterprise_id)
-            {
-                versions.push(record);
-                pending = records.next().transpose()?;
-            }
-            visit(Dossier::new(enterprise, revision, versions));
-        }
-        after = last;
-    }
-}
-
 pub(super) fn counts(tx: &mut Session) -> Result<Counts, StoreError> {
     // The one statement that wants whole tables.
     tx.batch("SET LOCAL enable_seqscan = on")?;
     let row = tx.one(
-        "SELECT (SELECT count(*) FROM enterprises), (SELECT count(*) FROM record_versions)",
+        "SELECT (SELECT count(*) FROM enterprises), (SELECT count(*) FROM record_versions) \
+             - (SELECT count(*) FROM set_aside JOIN record_versions USING (enterprise_id))",
         &[],
     )?;
     Ok(Counts {

@@ -6,6 +6,7 @@ use super::lock::Lock;
 use super::pool::Session;
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
+use crate::store::change_log::without_gap;
 use crate::store::{Changed, StoreError, StoredTier, TierRow, rows};
 
 pub(super) fn tier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
@@ -95,13 +96,14 @@ pub(super) fn changes_after(
     limit: usize,
 ) -> Result<Vec<Changed>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    tx.query(
+    let changes: Vec<Changed> = tx.query(
         "SELECT seq, enterprise_id, revision FROM tier_changes WHERE seq > $1 ORDER BY seq LIMIT $2",
         &[&signed(seq), &limit],
     )?
     .iter()
     .map(rows::changed)
-    .collect()
+    .collect::<Result<_, _>>()?;
+    without_gap(seq, changes)
 }
 
 /// A number for a column of signed ones; no count of ours comes near the end of them.

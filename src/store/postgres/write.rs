@@ -1,31 +1,32 @@
 //! Writing enterprises and records: a batch is read at once, decided in memory row by row, and written at once.
+//!
+//! New rows are copied in. If another writer puts one of them there in between, the copy fails and the transaction is
+//! tried again from its beginning; then it finds them.
 
 use jiff::civil::Date;
-use postgres::Row;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use super::copy::CopyRows;
+use super::life::{lock_with_successors, touch_successors};
+use super::lock::Lock;
 use super::pool::Session;
 use super::register::of;
 use super::tiers::{log_changes, signed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
-use crate::store::decide::{self, EnterpriseStep, Held, KnownVersion, RecordStep};
+use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing, unnumbered};
+use crate::store::decide::KnownVersion;
 use crate::store::rows::{
-    self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, Row as _, to_json,
+    self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, Row as _, to_json,
 };
+use crate::store::stood::Pass;
 use crate::store::{Changed, Outcome, StoreError};
 
 /// Columns of enterprises that a batch hands over, as a table.
 const ENTERPRISES: &str = "unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], \
-     $7::text[], $8::integer[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::bigint[])";
-
-static INSERT_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "INSERT INTO enterprises ({ENTERPRISE_COLUMNS}) SELECT * FROM {ENTERPRISES} \
-         ON CONFLICT (enterprise_id) DO NOTHING"
-    )
-});
+     $7::text[], $8::integer[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::bigint[], $14::integer[])";
 
 static UPDATE_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -67,108 +68,126 @@ fn assignments(table: &str, columns: &str, keys: usize) -> String {
         .join(", ")
 }
 
-/// An enterprise as it will be stored.
-struct Standing {
-    row: EnterpriseRow,
-    is_new: bool,
-    is_changed: bool,
-}
+/// Keeps what enterprises are before they are changed; they are locked. A clock that was set back does not make one
+/// version hold before another that it followed.
+static KEEP_EARLIER: LazyLock<String> = LazyLock::new(|| {
+    let said = of("e", EARLIER_COLUMNS).replace("e.until_on", "greatest($2, e.changed_on)");
+    format!(
+        "INSERT INTO enterprise_versions ({EARLIER_COLUMNS}) \
+         SELECT {said} FROM enterprises e WHERE e.enterprise_id = ANY($1) \
+         ON CONFLICT (enterprise_id, until_on) DO NOTHING"
+    )
+});
 
 pub(super) fn put_enterprises(
     tx: &mut Session,
-    batch: &[Enterprise],
-    import_no: i64,
+    rows: &[Enterprise],
+    pass: &mut Pass,
+    day: Date,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let ids: BTreeSet<&str> = batch.iter().map(|row| row.enterprise_id.as_str()).collect();
-    let mut standing = stored_enterprises(tx, &ids)?;
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for arriving in batch {
-        let before = standing.get_mut(&arriving.enterprise_id);
-        let stored = before
-            .as_ref()
-            .map(|of| (&of.row.enterprise, of.row.import_no));
-        match decide::enterprise(arriving, stored, import_no) {
-            EnterpriseStep::Keep => outcomes.push(Outcome::Unchanged),
-            EnterpriseStep::Refuse(refusal) => outcomes.push(Outcome::Refused(refusal)),
-            EnterpriseStep::Note => {
-                if let Some(before) = before {
-                    before.row.import_no = import_no;
-                    before.is_changed = true;
-                }
-                outcomes.push(Outcome::Unchanged);
-            }
-            EnterpriseStep::Write => {
-                let revision = before.as_ref().map_or(1, |of| of.row.revision + 1);
-                let row = EnterpriseRow {
-                    enterprise: arriving.clone(),
-                    revision,
-                    import_no,
-                };
-                let changed = unnumbered(&arriving.enterprise_id, revision);
-                if let Some(before) = before {
-                    before.row = row;
-                    before.is_changed = true;
-                    outcomes.push(Outcome::Updated(changed));
-                } else {
-                    let new = Standing {
-                        row,
-                        is_new: true,
-                        is_changed: true,
-                    };
-                    standing.insert(arriving.enterprise_id.clone(), new);
-                    outcomes.push(Outcome::Created(changed));
-                }
-            }
-        }
+    let successors = lock_with_successors(tx, rows.iter().map(|row| &row.enterprise_id))?;
+    let mut batch = EnterpriseBatch::new(rows);
+    read_standings(tx, &mut batch.standings)?;
+    let mut outcomes = batch.decide(pass);
+    let standings = batch.standings.iter();
+    let new: Vec<_> = standings.filter(|of| of.before.is_none()).collect();
+    copy_enterprises(tx, &new, pass.import_no())?;
+    let standings = batch.standings.iter();
+    let changed: Vec<_> = standings
+        .filter(|of| of.before.is_some() && of.now.is_some())
+        .collect();
+    update_enterprises(tx, &changed, pass.import_no(), day)?;
+    let noted = batch
+        .standings
+        .iter()
+        .filter(|of| of.is_noted && of.now.is_none());
+    let noted: Vec<&str> = noted.map(|of| of.id.as_str()).collect();
+    if !noted.is_empty() {
+        tx.execute(
+            "UPDATE enterprises SET import_no = $2 WHERE enterprise_id = ANY($1)",
+            &[&noted, &pass.import_no()],
+        )?;
     }
-    let (new, old): (Vec<_>, Vec<_>) = standing
-        .into_values()
-        .filter(|of| of.is_changed)
-        .partition(|of| of.is_new);
-    // Another writer made one of them since we looked: what was decided about it does not hold.
-    if write_enterprises(tx, &INSERT_ENTERPRISES, &new)? < new.len() as u64 {
-        return Err(StoreError::Contended { attempts: 1 });
+    let changes = batch.changes();
+    if !changes.is_empty() {
+        let last = log_changes(tx, &changes)?;
+        touch_successors(tx, &successors, &changes)?;
+        batch.number(&mut outcomes, last);
     }
-    write_enterprises(tx, &UPDATE_ENTERPRISES, &old)?;
-    number(tx, &mut outcomes)?;
     Ok(outcomes)
 }
 
 /// Reads enterprises and locks them in order of their ids.
-fn stored_enterprises(
-    tx: &mut Session,
-    ids: &BTreeSet<&str>,
-) -> Result<BTreeMap<EnterpriseId, Standing>, StoreError> {
+fn read_standings(tx: &mut Session, standings: &mut [Standing<'_>]) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id = ANY($1) \
          ORDER BY enterprise_id FOR NO KEY UPDATE"
     );
-    let ids: Vec<&str> = ids.iter().copied().collect();
-    tx.query(&sql, &[&ids])?
-        .iter()
-        .map(|row| {
-            let row = rows::enterprise(row)?;
-            let standing = Standing {
-                is_new: false,
-                is_changed: false,
-                row,
-            };
-            Ok((standing.row.enterprise.enterprise_id.clone(), standing))
-        })
-        .collect()
+    let ids: Vec<&str> = standings.iter().map(|of| of.id.as_str()).collect();
+    let found = tx.query(&sql, &[&ids])?;
+    let mut found = found.iter().map(rows::enterprise);
+    let mut next = found.next().transpose()?;
+    // Both are in order of ids.
+    for standing in standings {
+        standing.before = next.take_if(|row| row.enterprise.enterprise_id == *standing.id);
+        if standing.before.is_some() {
+            next = found.next().transpose()?;
+        }
+    }
+    Ok(())
 }
 
-fn write_enterprises(
+fn copy_enterprises(
     tx: &mut Session,
-    sql: &str,
-    standing: &[Standing],
-) -> Result<u64, StoreError> {
-    if standing.is_empty() {
-        return Ok(0);
+    new: &[&Standing<'_>],
+    import_no: i64,
+) -> Result<(), StoreError> {
+    let mut copied = CopyRows::new(14);
+    for (standing, enterprise) in new.iter().filter_map(|of| Some((of, of.now?))) {
+        copied
+            .row()
+            .text(enterprise.enterprise_id.as_str())
+            .large(signed(standing.revision()))
+            .text(&enterprise.name)
+            .small(enterprise.kind.code())
+            .optional_text(enterprise.owner_id.as_ref().map(EnterpriseId::as_str))
+            .optional_text(enterprise.division.as_ref().map(Label::as_str))
+            .optional_text(enterprise.industry.as_ref().map(Label::as_str))
+            .optional_day(enterprise.established_on)
+            .small(enterprise.status.code())
+            .small(enterprise.size.code())
+            .text(&to_json(&enterprise.tags)?)
+            .text(&to_json(&enterprise.attributes)?)
+            .large(import_no)
+            .optional_day(None);
     }
-    let of = || standing.iter().map(|of| &of.row.enterprise);
+    if copied.is_empty() {
+        return Ok(());
+    }
+    // From here on nobody can take these ids for unknown and set records aside for them.
+    Lock::Unregistered.share(tx)?;
+    tx.copy_in(&format!("enterprises ({ENTERPRISE_COLUMNS})"), copied)?;
+    let ids: Vec<&str> = new.iter().map(|of| of.id.as_str()).collect();
+    tx.execute(
+        "DELETE FROM set_aside WHERE enterprise_id = ANY($1)",
+        &[&ids],
+    )?;
+    Ok(())
+}
+
+fn update_enterprises(
+    tx: &mut Session,
+    changed: &[&Standing<'_>],
+    import_no: i64,
+    day: Date,
+) -> Result<(), StoreError> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let of = || changed.iter().filter_map(|of| of.now);
     let id: Vec<&str> = of().map(|of| of.enterprise_id.as_str()).collect();
-    let revision: Vec<i64> = standing.iter().map(|of| signed(of.row.revision)).collect();
+    tx.execute(&KEEP_EARLIER, &[&id, &to_epoch_day(day)])?;
+    let revision: Vec<i64> = changed.iter().map(|of| signed(of.revision())).collect();
     let name: Vec<&str> = of().map(|of| of.name.as_str()).collect();
     let kind: Vec<i16> = of().map(|of| of.kind.code().into()).collect();
     let owner_id: Vec<_> = of()
@@ -189,9 +208,14 @@ fn write_enterprises(
     let attributes = of()
         .map(|of| to_json(&of.attributes))
         .collect::<Result<Vec<_>, _>>()?;
-    let import_no: Vec<i64> = standing.iter().map(|of| of.row.import_no).collect();
+    let import_no = vec![import_no; changed.len()];
+    let replaced = |of: &EnterpriseRow| of.changed_on.map_or(day, |last| last.max(day));
+    let changed_on: Vec<Option<i32>> = changed
+        .iter()
+        .map(|of| of.before.as_ref().map(replaced).map(to_epoch_day))
+        .collect();
     tx.execute(
-        sql,
+        &UPDATE_ENTERPRISES,
         &[
             &id,
             &revision,
@@ -206,83 +230,50 @@ fn write_enterprises(
             &tags,
             &attributes,
             &import_no,
+            &changed_on,
         ],
-    )
+    )?;
+    Ok(())
 }
 
 /// Writes records. With `all_or_none` it ends at the first refused one and has written nothing that the caller may keep.
 pub(super) fn put_records(
     tx: &mut Session,
-    batch: &[Record],
-    import_no: i64,
+    rows: &[Record],
+    pass: &mut Pass,
     all_or_none: bool,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let ids = batch.iter().map(|record| &record.enterprise_id).collect();
-    let mut revisions = locked_revisions(tx, ids)?;
-    let mut slots = Slots::read(tx, batch, &revisions)?;
-    let mut touched = BTreeSet::new();
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for record in batch {
-        let Some(slot) = slots.of(record) else {
-            continue;
-        };
-        let revision = revisions.get_mut(&record.enterprise_id);
-        let held = match &slot.owner {
-            Some(owner) if *owner == record.enterprise_id => {
-                Held::Version(slot.known_on(record.known_on))
-            }
-            Some(owner) => Held::OfOther(owner),
-            None if revision.is_some() => Held::Nothing,
-            None => Held::NoEnterprise,
-        };
-        let step = decide::record(record, held, import_no);
-        match (step, revision) {
-            (RecordStep::Keep, _) => outcomes.push(Outcome::Unchanged),
-            (RecordStep::Note(stated), _) => {
-                slot.note(record.known_on, stated);
-                outcomes.push(Outcome::Unchanged);
-            }
-            (RecordStep::Refuse(refusal), _) => {
-                outcomes.push(Outcome::Refused(refusal));
-                if all_or_none {
-                    return Ok(outcomes);
-                }
-            }
-            (
-                RecordStep::Write {
-                    record: written,
-                    restated,
-                },
-                Some(revision),
-            ) => {
-                slot.write(*written, import_no);
-                if let Some(restated) = restated {
-                    slot.write_if_absent(*restated, import_no);
-                }
-                *revision += 1;
-                touched.insert(&record.enterprise_id);
-                let changed = unnumbered(&record.enterprise_id, *revision);
-                let is_new = slot.owner.is_none();
-                slot.owner
-                    .get_or_insert_with(|| record.enterprise_id.clone());
-                outcomes.push(if is_new {
-                    Outcome::Created(changed)
-                } else {
-                    Outcome::Updated(changed)
-                });
-            }
-            // The owner of a record is in the register; nothing removes an enterprise.
-            (RecordStep::Write { .. }, None) => {
-                return Err(StoreError::Corrupt {
-                    column: "enterprise_id",
-                });
-            }
-        }
+    let successors = lock_with_successors(tx, rows.iter().map(|row| &row.enterprise_id))?;
+    let mut batch = RecordBatch::new(rows);
+    let ids = batch.subjects.iter().map(|subject| subject.id).collect();
+    let revisions = locked_revisions(tx, ids)?;
+    for subject in &mut batch.subjects {
+        subject.revision = revisions.get(subject.id).copied();
     }
-    write_versions(tx, &slots.changed())?;
-    revisions.retain(|id, _| touched.contains(id));
-    write_revisions(tx, &revisions)?;
-    number(tx, &mut outcomes)?;
+    read_slots(tx, &mut batch.slots)?;
+    let mut outcomes = batch.decide(pass, all_or_none)?;
+    if all_or_none && matches!(outcomes.last(), Some(Outcome::Refused(_))) {
+        return Ok(outcomes);
+    }
+    copy_owners(tx, &batch.slots)?;
+    let (new, more) = batch.written();
+    copy_versions(tx, &new)?;
+    write_versions(tx, &more)?;
+    let awaited: Vec<&str> = batch.awaited().iter().map(|id| id.as_str()).collect();
+    if !awaited.is_empty() {
+        tx.execute(
+            "INSERT INTO set_aside (enterprise_id) SELECT * FROM unnest($1::text[]) \
+             ON CONFLICT (enterprise_id) DO NOTHING",
+            &[&awaited],
+        )?;
+    }
+    let changes = batch.changes();
+    if !changes.is_empty() {
+        write_revisions(tx, &changes)?;
+        let last = log_changes(tx, &changes)?;
+        touch_successors(tx, &successors, &changes)?;
+        batch.number(&mut outcomes, last);
+    }
     Ok(outcomes)
 }
 
@@ -301,7 +292,7 @@ pub(super) fn amend_record(
         return Ok(None);
     };
     let owner = rows::id(&found, 0, "enterprise_id")?;
-    let mut revisions = locked_revisions(tx, BTreeSet::from([&owner]))?;
+    let revision = locked_revisions(tx, BTreeSet::from([&owner]))?.remove(&owner);
     let sql = format!(
         "SELECT {RECORD_COLUMNS} FROM record_versions \
          WHERE enterprise_id = $1 AND source = $2 AND record_id = $3 AND known_on <= $4 \
@@ -316,174 +307,73 @@ pub(super) fn amend_record(
             &to_epoch_day(day),
         ],
     )?;
-    let (Some(found), Some(revision)) = (found, revisions.get_mut(&owner)) else {
+    let Some(found) = found else {
         return Ok(None);
     };
     let mut record = rows::record(&found, 0)?;
     change(&mut record).map_err(StoreError::Aborted)?;
     record.known_on = day.max(record.known_on);
-    write_version(tx, record)?;
-    *revision += 1;
-    let mut changed = unnumbered(&owner, *revision);
-    write_revisions(tx, &revisions)?;
+    write_version(tx, &record)?;
+    let Some(revision) = revision else {
+        return Ok(Some(unnumbered(&owner, 0)));
+    };
+    let mut changed = unnumbered(&owner, revision + 1);
+    write_revisions(tx, &[(&owner, changed.revision)])?;
     changed.seq = log_changes(tx, &[(&owner, changed.revision)])? + 1;
     Ok(Some(changed))
 }
 
-/// The stored versions of the records of a batch, and what becomes of them.
-struct Slots<'a> {
-    places: BTreeMap<(&'a str, &'a str), usize>,
-    slots: Vec<Slot>,
-}
-
-/// One record.
-#[derive(Default)]
-struct Slot {
-    owner: Option<EnterpriseId>,
-    /// By the day from which it is known; `true` marks what is to be written.
-    versions: BTreeMap<Date, (KnownVersion, bool)>,
-}
-
-impl<'a> Slots<'a> {
-    /// Reads what is stored under the ids of the batch, and makes the free ones ours: no other writer can take them
-    /// before this transaction ends.
-    fn read(
-        tx: &mut Session,
-        batch: &'a [Record],
-        registered: &BTreeMap<EnterpriseId, u64>,
-    ) -> Result<Self, StoreError> {
-        let mut owners: BTreeMap<(&str, &str), Option<&EnterpriseId>> = BTreeMap::new();
-        for record in batch {
-            let owner = owners.entry(key(record)).or_default();
-            if owner.is_none() && registered.contains_key(&record.enterprise_id) {
-                *owner = Some(&record.enterprise_id);
-            }
-        }
-        let places = owners.keys().copied().zip(0..).collect();
-        let mut slots = Vec::new();
-        slots.resize_with(owners.len(), Slot::default);
-        let mut all = Self { places, slots };
-        let claimed = claim(tx, &owners)?;
-        let claimed: BTreeSet<(&str, &str)> = claimed
-            .iter()
-            .map(|row| {
-                Ok((
-                    rows::text(row, 0, "source")?,
-                    rows::text(row, 1, "record_id")?,
-                ))
-            })
-            .collect::<Result<_, StoreError>>()?;
-        all.read_others(tx, &claimed)?;
-        Ok(all)
-    }
-
-    fn read_others(
-        &mut self,
-        tx: &mut Session,
-        claimed: &BTreeSet<(&str, &str)>,
-    ) -> Result<(), StoreError> {
-        let others: Vec<_> = self
-            .places
-            .iter()
-            .filter(|(key, _)| !claimed.contains(*key))
-            .collect();
-        if others.is_empty() {
-            return Ok(());
-        }
-        let sources: Vec<&str> = others.iter().map(|((source, _), _)| *source).collect();
-        let record_ids: Vec<&str> = others.iter().map(|((_, id), _)| *id).collect();
-        for row in tx.query(&HELD_RECORDS, &[&sources, &record_ids])? {
-            let nth: usize = rows::number(&row, 0, "place")?;
-            let place = others.get(nth - 1).map(|(_, place)| **place);
-            let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) else {
-                continue;
-            };
-            slot.owner = Some(rows::id(&row, 1, "enterprise_id")?);
-            if row.text(2, "enterprise_id")?.is_some() {
-                let version = rows::known_version(&row, 2)?;
-                slot.versions
-                    .insert(version.record.known_on, (version, false));
-            }
-        }
-        Ok(())
-    }
-
-    fn of(&mut self, record: &'a Record) -> Option<&mut Slot> {
-        let place = *self.places.get(&key(record))?;
-        self.slots.get_mut(place)
-    }
-
-    fn changed(&self) -> Vec<&KnownVersion> {
-        self.slots
-            .iter()
-            .flat_map(|slot| slot.versions.values())
-            .filter(|(_, is_changed)| *is_changed)
-            .map(|(version, _)| version)
-            .collect()
-    }
-}
-
-impl Slot {
-    /// The version known on `day`.
-    fn known_on(&self, day: Date) -> Option<&KnownVersion> {
-        let (_, (version, _)) = self.versions.range(..=day).next_back()?;
-        Some(version)
-    }
-
-    fn note(&mut self, day: Date, stated: (i64, Date)) {
-        if let Some((_, (version, is_changed))) = self.versions.range_mut(..=day).next_back() {
-            version.stated = stated;
-            *is_changed = true;
+/// Reads what is stored under the ids of a batch.
+fn read_slots(tx: &mut Session, slots: &mut [Slot<'_>]) -> Result<(), StoreError> {
+    let sources: Vec<&str> = slots.iter().map(|slot| slot.source.as_str()).collect();
+    let record_ids: Vec<&str> = slots.iter().map(|slot| slot.record_id).collect();
+    for row in tx.query(&HELD_RECORDS, &[&sources, &record_ids])? {
+        let nth: usize = rows::number(&row, 0, "place")?;
+        let Some(slot) = slots.get_mut(nth - 1) else {
+            continue;
+        };
+        slot.owner = Some(rows::id(&row, 1, "enterprise_id")?);
+        if row.text(2, "enterprise_id")?.is_some() {
+            slot.stored(rows::known_version(&row, 2)?);
         }
     }
-
-    fn write(&mut self, record: Record, import_no: i64) {
-        let (day, stated) = (record.known_on, (import_no, record.known_on));
-        self.versions
-            .insert(day, (KnownVersion { record, stated }, true));
-    }
-
-    fn write_if_absent(&mut self, record: Record, import_no: i64) {
-        if !self.versions.contains_key(&record.known_on) {
-            self.write(record, import_no);
-        }
-    }
+    Ok(())
 }
 
-fn key(record: &Record) -> (&str, &str) {
-    (record.source.as_str(), &record.record_id)
-}
-
-/// Notes whose the free ids are, and gives those that were free.
-fn claim(
-    tx: &mut Session,
-    owners: &BTreeMap<(&str, &str), Option<&EnterpriseId>>,
-) -> Result<Vec<Row>, StoreError> {
-    let claims = || {
-        owners
-            .iter()
-            .filter_map(|((source, id), owner)| owner.map(|owner| (*source, *id, owner.as_str())))
-    };
-    let sources: Vec<&str> = claims().map(|(source, _, _)| source).collect();
-    let record_ids: Vec<&str> = claims().map(|(_, id, _)| id).collect();
-    let ids: Vec<&str> = claims().map(|(_, _, owner)| owner).collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
+/// Notes whose the free ids are.
+fn copy_owners(tx: &mut Session, slots: &[Slot<'_>]) -> Result<(), StoreError> {
+    let mut copied = CopyRows::new(3);
+    for slot in slots.iter().filter(|slot| slot.owner.is_none()) {
+        copied
+            .row()
+            .text(slot.source.as_str())
+            .text(slot.record_id)
+            .text(slot.claimant.as_str());
     }
-    tx.query(
-        "INSERT INTO record_owners (source, record_id, enterprise_id) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT (source, record_id) DO NOTHING \
-         RETURNING source, record_id",
-        &[&sources, &record_ids, &ids],
-    )
+    tx.copy_in("record_owners (source, record_id, enterprise_id)", copied)
 }
 
-/// Locks enterprises in order of their ids and gives the revisions of those that are registered.
+/// Locks enterprises in order of their ids and gives the revisions of those that are registered. While others are among
+/// them, nobody can register those before the transaction ends.
 pub(super) fn locked_revisions(
     tx: &mut Session,
     ids: BTreeSet<&EnterpriseId>,
 ) -> Result<BTreeMap<EnterpriseId, u64>, StoreError> {
-    let ids: Vec<&str> = ids.into_iter().map(EnterpriseId::as_str).collect();
+    let mut revisions = registered(tx, ids.iter().copied())?;
+    if revisions.len() < ids.len() {
+        Lock::Unregistered.take(tx)?;
+        let others = ids.into_iter().filter(|id| !revisions.contains_key(*id));
+        let arrived_meanwhile = registered(tx, others)?;
+        revisions.extend(arrived_meanwhile);
+    }
+    Ok(revisions)
+}
+
+fn registered<'a>(
+    tx: &mut Session,
+    ids: impl Iterator<Item = &'a EnterpriseId>,
+) -> Result<BTreeMap<EnterpriseId, u64>, StoreError> {
+    let ids: Vec<&str> = ids.map(EnterpriseId::as_str).collect();
     tx.query(
         "SELECT enterprise_id, revision FROM enterprises WHERE enterprise_id = ANY($1) \
          ORDER BY enterprise_id FOR NO KEY UPDATE",
@@ -501,15 +391,12 @@ pub(super) fn locked_revisions(
 
 pub(super) fn write_revisions(
     tx: &mut Session,
-    revisions: &BTreeMap<EnterpriseId, u64>,
+    changes: &[(&EnterpriseId, u64)],
 ) -> Result<(), StoreError> {
-    if revisions.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = revisions.keys().map(EnterpriseId::as_str).collect();
-    let numbers: Vec<i64> = revisions
-        .values()
-        .map(|revision| signed(*revision))
+    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
+    let numbers: Vec<i64> = changes
+        .iter()
+        .map(|(_, revision)| signed(*revision))
         .collect();
     tx.execute(
         "UPDATE enterprises e SET revision = u.revision FROM unnest($1::text[], $2::bigint[]) AS u(id, revision) \
@@ -519,17 +406,52 @@ pub(super) fn write_revisions(
     Ok(())
 }
 
+fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(), StoreError> {
+    let mut copied = CopyRows::new(20);
+    for version in versions {
+        let record = &*version.record;
+        let codes = match record.codes.as_slice() {
+            [] => Cow::Borrowed("[]"),
+            codes => Cow::Owned(to_json(&codes)?),
+        };
+        copied
+            .row()
+            .text(record.enterprise_id.as_str())
+            .text(record.source.as_str())
+            .text(&record.record_id)
+            .day(record.known_on)
+            .small(record.kind.code())
+            .day(record.occurred_on)
+            .optional_day(record.ended_on)
+            .optional_small(record.severity.map(|severity| severity.code()))
+            .optional_large(record.amount_fen)
+            .optional_large(record.count.map(i64::from))
+            .optional_truth(record.upheld)
+            .text(&codes)
+            .optional_text(record.item_code.as_ref().map(Label::as_str))
+            .optional_text(record.party.as_ref().map(Label::as_str))
+            .optional_text(record.related_id.as_ref().map(EnterpriseId::as_str))
+            .optional_day(record.repaired_on)
+            .optional_day(record.withdrawn_on)
+            .optional_text(record.note.as_deref())
+            .large(version.stated.0)
+            .day(version.stated.1);
+    }
+    tx.copy_in(&format!("record_versions ({RECORD_COLUMNS})"), copied)
+}
+
 /// Writes one version, in place of one known on the same day.
-pub(super) fn write_version(tx: &mut Session, record: Record) -> Result<(), StoreError> {
+pub(super) fn write_version(tx: &mut Session, record: &Record) -> Result<(), StoreError> {
     let stated = (0, record.known_on);
+    let record = Cow::Borrowed(record);
     write_versions(tx, &[&KnownVersion { record, stated }])
 }
 
-fn write_versions(tx: &mut Session, versions: &[&KnownVersion]) -> Result<(), StoreError> {
+fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(), StoreError> {
     if versions.is_empty() {
         return Ok(());
     }
-    let of = || versions.iter().map(|version| &version.record);
+    let of = || versions.iter().map(|version| &*version.record);
     let days = |day: fn(&Record) -> Option<Date>| -> Vec<Option<i32>> {
         of().map(|record| day(record).map(to_epoch_day)).collect()
     };
@@ -584,37 +506,5 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion]) -> Result<(), St
             &stated_on,
         ],
     )?;
-    Ok(())
-}
-
-/// A change that has no number in the log yet.
-fn unnumbered(id: &EnterpriseId, revision: u64) -> Changed {
-    Changed {
-        seq: 0,
-        enterprise_id: id.clone(),
-        revision,
-    }
-}
-
-/// Writes the changes among outcomes to the log, in order, and tells them their numbers.
-fn number(tx: &mut Session, outcomes: &mut [Outcome]) -> Result<(), StoreError> {
-    let mut changes: Vec<&mut Changed> = outcomes
-        .iter_mut()
-        .filter_map(|outcome| match outcome {
-            Outcome::Created(changed) | Outcome::Updated(changed) => Some(changed),
-            Outcome::Unchanged | Outcome::Refused(_) => None,
-        })
-        .collect();
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = changes
-        .iter()
-        .map(|changed| (&changed.enterprise_id, changed.revision))
-        .collect();
-    let before = log_changes(tx, &rows)?;
-    for (changed, seq) in changes.iter_mut().zip(before + 1..) {
-        changed.seq = seq;
-    }
     Ok(())
 }

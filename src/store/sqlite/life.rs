@@ -4,12 +4,12 @@ use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SqliteStore;
-use super::register::{owner_of, touch, version_known_on, write_version};
+use super::write::{owner_of, touch, version_known_on, write_version};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Label, ProceedingKind};
 use crate::store::life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 use crate::store::rows::{self, ACT_COLUMNS, PROCEEDING_COLUMNS};
-use crate::store::{Changed, Outcome, StoreError};
+use crate::store::{Changed, StoreError};
 
 impl LifeStore for SqliteStore {
     fn record_owner(
@@ -119,7 +119,7 @@ fn decide(
     };
     let standing = Standing {
         proceedings: about(tx, &concerned.enterprises)?,
-        record: record.map(|known| known.record),
+        record,
     };
     let Deed {
         proceedings,
@@ -131,7 +131,7 @@ fn decide(
         write_proceeding(tx, proceeding)?;
     }
     if let Some(record) = &record {
-        write_version(tx, "INSERT OR REPLACE", record, 0)?;
+        write_version(tx, record)?;
     }
     for act in &acts {
         write_act(tx, act)?;
@@ -139,26 +139,15 @@ fn decide(
     // After the proceedings: a merge that has just been made has a successor.
     let mut all = touched.clone();
     all.extend(successors(tx, &touched)?);
-    all.iter().map(|id| touch(tx, id)).collect()
-}
-
-/// Raises the revisions of those into which the enterprises of `outcomes` are merged: what was written counts for them.
-pub(super) fn touch_successors(
-    tx: &Transaction<'_>,
-    outcomes: &[Outcome],
-) -> Result<(), StoreError> {
-    let changed = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Created(changed) | Outcome::Updated(changed) => Some(&changed.enterprise_id),
-        Outcome::Unchanged | Outcome::Refused(_) => None,
-    });
-    for id in successors(tx, changed)? {
-        touch(tx, &id)?;
+    let mut changes = Vec::with_capacity(all.len());
+    for id in &all {
+        changes.extend(touch(tx, id)?);
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// Those into which one of `ids` is merged, over any number of steps.
-fn successors<'a>(
+pub(super) fn successors<'a>(
     tx: &Transaction<'_>,
     ids: impl IntoIterator<Item = &'a EnterpriseId>,
 ) -> Result<BTreeSet<EnterpriseId>, StoreError> {

@@ -2,27 +2,35 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod change_log;
 mod life;
 mod plans;
 mod register;
 mod row;
+mod scan;
+mod set_aside;
 mod tiers;
+mod write;
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::fs::File;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, Outcome, PlanChange, PlanFile, Store, StoreError, StoredTier, TierRow,
+    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    StoredTier, TierRow,
 };
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_register.sql"),
+    include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
 ];
 
@@ -34,6 +42,7 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    imports: Imports,
 }
 
 impl SqliteStore {
@@ -43,6 +52,15 @@ impl SqliteStore {
     ///
     /// When the file cannot be opened, is no database, or was written by a newer release.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_limited(path, None)
+    }
+
+    /// As [`SqliteStore::open`], with a limit to the size of the database: what would not fit is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`].
+    pub fn open_limited(path: &Path, most_bytes: Option<u64>) -> Result<Self, StoreError> {
         refuse_other_files(path)?;
         let named = |error| match error {
             StoreError::Sqlite(cause) => StoreError::Open {
@@ -53,10 +71,12 @@ impl SqliteStore {
         };
         let mut connection = connect(path).map_err(named)?;
         migrate(&mut connection, path).map_err(named)?;
+        limit(&connection, most_bytes).map_err(named)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),
             readers: Mutex::new(Vec::new()),
+            imports: Imports::default(),
         })
     }
 
@@ -65,10 +85,14 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
-        transaction.commit()?;
-        Ok(value)
+        let write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        write().map_err(StoreError::named)
     }
 
     /// Reads in one transaction: everything that `work` sees is of one instant.
@@ -121,6 +145,17 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Holds the database below a size; it never shrinks one that is larger.
+fn limit(connection: &Connection, most_bytes: Option<u64>) -> Result<(), StoreError> {
+    let Some(most_bytes) = most_bytes else {
+        return Ok(());
+    };
+    let page_bytes: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = (most_bytes / page_bytes.max(1)).clamp(1, 4_294_967_294);
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    Ok(())
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -155,42 +190,43 @@ impl Store for SqliteStore {
         self.write(register::begin_import)
     }
 
+    fn end_import(&self, import_no: i64) {
+        self.imports.end(import_no);
+    }
+
     fn put_enterprises(
         &self,
         batch: &[Enterprise],
         import_no: i64,
+        day: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| {
-            let outcomes = register::put_enterprises(tx, batch, import_no)?;
-            life::touch_successors(tx, &outcomes)?;
-            Ok(outcomes)
-        })
+        let mut pass = self.imports.pass(import_no);
+        let outcomes = self.write(|tx| write::put_enterprises(tx, batch, &mut pass, day))?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
-        self.write(|tx| {
-            let outcomes = register::put_records(tx, batch, import_no)?;
-            life::touch_successors(tx, &outcomes)?;
-            Ok(outcomes)
-        })
+        let mut pass = self.imports.pass(import_no);
+        let outcomes = self.write(|tx| write::put_records(tx, batch, &mut pass, false))?;
+        pass.keep();
+        Ok(outcomes)
     }
 
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError> {
         let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for record in batch {
-            let outcome = register::put_record(&transaction, record, 0)?;
-            let refused = matches!(outcome, Outcome::Refused(_));
-            outcomes.push(outcome);
-            if refused {
+        let mut write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let outcomes = write::put_records(&transaction, batch, &mut Pass::default(), true)?;
+            if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
                 transaction.rollback()?;
-                return Ok(outcomes);
+            } else {
+                transaction.commit()?;
             }
-        }
-        life::touch_successors(&transaction, &outcomes)?;
-        transaction.commit()?;
-        Ok(outcomes)
+            Ok(outcomes)
+        };
+        write().map_err(StoreError::named)
     }
 
     fn amend_record(
@@ -200,7 +236,7 @@ impl Store for SqliteStore {
         day: Date,
         change: &dyn Fn(&mut Record) -> Result<(), String>,
     ) -> Result<Option<Changed>, StoreError> {
-        self.write(|tx| register::amend_record(tx, source, record_id, day, change))
+        self.write(|tx| write::amend_record(tx, source, record_id, day, change))
     }
 
     fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError> {
@@ -220,7 +256,10 @@ impl Store for SqliteStore {
     }
 
     fn each_dossier(&self, visit: &mut dyn FnMut(Dossier)) -> Result<(), StoreError> {
-        self.read(|tx| register::each_dossier(tx, visit))
+        self.each_dossier_in(&IdRange::all(), &mut |dossier| {
+            visit(dossier);
+            ControlFlow::Continue(())
+        })
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -4,6 +4,7 @@ use rusqlite::{Transaction, params};
 
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
+use crate::store::change_log::without_gap;
 use crate::store::{Changed, StoreError, StoredTier, TierRow, rows};
 
 pub(super) fn tier(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
@@ -68,5 +69,5 @@ pub(super) fn changes_after(
     while let Some(row) = found.next()? {
         changes.push(rows::changed(row)?);
     }
-    Ok(changes)
+    without_gap(seq, changes)
 }

@@ -1,0 +1,142 @@
+//! Going through the register in ranges of ids.
+
+use std::ops::ControlFlow;
+
+use super::PostgresStore;
+use super::copy::literal;
+use super::pool::Session;
+use super::register::earlier_versions;
+use crate::domain::{Enterprise, Record};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
+use crate::store::{Dossier, IdRange, Scan, StoreError};
+
+/// Enterprises whose dossiers are in memory at once.
+const PAGE: usize = 5_000;
+/// Pages of the table that are looked at to find the ends of ranges.
+const SAMPLED_PAGES: i64 = 1_000;
+
+impl Scan for PostgresStore {
+    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+        self.pool.read(|tx| id_ranges(tx, parts))
+    }
+
+    fn each_dossier_in(
+        &self,
+        range: &IdRange,
+        visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        // A walk that has shown something is not begun again: the caller would see it twice.
+        let mut begun = false;
+        self.pool.read_at_one_instant(|tx| {
+            if begun {
+                return Err(StoreError::Aborted(
+                    "the connection was lost while the register was read; repeat the call".into(),
+                ));
+            }
+            each_dossier_in(tx, range, &mut |dossier| {
+                begun = true;
+                visit(dossier)
+            })
+        })
+    }
+}
+
+/// Takes the ends of the ranges from a sample of the table's pages, which are all of them while there are few.
+fn id_ranges(tx: &mut Session, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+    let size = tx.one(
+        "SELECT pg_relation_size('enterprises') / current_setting('block_size')::bigint",
+        &[],
+    )?;
+    let pages: i64 = rows::number(&size, 0, "pages")?;
+    let percent = (100.0 * SAMPLED_PAGES as f64 / pages.max(1) as f64).min(100.0);
+    let sample = tx.query(
+        "SELECT enterprise_id FROM enterprises TABLESAMPLE SYSTEM ($1) ORDER BY enterprise_id",
+        &[&(percent as f32)],
+    )?;
+    let parts = parts.max(1);
+    let ends = (1..parts)
+        .filter_map(|part| (sample.len() * part / parts).checked_sub(1))
+        .filter_map(|place| sample.get(place))
+        .map(|row| Ok(rows::text(row, 0, "enterprise_id")?.to_owned()))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(IdRange::ending_at(ends))
+}
+
+/// Goes through both tables side by side, page by page, so that memory is bounded by one page.
+fn each_dossier_in(
+    tx: &mut Session,
+    range: &IdRange,
+    visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let mut after = range.after.clone().unwrap_or_default();
+    let until = range.until.as_deref().map(literal);
+    let until = until.map_or_else(String::new, |until| format!("AND enterprise_id <= {until}"));
+    loop {
+        let mut page = Vec::with_capacity(PAGE);
+        let query = format!(
+            "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > {} {until} \
+             ORDER BY enterprise_id LIMIT {PAGE}",
+            literal(&after)
+        );
+        tx.copy_out(&query, |row| {
+            let EnterpriseRow {
+                enterprise,
+                revision,
+                import_no: _,
+                changed_on,
+            } = rows::enterprise(row)?;
+            page.push((enterprise, revision, changed_on.is_some(), Vec::new()));
+            Ok(())
+        })?;
+        let Some((last, ..)) = page.last() else {
+            return Ok(());
+        };
+        let last = last.enterprise_id.to_string();
+        read_versions(tx, &after, &last, &mut page)?;
+        for (enterprise, revision, is_changed, versions) in page {
+            let earlier = if is_changed {
+                earlier_versions(tx, enterprise.enterprise_id.as_str())?
+            } else {
+                Vec::new()
+            };
+            if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
+                return Ok(());
+            }
+        }
+        after = last;
+    }
+}
+
+/// An enterprise with its revision, whether it was something else before, and its records.
+type Found = (Enterprise, u64, bool, Vec<Record>);
+
+/// Reads the records of a page of enterprises; both come in the order of ids.
+fn read_versions(
+    tx: &mut Session,
+    after: &str,
+    last: &str,
+    page: &mut [Found],
+) -> Result<(), StoreError> {
+    let query = format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > {} AND enterprise_id <= {} \
+         ORDER BY enterprise_id, source, record_id, known_on",
+        literal(after),
+        literal(last)
+    );
+    let mut page = page.iter_mut().peekable();
+    tx.copy_out(&query, |row| {
+        let id = rows::text(row, 0, "enterprise_id")?;
+        while page
+            .next_if(|(enterprise, ..)| enterprise.enterprise_id.as_str() < id)
+            .is_some()
+        {}
+        // What is of none of them is of an enterprise that is not in the register.
+        if let Some((enterprise, _, _, versions)) = page
+            .peek_mut()
+            .filter(|(enterprise, ..)| enterprise.enterprise_id.as_str() == id)
+        {
+            versions.push(rows::record_of(enterprise.enterprise_id.clone(), row, 0)?);
+        }
+        Ok(())
+    })
+}

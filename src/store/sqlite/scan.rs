@@ -1,0 +1,99 @@
+//! Going through the register in ranges of ids.
+
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+
+use super::{SqliteStore, register};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
+use crate::store::{Dossier, IdRange, Scan, StoreError};
+
+impl Scan for SqliteStore {
+    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+        self.read(|tx| id_ranges(tx, parts))
+    }
+
+    fn each_dossier_in(
+        &self,
+        range: &IdRange,
+        visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read(|tx| each_dossier_in(tx, range, visit))
+    }
+}
+
+fn id_ranges(tx: &Transaction<'_>, parts: usize) -> Result<Vec<IdRange>, StoreError> {
+    let parts = u64::try_from(parts.max(1)).unwrap_or(1);
+    let count: u64 = tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?;
+    let mut statement = tx.prepare(
+        "SELECT enterprise_id FROM enterprises WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2",
+    )?;
+    let (mut ends, mut passed) = (Vec::new(), 0);
+    let mut last = String::new();
+    for part in 1..parts {
+        let wanted = count * part / parts;
+        if wanted == passed {
+            continue;
+        }
+        let end: Option<String> = statement
+            .query_row(params![last, wanted - passed - 1], |row| row.get(0))
+            .optional()?;
+        let Some(end) = end else { break };
+        passed = wanted;
+        last.clone_from(&end);
+        ends.push(end);
+    }
+    Ok(IdRange::ending_at(ends))
+}
+
+fn each_dossier_in(
+    tx: &Transaction<'_>,
+    range: &IdRange,
+    visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    // Both tables are keyed by enterprise, so one walk through each, side by side, reads every page once.
+    let until = if range.until.is_some() {
+        "AND enterprise_id <= ?2"
+    } else {
+        "AND ?2 IS NULL"
+    };
+    let mut enterprises = tx.prepare_cached(&format!(
+        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > ?1 {until} ORDER BY enterprise_id"
+    ))?;
+    let mut records = tx.prepare_cached(&format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > ?1 {until} \
+         ORDER BY enterprise_id, source, record_id, known_on"
+    ))?;
+    let after = range.after.as_deref().unwrap_or("");
+    let mut enterprises = enterprises.query(params![after, range.until])?;
+    let mut records = records.query(params![after, range.until])?;
+    records.advance()?;
+    while let Some(row) = enterprises.next()? {
+        let EnterpriseRow {
+            enterprise,
+            revision,
+            import_no: _,
+            changed_on,
+        } = rows::enterprise(row)?;
+        let id = &enterprise.enterprise_id;
+        let earlier = match changed_on {
+            Some(_) => register::earlier_versions(tx, id.as_str())?,
+            None => Vec::new(),
+        };
+        let mut versions = Vec::new();
+        while let Some(record) = records.get() {
+            match rows::text(record, 0, "enterprise_id")?.cmp(id.as_str()) {
+                // Of an enterprise that is not in the register.
+                Ordering::Less => {}
+                Ordering::Equal => versions.push(rows::record_of(id.clone(), record, 0)?),
+                Ordering::Greater => break,
+            }
+            records.advance()?;
+        }
+        if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
