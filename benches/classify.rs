@@ -6,6 +6,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use jiff::civil::{Date, date};
 use risktier::domain::AsOf;
+use risktier::model::Case;
 use risktier::service::bench_data::{BenchEnterprise, BenchOptions, BenchRegister};
 use risktier::service::{ModelFiles, Models};
 
@@ -38,7 +39,10 @@ fn tiers(bencher: Bencher<'_, '_>) {
             let of = |made: &BenchEnterprise| {
                 models
                     .classifier
-                    .classify(&made.enterprise, &made.records, AsOf::monthly(DAY))
+                    .classify(
+                        &Case::of(&made.enterprise, &made.records),
+                        AsOf::monthly(DAY),
+                    )
                     .points
             };
             register.iter().map(|made| u64::from(of(made))).sum::<u64>()
@@ -54,7 +58,10 @@ fn tiers_with_reasons(bencher: Bencher<'_, '_>) {
             let of = |made: &BenchEnterprise| {
                 models
                     .classifier
-                    .explain(&made.enterprise, &made.records, AsOf::monthly(DAY))
+                    .explain(
+                        &Case::of(&made.enterprise, &made.records),
+                        AsOf::monthly(DAY),
+                    )
                     .reasons
                     .len()
             };

@@ -174,7 +174,10 @@ fn found_by_tier(folder: &Path, until: Date) -> [(u32, u32); 4] {
         let Some(visit) = first_visit else { continue };
         let tier = models
             .classifier
-            .classify(&business, &records, AsOf::monthly(demo.as_of))
+            .classify(
+                &risktier::model::Case::of(&business, &records),
+                AsOf::monthly(demo.as_of),
+            )
             .tier;
         let (visited, critical) = &mut found[usize::from(tier.code()) - 1];
         *visited += 1;
