@@ -8,11 +8,15 @@ mod entropy;
 mod error;
 mod frames;
 mod import;
+mod in_force;
 mod intake;
 mod models;
 mod outcomes;
 mod plans;
 mod register;
+mod retier;
+mod runs;
+mod settle;
 mod tier_file;
 mod tiers;
 
@@ -22,11 +26,13 @@ use std::sync::Arc;
 use crate::cache::TierCache;
 use crate::domain::AsOf;
 use crate::store::Store;
+use in_force::Following;
 
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
 pub use import::{ImportObserver, ImportReport, Importable};
+pub use in_force::Current;
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
@@ -47,10 +53,14 @@ pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
-pub use crate::store::StoreError;
+pub use crate::store::{
+    Alert, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+};
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use retier::RetierStep;
+pub use runs::{Job, RunObserver};
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
 
@@ -77,32 +87,40 @@ impl Clock {
 pub struct Service {
     store: Arc<dyn Store>,
     cache: Arc<dyn TierCache>,
-    models: Arc<Models>,
+    /// The files that this process was started with.
+    given: Models,
+    /// What is in force.
+    following: Arc<Following>,
     clock: Clock,
     entropy: Entropy,
+    /// Holds runs and workers for this process.
+    owner: String,
 }
 
 impl Service {
-    /// Puts a service together.
-    pub fn new(
+    /// Puts a service together. In a database that was never served `models` are put in force; otherwise what is in
+    /// force there stays until [`Service::adopt_given`].
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or holds files that this release cannot use.
+    pub fn open(
         store: Arc<dyn Store>,
         cache: Arc<dyn TierCache>,
         models: Models,
         clock: Clock,
         entropy: Entropy,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ServiceError> {
+        let following = Following::open(store.as_ref(), &models, clock.today())?;
+        Ok(Self {
             store,
             cache,
-            models: Arc::new(models),
+            given: models,
+            following: Arc::new(following),
             clock,
             entropy,
-        }
-    }
-
-    /// The model files in force.
-    pub fn models(&self) -> &Models {
-        &self.models
+            owner: Entropy::System.id()?,
+        })
     }
 
     /// The present day.

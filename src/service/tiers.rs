@@ -5,11 +5,13 @@ use jiff::civil::Date;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::in_force::Current;
+use super::settle::Settler;
 use super::{Service, ServiceError, off_thread};
-use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
+use crate::cache::{BoxError, CacheError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
 use crate::model::{Case, Classification};
-use crate::store::{Store, StoredTier};
+use crate::store::{Changed, NewTier, Store, StoredTier};
 
 /// How often a cache is brought to the end of the log of changes.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(500);
@@ -61,6 +63,9 @@ pub struct Explanation {
     pub policy: String,
 }
 
+/// How often one answer is begun anew because other files came into force while it was made.
+const BEGINNINGS: usize = 5;
+
 impl Service {
     /// The tier of one enterprise on the present day: cache → store → compute → store → cache.
     ///
@@ -68,12 +73,12 @@ impl Service {
     ///
     /// When the enterprise is unknown or the store fails. A cache that is away is no error.
     pub async fn tier(&self, id: &EnterpriseId) -> Result<TierAnswer, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+        let epoch = *self.current().epoch();
         let today = self.today();
         if let Lookup::Hit(cached) = self.cache.get(&epoch, id, today).await {
             return Ok(answer(id.clone(), epoch, cached, Origin::Cache));
         }
-        let found = self.tiers_from_store(vec![id.clone()]).await?;
+        let found = self.tiers(std::slice::from_ref(id)).await?;
         found
             .into_iter()
             .next()
@@ -81,7 +86,7 @@ impl Service {
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))
     }
 
-    /// The tiers of many enterprises in the order of `ids`; `None` for unknown ones.
+    /// The tiers of many enterprises in the order of `ids`; `None` for unknown ones. All are of one epoch.
     ///
     /// # Errors
     ///
@@ -90,7 +95,25 @@ impl Service {
         &self,
         ids: &[EnterpriseId],
     ) -> Result<Vec<Option<TierAnswer>>, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+        for _ in 0..BEGINNINGS {
+            if let Some(answers) = self.tiers_under(self.current(), ids).await? {
+                return Ok(answers);
+            }
+            let (store, following) = (Arc::clone(&self.store), Arc::clone(&self.following));
+            off_thread(move || following.refresh(store.as_ref())).await?;
+        }
+        Err(ServiceError::Internal(
+            "other model files came into force again and again".to_owned(),
+        ))
+    }
+
+    /// As [`Service::tiers`] under one epoch; `None` when the store has gone on to another one.
+    async fn tiers_under(
+        &self,
+        current: Arc<Current>,
+        ids: &[EnterpriseId],
+    ) -> Result<Option<Vec<Option<TierAnswer>>>, ServiceError> {
+        let epoch = *current.epoch();
         let lookups = self.cache.get_many(&epoch, ids, self.today()).await;
         let mut answers = Vec::with_capacity(ids.len());
         let mut missed = Vec::new();
@@ -106,64 +129,36 @@ impl Service {
             }
         }
         if missed.is_empty() {
-            return Ok(answers);
+            return Ok(Some(answers));
         }
-        let mut found = self.tiers_from_store(missed).await?.into_iter();
+        let Some(found) = self.tiers_from_store(current, missed).await? else {
+            return Ok(None);
+        };
+        let mut found = found.into_iter();
         // A missing answer is a cache miss, so the store's answers fill the gaps in order.
         for slot in answers.iter_mut().filter(|slot| slot.is_none()) {
             *slot = found.next().flatten();
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
     /// Reads tiers from the store, computes what is outdated, keeps it, and hands it to the cache.
     async fn tiers_from_store(
         &self,
+        current: Arc<Current>,
         ids: Vec<EnterpriseId>,
-    ) -> Result<Vec<Option<TierAnswer>>, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+    ) -> Result<Option<Vec<Option<TierAnswer>>>, ServiceError> {
+        let epoch = *current.epoch();
         // The ticket comes before the read: it names what the cache knew when the read began.
         let ticket = self.cache.ticket(&epoch);
         let today = AsOf::monthly(self.today());
-        let (store, models) = (Arc::clone(&self.store), Arc::clone(&self.models));
-        let answers = off_thread(move || {
-            let mut answers = Vec::with_capacity(ids.len());
-            let mut computed = Vec::new();
-            for id in ids {
-                let Some(row) = store.tier(&id)? else {
-                    answers.push(None);
-                    continue;
-                };
-                let current = row.stored.filter(|(of, stored)| {
-                    *of == epoch
-                        && stored.revision == row.revision
-                        && stored.as_of <= today.day
-                        && stored
-                            .next_change_on
-                            .is_none_or(|change| today.day < change)
-                });
-                if let Some((_, stored)) = current {
-                    answers.push(Some(answer(id, epoch, cached(&stored), Origin::Store)));
-                    continue;
-                }
-                let Some(dossier) = store.dossier(&id)? else {
-                    answers.push(None);
-                    continue;
-                };
-                let classification = models
-                    .classifier
-                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), today);
-                let stored = stored_tier(&classification, dossier.revision);
-                computed.push((id.clone(), stored));
-                answers.push(Some(answer(id, epoch, cached(&stored), Origin::Computed)));
-            }
-            if let Err(error) = store.put_tiers(&epoch, &computed) {
-                // The answers are right all the same; the next read computes them again.
-                tracing::warn!(%error, "computed tiers could not be kept");
-            }
-            Ok(answers)
-        })
-        .await?;
+        let store = Arc::clone(&self.store);
+        let brought = off_thread(move || bring_up(store.as_ref(), &current, today, &ids)).await?;
+        let Some(brought) = brought else {
+            return Ok(None);
+        };
+        self.invalidate(&brought.touched).await;
+        let answers = brought.answers;
         if let Some(ticket) = ticket {
             let entries: Vec<(EnterpriseId, CachedTier)> = answers
                 .iter()
@@ -191,10 +186,11 @@ impl Service {
                 .collect();
             self.cache.put_many(&ticket, &entries).await;
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
-    /// The tier of one enterprise with every reason, as of `day` (default: the present day).
+    /// The tier of one enterprise with every reason, as of `day` (default: the present day). A past day is seen with the
+    /// files and statistics that were in force then.
     ///
     /// # Errors
     ///
@@ -204,11 +200,21 @@ impl Service {
         id: &EnterpriseId,
         day: Option<Date>,
     ) -> Result<Explanation, ServiceError> {
+        let today = self.today();
+        let day = day.unwrap_or(today);
+        let current = self.in_force_on(day)?;
         let dossier = self
             .store
             .dossier(id)?
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))?;
-        Ok(self.explain_given(&dossier.enterprise, &dossier.versions, day))
+        let settler = Settler {
+            store: self.store.as_ref(),
+            current: &current,
+            as_of: AsOf::monthly(day),
+            is_present: day == today,
+        };
+        let classification = settler.explain(&dossier)?;
+        Ok(explanation(&dossier.enterprise, classification, &current))
     }
 
     /// The tier of what is given, with every reason; nothing is stored.
@@ -219,23 +225,19 @@ impl Service {
         day: Option<Date>,
     ) -> Explanation {
         let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
-        let classifier = &self.models.classifier;
+        let current = self.current();
         let mut versions = versions.to_vec();
         versions.sort_by(|a, b| {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
         carry_amendments(&mut versions);
-        let scorecard = classifier.scorecard_of(enterprise.kind);
-        Explanation {
-            enterprise_id: enterprise.enterprise_id.clone(),
-            classification: classifier.explain(&Case::of(enterprise, &versions), as_of),
-            epoch: *classifier.epoch(),
-            scorecard: format!("{}/{}", scorecard.name, scorecard.version),
-            policy: self.models.policy_name.clone(),
-        }
+        let classifier = &current.models.classifier;
+        let classification = classifier.explain(&Case::of(enterprise, &versions), as_of);
+        explanation(enterprise, classification, &current)
     }
 
-    /// Classifies the whole register as of `as_of`, in id order. Enterprises founded later are left out.
+    /// Classifies the whole register as of `as_of`, in id order, with what was in force on that day. Enterprises founded
+    /// later are left out.
     ///
     /// # Errors
     ///
@@ -245,20 +247,44 @@ impl Service {
         as_of: AsOf,
         visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
     ) -> Result<(), ServiceError> {
+        let current = self.in_force_on(as_of.day)?;
+        self.classify_under(&current, as_of, visit)
+    }
+
+    /// As [`Service::classify_register`] under files and statistics of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub fn classify_under(
+        &self,
+        current: &Current,
+        as_of: AsOf,
+        visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
+    ) -> Result<(), ServiceError> {
+        let settler = Settler {
+            store: self.store.as_ref(),
+            current,
+            as_of,
+            is_present: as_of.day == self.today(),
+        };
+        let mut failed = None;
         self.store.each_dossier(&mut |dossier| {
-            if dossier
+            let exists = dossier
                 .enterprise
                 .established_on
-                .is_none_or(|established| established <= as_of.day)
-            {
-                let classification = self
-                    .models
-                    .classifier
-                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), as_of);
-                visit(&dossier.enterprise, &dossier.versions, &classification);
+                .is_none_or(|established| established <= as_of.day);
+            if failed.is_some() || !exists {
+                return;
+            }
+            match settler.classify(&dossier) {
+                Ok(classification) => {
+                    visit(&dossier.enterprise, &dossier.versions, &classification)
+                }
+                Err(error) => failed = Some(error),
             }
         })?;
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings the cache to the end of the log of changes, again and again; runs beside a server until it is dropped.
@@ -286,11 +312,105 @@ impl Service {
     /// # Errors
     ///
     /// When cache or log cannot be read.
-    pub async fn catch_up(&self) -> Result<(), crate::cache::CacheError> {
+    pub async fn catch_up(&self) -> Result<(), CacheError> {
+        let (store, following) = (Arc::clone(&self.store), Arc::clone(&self.following));
+        off_thread(move || following.refresh(store.as_ref()))
+            .await
+            .map_err(|error| CacheError::Log(error.to_string()))?;
         let log = StoreLog(Arc::clone(&self.store));
-        catch_up(self.cache.as_ref(), self.models.classifier.epoch(), &log)
+        catch_up(self.cache.as_ref(), self.current().epoch(), &log)
             .await
             .map(|_| ())
+    }
+}
+
+/// What [`bring_up`] did.
+pub(super) struct BroughtUp {
+    /// In the order of the ids; `None` for unknown enterprises.
+    pub(super) answers: Vec<Option<TierAnswer>>,
+    /// Enterprises at the other end of links that are to be computed anew.
+    pub(super) touched: Vec<Changed>,
+}
+
+/// Reads tiers from the store, computes what is outdated and keeps it. `None` when another epoch is in force.
+pub(super) fn bring_up(
+    store: &dyn Store,
+    current: &Current,
+    today: AsOf,
+    ids: &[EnterpriseId],
+) -> Result<Option<BroughtUp>, ServiceError> {
+    let epoch = *current.epoch();
+    let settler = Settler {
+        store,
+        current,
+        as_of: today,
+        is_present: true,
+    };
+    let mut answers = Vec::with_capacity(ids.len());
+    let mut computed: Vec<NewTier> = Vec::new();
+    for id in ids {
+        let Some(row) = store.tier(id)? else {
+            answers.push(None);
+            continue;
+        };
+        if row.epoch != Some(epoch) {
+            return Ok(None);
+        }
+        let stands = row.stored.filter(|stored| {
+            stored.revision == row.revision
+                && stored.as_of <= today.day
+                && stored
+                    .next_change_on
+                    .is_none_or(|change| today.day < change)
+        });
+        if let Some(stored) = stands {
+            answers.push(Some(answer(
+                id.clone(),
+                epoch,
+                cached(&stored),
+                Origin::Store,
+            )));
+            continue;
+        }
+        let Some(dossier) = store.dossier(id)? else {
+            answers.push(None);
+            continue;
+        };
+        let new = settler.settle(&dossier)?;
+        answers.push(Some(answer(
+            id.clone(),
+            epoch,
+            cached(&new.tier),
+            Origin::Computed,
+        )));
+        computed.push(new);
+    }
+    let kept = store.put_tiers(&epoch, &computed);
+    let touched = match kept {
+        Ok(kept) if kept.is_live || computed.is_empty() => kept.touched,
+        Ok(_) => return Ok(None),
+        Err(error) => {
+            // The answers are right all the same; the next read computes them again.
+            tracing::warn!(%error, "computed tiers could not be kept");
+            Vec::new()
+        }
+    };
+    Ok(Some(BroughtUp { answers, touched }))
+}
+
+fn explanation(
+    enterprise: &Enterprise,
+    classification: Classification,
+    current: &Current,
+) -> Explanation {
+    let classifier = &current.models.classifier;
+    let scorecard = classifier.scorecard_of(enterprise.kind);
+    Explanation {
+        enterprise_id: enterprise.enterprise_id.clone(),
+        classification,
+        epoch: *classifier.epoch(),
+        scorecard: format!("{}/{}", scorecard.name, scorecard.version),
+        policy: current.models.policy_name.clone(),
     }
 }
 
@@ -359,15 +479,5 @@ fn cached(stored: &StoredTier) -> CachedTier {
         revision,
         as_of,
         next_change_on,
-    }
-}
-
-fn stored_tier(classification: &Classification, revision: u64) -> StoredTier {
-    StoredTier {
-        revision,
-        tier: classification.tier,
-        points: classification.points,
-        as_of: classification.as_of.day,
-        next_change_on: classification.next_change_on,
     }
 }

@@ -84,6 +84,12 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// A run went on to another owner, or ended.
+    #[error("run `{run_id}` was cancelled or is continued elsewhere")]
+    RunLost {
+        /// The run.
+        run_id: String,
+    },
     /// A step of the caller inside a transaction failed; nothing was written.
     #[error("{0}")]
     Aborted(String),

@@ -8,8 +8,11 @@ mod decide;
 mod error;
 mod postgres;
 mod rows;
+mod runs;
 mod scan;
 mod sqlite;
+mod tier_rows;
+mod tiers;
 
 use jiff::civil::Date;
 
@@ -17,11 +20,19 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 
 pub use self::postgres::PostgresStore;
 pub use error::StoreError;
+pub use runs::{
+    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
+    RunStore,
+};
 pub use scan::{IdRange, Scan};
 pub use sqlite::SqliteStore;
+pub use tiers::{
+    Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
+    PresentTier, SummaryBy, TierStore,
+};
 
 /// The system of record.
-pub trait Store: Scan + Send + Sync {
+pub trait Store: Scan + TierStore + RunStore + Send + Sync {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;
 
@@ -71,17 +82,6 @@ pub trait Store: Scan + Send + Sync {
 
     /// Number of enterprises and of record versions.
     fn counts(&self) -> Result<Counts, StoreError>;
-
-    /// The stored tier of one enterprise, whatever its epoch, with the enterprise's present revision; `None` for an
-    /// unknown enterprise.
-    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError>;
-
-    /// Keeps tiers, in one transaction. A tier of an older revision than the stored one is dropped.
-    fn put_tiers(
-        &self,
-        epoch: &Epoch,
-        tiers: &[(EnterpriseId, StoredTier)],
-    ) -> Result<(), StoreError>;
 
     /// Number of the last change in the log of tier changes; 0 without any.
     fn last_change(&self) -> Result<u64, StoreError>;
@@ -236,8 +236,10 @@ pub struct StoredTier {
 pub struct TierRow {
     /// The enterprise's present revision.
     pub revision: u64,
-    /// The last computed tier with its epoch, which may be outdated.
-    pub stored: Option<(Epoch, StoredTier)>,
+    /// The epoch in force; nothing in a database that was never served.
+    pub epoch: Option<Epoch>,
+    /// The tier in the live slot, which belongs to that epoch and may be outdated.
+    pub stored: Option<StoredTier>,
 }
 
 /// What a step of a plan changes.

@@ -65,13 +65,14 @@ impl TestApp {
             })
             .load()
             .unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::open(
             Arc::new(SqliteStore::open(&folder.path().join("risktier.db")).unwrap()),
             Arc::new(MemoryCache::with_capacity(1_000)),
             Models::load(&ModelFiles::default()).unwrap(),
             Clock::Fixed(date(2026, 11, 22)),
             Entropy::insecure(7),
-        ));
+        );
+        let service = Arc::new(service.unwrap());
         service.catch_up().await.unwrap();
         let follower = Arc::clone(&service);
         let follower = tokio::spawn(async move { follower.follow_changes().await });

@@ -84,13 +84,14 @@ impl Place {
     }
 
     pub fn replica(&self, cache: Arc<dyn TierCache>, models: Models, today: Date) -> Service {
-        Service::new(
+        Service::open(
             self.store(),
             cache,
             models,
             Clock::Fixed(today),
             Entropy::System,
         )
+        .unwrap()
     }
 
     pub fn redis_cache(&self, url: &str) -> Arc<RedisCache> {

@@ -16,6 +16,10 @@ pub(super) enum Lock {
     Plans = 4,
     /// The end of the chain of closed plans.
     Closed = 5,
+    /// The end of the list of alerts.
+    Alerts = 40,
+    /// The one active run.
+    Runs = 41,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

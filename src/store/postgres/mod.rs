@@ -19,6 +19,7 @@ mod plans;
 mod pool;
 mod register;
 mod row;
+mod runs;
 mod scan;
 mod tiers;
 mod write;
@@ -28,9 +29,8 @@ use std::ops::ControlFlow;
 
 use super::{
     Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
-    StoredTier, TierRow,
 };
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
+use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use pool::{End, Pool};
 
 /// The store on a PostgreSQL server; any number of replicas may share one database.
@@ -132,22 +132,6 @@ impl Store for PostgresStore {
 
     fn counts(&self) -> Result<Counts, StoreError> {
         self.pool.read_at_one_instant(register::counts)
-    }
-
-    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
-        self.pool.read(|tx| tiers::tier(tx, id))
-    }
-
-    fn put_tiers(
-        &self,
-        epoch: &Epoch,
-        tiers: &[(EnterpriseId, StoredTier)],
-    ) -> Result<(), StoreError> {
-        if tiers.is_empty() {
-            return Ok(());
-        }
-        self.pool
-            .write(|tx| Ok(End::Keep(tiers::put_tiers(tx, epoch, tiers)?)))
     }
 
     fn last_change(&self) -> Result<u64, StoreError> {

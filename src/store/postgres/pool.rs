@@ -1,7 +1,8 @@
 //! Connections and transactions: how many, when they are tried again, when they are given up.
 
+use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
-use postgres::types::ToSql;
+use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row, Statement};
 use std::collections::HashMap;
 use std::fmt;
@@ -261,6 +262,15 @@ impl Session {
     ) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
         Ok(self.client.execute(&statement, values)?)
+    }
+
+    /// Begins a binary COPY into a table; the caller writes the rows and finishes it.
+    pub(super) fn copy_in(
+        &mut self,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<BinaryCopyInWriter<'_>, StoreError> {
+        Ok(BinaryCopyInWriter::new(self.client.copy_in(sql)?, types))
     }
 
     /// Runs statements without values or rows.

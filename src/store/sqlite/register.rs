@@ -334,7 +334,7 @@ fn write_version(
 }
 
 /// Raises the revision of an enterprise and writes the change to the log that caches follow.
-fn touch(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Changed, StoreError> {
+pub(super) fn touch(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Changed, StoreError> {
     let revision: u64 = tx
         .prepare_cached("UPDATE enterprises SET revision = revision + 1 WHERE enterprise_id = ?1 RETURNING revision")?
         .query_row([id.as_str()], |row| row.get(0))?;
