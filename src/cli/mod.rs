@@ -13,6 +13,7 @@ mod openapi;
 mod output;
 mod plan;
 mod progress;
+mod reclassify;
 mod serve;
 mod verify;
 
@@ -43,6 +44,8 @@ enum Command {
     Import(import::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Reclassify the register, and let all tiers change over at once.
+    Reclassify(reclassify::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
@@ -61,6 +64,7 @@ impl Cli {
             Command::Demo(arguments) => demo::run(arguments),
             Command::Import(arguments) => import::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::Reclassify(arguments) => reclassify::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

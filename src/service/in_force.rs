@@ -137,6 +137,21 @@ impl Service {
         &self.given
     }
 
+    /// The files that this process was started with as if they were in force, with the frozen statistics that are.
+    pub fn try_given(&self) -> Current {
+        let current = self.current();
+        let statistics = current.models.classifier.statistics().cloned();
+        Current {
+            number: current.number,
+            from_on: current.from_on,
+            models: match statistics {
+                Some(statistics) => self.given.with_statistics(statistics),
+                None => self.given.clone(),
+            },
+            statistics: current.statistics.clone(),
+        }
+    }
+
     /// Follows the store if something else is in force by now; says whether it did.
     ///
     /// # Errors

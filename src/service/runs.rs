@@ -296,10 +296,10 @@ impl Execution<'_> {
         let today = self.service.today();
         let mut run = run;
         if run.state == RunState::Queued || run.as_of != today {
-            let counts = store.counts()?;
-            let parts = usize::try_from(counts.enterprises / PART + 1).unwrap_or(usize::MAX);
+            let count = store.enterprise_count()?;
+            let parts = usize::try_from(count / PART + 1).unwrap_or(usize::MAX);
             let ranges = store.id_ranges(parts)?;
-            run = store.begin_run(&self.run_id, owner, today, &ranges, counts.enterprises)?;
+            run = store.begin_run(&self.run_id, owner, today, &ranges, count)?;
         }
         let as_of = AsOf::monthly(run.as_of);
         let statistics: Arc<Statistics> = match (run.phase, &run.statistics) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::ServiceError;
 use super::in_force::Current;
 use crate::domain::{AsOf, EnterpriseId};
+use crate::indicators::{Aggregate, Measure, Subject, current_versions};
 use crate::model::{Case, Classification, LinkedEnterprise, Provisional, Settled};
 use crate::store::{Dossier, LinkState, NewTier, Store, StoredTier};
 
@@ -29,7 +30,36 @@ impl Settler<'_> {
             enterprise_id: id.clone(),
             tier: stored_tier(&settled, self.as_of, dossier.revision),
             link: link_state(&classifier.as_linked(id.clone(), &own)),
-            is_surge: false,
+            is_surge: self.surges(dossier),
+        })
+    }
+
+    /// Whether complaints about an enterprise surge: an indicator that measures it has come into a bin of more points
+    /// than that of none.
+    pub(super) fn surges(&self, dossier: &Dossier) -> bool {
+        let classifier = &self.current.models.classifier;
+        let scorecard = classifier.scorecard_of(dossier.enterprise.kind);
+        let indicators = &classifier.catalogue().indicators;
+        indicators.iter().any(|indicator| {
+            let Measure::Records(measure) = &indicator.measure else {
+                return false;
+            };
+            let Some(card) = scorecard.indicators.get(&indicator.code) else {
+                return false;
+            };
+            let versions = &dossier.versions;
+            if measure.aggregate != Aggregate::Surge
+                || versions.iter().all(|version| version.kind != measure.kind)
+            {
+                return false;
+            }
+            let (records, _) = current_versions(versions, self.as_of.day);
+            let subject = Subject {
+                enterprise: &dossier.enterprise,
+                records: &records,
+                as_of: self.as_of,
+            };
+            card.points(indicator.measure.of(&subject).value) > card.points(Some(0.0))
         })
     }
 

@@ -200,21 +200,42 @@ impl Service {
         id: &EnterpriseId,
         day: Option<Date>,
     ) -> Result<Explanation, ServiceError> {
-        let today = self.today();
-        let day = day.unwrap_or(today);
+        let day = day.unwrap_or_else(|| self.today());
         let current = self.in_force_on(day)?;
+        self.explain_on(&current, id, day)
+    }
+
+    /// As [`Service::explain`] on the present day, under files and statistics of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// When the enterprise is unknown or the store fails.
+    pub fn explain_under(
+        &self,
+        current: &Current,
+        id: &EnterpriseId,
+    ) -> Result<Explanation, ServiceError> {
+        self.explain_on(current, id, self.today())
+    }
+
+    fn explain_on(
+        &self,
+        current: &Current,
+        id: &EnterpriseId,
+        day: Date,
+    ) -> Result<Explanation, ServiceError> {
         let dossier = self
             .store
             .dossier(id)?
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))?;
         let settler = Settler {
             store: self.store.as_ref(),
-            current: &current,
+            current,
             as_of: AsOf::monthly(day),
-            is_present: day == today,
+            is_present: day == self.today(),
         };
         let classification = settler.explain(&dossier)?;
-        Ok(explanation(&dossier.enterprise, classification, &current))
+        Ok(explanation(&dossier.enterprise, classification, current))
     }
 
     /// The tier of what is given, with every reason; nothing is stored.

@@ -28,6 +28,9 @@ pub trait RunStore {
     /// Keeps holding a run; `false` when it is lost.
     fn renew_run(&self, run_id: &str, owner: &str, lease_ms: i64) -> Result<bool, StoreError>;
 
+    /// Enterprises in the register.
+    fn enterprise_count(&self) -> Result<u64, StoreError>;
+
     /// Begins a run that is held: empties the slot that is not live and notes the parts to go through.
     fn begin_run(
         &self,

@@ -25,6 +25,7 @@ mod plan_steps;
 mod plans;
 mod postgres;
 mod redis;
+mod runs;
 mod tiers;
 
 use std::path::PathBuf;

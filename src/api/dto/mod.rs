@@ -8,6 +8,7 @@ pub(crate) mod codes;
 pub(crate) mod enterprises;
 pub(crate) mod frames;
 pub(crate) mod imports;
+pub(crate) mod jobs;
 pub(crate) mod page;
 pub(crate) mod plan_input;
 pub(crate) mod plan_results;

@@ -3,6 +3,7 @@
 pub(super) mod enterprises;
 pub(super) mod frames;
 pub(super) mod imports;
+pub(super) mod jobs;
 pub(super) mod ops;
 pub(super) mod plan_files;
 pub(super) mod plan_steps;

@@ -73,6 +73,8 @@ impl RunStore for PostgresStore {
         }
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
+            // Waits for what the owner before is still writing.
+            tx.query("SELECT 1 FROM runs WHERE is_active = 1 FOR UPDATE", &[])?;
             let sql = format!(
                 "UPDATE runs SET owner = $1, lease_until = {NOW} + $2 \
                  WHERE is_active = 1 AND (owner IS NULL OR owner = $1 OR lease_until < {NOW})"
@@ -92,6 +94,14 @@ impl RunStore for PostgresStore {
             Ok(End::Keep(
                 tx.execute(&sql, &[&run_id, &owner, &lease_ms])? == 1,
             ))
+        })
+    }
+
+    fn enterprise_count(&self) -> Result<u64, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            whole_tables(tx)?;
+            let row = tx.one("SELECT count(*) FROM enterprises", &[])?;
+            rows::number(&row, 0, "count")
         })
     }
 
@@ -362,6 +372,18 @@ impl RunStore for PostgresStore {
         owner: &str,
         lease_ms: i64,
     ) -> Result<Option<u64>, StoreError> {
+        // Half of a lease may pass before it is written again.
+        let holds = self.pool.read(|tx| {
+            let sql = format!(
+                "SELECT cursor FROM workers WHERE name = $1 AND owner = $2 AND lease_until > {NOW} + $3::bigint / 2"
+            );
+            tx.optional(&sql, &[&name, &owner, &lease_ms])?
+                .map(|row| rows::number(&row, 0, "cursor"))
+                .transpose()
+        })?;
+        if holds.is_some() {
+            return Ok(holds);
+        }
         self.pool.write(|tx| {
             let sql = format!(
                 "UPDATE workers SET owner = $2, lease_until = {NOW} + $3 \
@@ -417,7 +439,8 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
     let day = to_epoch_day(run.as_of);
     tx.execute(
         "INSERT INTO tier_history (enterprise_id, until_on, from_on, tier, points, force_no) \
-         SELECT enterprise_id, $1, from_on, tier, points, $2 FROM run_changes WHERE from_on < $1 \
+         SELECT enterprise_id, $1::integer, from_on, tier, points, $2::bigint FROM run_changes \
+         WHERE from_on < $1 \
          ON CONFLICT DO NOTHING",
         &[&day, &signed(number)],
     )?;
@@ -426,7 +449,7 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
         "INSERT INTO alerts (seq, kind, enterprise_id, on_day, from_tier, tier, points, noted_at) \
          SELECT (SELECT coalesce(max(seq), 0) FROM alerts) \
              + row_number() OVER (ORDER BY k.place, c.enterprise_id), \
-             k.kind, c.enterprise_id, $1, c.tier, c.new_tier, c.new_points, {NOW} \
+             k.kind, c.enterprise_id, $1::integer, c.tier, c.new_tier, c.new_points, {NOW} \
          FROM run_changes c JOIN (VALUES (1, 'worsened'), (2, 'entered_d')) AS k(place, kind) \
              ON c.new_tier > c.tier AND (k.place = 1 OR c.new_tier = 4)"
     );
@@ -439,9 +462,9 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
-    // What changed while the run went through the register is computed anew under the new epoch.
+    // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
-        "UPDATE workers SET cursor = least(cursor, $1) WHERE name = 'retier'",
+        "UPDATE workers SET cursor = $1 WHERE name = 'retier'",
         &[&signed(start_seq)],
     )?;
     tx.execute(
@@ -540,7 +563,8 @@ struct Held {
 /// Makes sure that the run is active and held by `owner`, and that it stays so until the end of the transaction.
 fn held(tx: &mut Session, run_id: &str, owner: &str) -> Result<Held, StoreError> {
     let found = tx.optional(
-        "SELECT coalesce(slot, 0), as_of FROM runs WHERE run_id = $1 AND owner = $2 AND is_active = 1 FOR SHARE",
+        "SELECT coalesce(slot, 0), as_of FROM runs WHERE run_id = $1 AND owner = $2 AND is_active = 1 \
+         FOR KEY SHARE",
         &[&run_id, &owner],
     )?;
     match found {

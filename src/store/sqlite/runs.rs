@@ -89,6 +89,10 @@ impl RunStore for SqliteStore {
         })
     }
 
+    fn enterprise_count(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?))
+    }
+
     fn begin_run(
         &self,
         run_id: &str,
@@ -321,6 +325,18 @@ impl RunStore for SqliteStore {
         owner: &str,
         lease_ms: i64,
     ) -> Result<Option<u64>, StoreError> {
+        // Half of a lease may pass before it is written again.
+        let holds = self.read(|tx| {
+            let sql = format!(
+                "SELECT cursor FROM workers WHERE name = ?1 AND owner = ?2 AND lease_until > {NOW} + ?3 / 2"
+            );
+            one(tx, &sql, &[&name, &owner, &lease_ms], |row| {
+                rows::number(row, 0, "cursor")
+            })
+        })?;
+        if holds.is_some() {
+            return Ok(holds);
+        }
         self.write(|tx| {
             let sql = format!(
                 "UPDATE workers SET owner = ?2, lease_until = {NOW} + ?3 \
@@ -396,9 +412,9 @@ fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreErr
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
-    // What changed while the run went through the register is computed anew under the new epoch.
+    // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
-        "UPDATE workers SET cursor = min(cursor, ?1) WHERE name = 'retier'",
+        "UPDATE workers SET cursor = ?1 WHERE name = 'retier'",
         [start_seq],
     )?;
     tx.execute(
