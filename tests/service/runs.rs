@@ -364,14 +364,14 @@ fn other_files_come_into_force_by_a_run_and_replicas_answer_with_one_epoch_throu
     assert_eq!(seen[3..], [Tier::D, Tier::D, Tier::D]);
     assert!(starter.adopt_given().unwrap().is_none());
 
-    // Every letter changed on the day of the flip: one entry of the history and two alerts each.
+    // Each was worse after its penalty, and worse again and in D after the flip.
     let store = place.store();
     let alerts = store.alerts_after(0, 100).unwrap();
     let entered = alerts
         .iter()
         .filter(|alert| alert.kind == AlertKind::EnteredD)
         .count();
-    assert_eq!((alerts.len(), entered), (16, 8));
+    assert_eq!((alerts.len(), entered), (24, 8));
     assert_eq!(
         store.present_tier(&id(1)).unwrap().unwrap().tier.tier,
         Tier::D
