@@ -1,13 +1,17 @@
 //! The model files: catalogue, scorecard, policy; from disk at a start, from the store for what is or was in force.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
-use crate::model::{Classifier, ClassifierError, Scorecard, ScorecardError, Statistics, TierRules};
+use crate::model::{
+    Classifier, ClassifierError, Scorecard, ScorecardError, Scorecards, Statistics, TierRules,
+};
 use crate::sampling::{PolicyError, SamplingPolicy};
 use crate::store::ModelFile;
 
@@ -26,6 +30,8 @@ pub struct ModelFiles {
     pub catalogue: Option<PathBuf>,
     /// Scorecard (JSON).
     pub scorecard: Option<PathBuf>,
+    /// Scorecards (JSON) for enterprises of single kinds; the others are scored by the general one.
+    pub scorecards: BTreeMap<EnterpriseKind, PathBuf>,
     /// Policy (TOML).
     pub policy: Option<PathBuf>,
 }
@@ -81,6 +87,14 @@ pub enum ModelsError {
     /// The scorecard is wrong.
     #[error(transparent)]
     Scorecard(#[from] ScorecardError),
+    /// The scorecard of a kind is wrong.
+    #[error("the scorecard for `{kind}`: {cause}")]
+    KindScorecard {
+        /// The kind.
+        kind: EnterpriseKind,
+        /// What is wrong.
+        cause: ScorecardError,
+    },
     /// The policy is not TOML of the policy's shape.
     #[error("the policy cannot be read: {0}")]
     PolicySyntax(#[from] toml::de::Error),
@@ -114,7 +128,7 @@ impl Models {
             digest: HashAlgorithm::Sha256.hash(&[body.as_bytes()]).to_string(),
             body: body.into_bytes(),
         };
-        Self::of(vec![
+        let mut set = vec![
             file(
                 CATALOGUE,
                 text(
@@ -133,7 +147,11 @@ impl Models {
                 POLICY,
                 text(&files.policy, include_str!("../../models/policy.toml"))?,
             ),
-        ])
+        ];
+        for (kind, path) in &files.scorecards {
+            set.push(file(&scorecard_role(*kind), read(path)?));
+        }
+        Self::of(set)
     }
 
     /// Checks files against each other and binds them together.
@@ -153,10 +171,21 @@ impl Models {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
+        let mut scorecards = Scorecards::from(Scorecard::from_json(text(SCORECARD)?)?);
+        for kind in EnterpriseKind::ALL {
+            let role = scorecard_role(*kind);
+            let Some(file) = files.iter().find(|file| file.role == role) else {
+                continue;
+            };
+            let fail = |cause| ModelsError::KindScorecard { kind: *kind, cause };
+            let body = String::from_utf8_lossy(&file.body);
+            let scorecard = Scorecard::from_json(&body).map_err(fail)?;
+            scorecards.by_kind.insert(*kind, scorecard);
+        }
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         let classifier = Classifier::new(
             Catalogue::from_toml(text(CATALOGUE)?)?,
-            Scorecard::from_json(text(SCORECARD)?)?,
+            scorecards,
             policy.tier,
         )?;
         let parts: Vec<&[u8]> = files
@@ -201,6 +230,11 @@ impl Models {
     }
 }
 
+/// The role of the scorecard of one kind.
+fn scorecard_role(kind: EnterpriseKind) -> String {
+    format!("{SCORECARD}:{}", kind.as_str())
+}
+
 fn read(path: &Path) -> Result<String, ModelsError> {
     std::fs::read_to_string(path).map_err(|cause| ModelsError::Read {
         path: path.display().to_string(),
@@ -216,6 +250,60 @@ mod tests {
     fn the_default_files_go_together() {
         let models = Models::load(&ModelFiles::default()).unwrap();
         assert_eq!(models.policy_name, "cn-general/1");
+    }
+
+    #[test]
+    fn a_card_of_a_kind_belongs_to_the_epoch_and_is_refused_by_kind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("card.json");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Models::load(&ModelFiles {
+                scorecards: [(EnterpriseKind::IndividualBusiness, path.clone())].into(),
+                ..ModelFiles::default()
+            })
+        };
+        let text = include_str!("../../models/default/scorecard.json");
+        let own = load(&text.replacen("cn-general-expert", "shops", 1)).unwrap();
+        let general = Models::load(&ModelFiles::default()).unwrap();
+        assert_ne!(own.classifier.epoch(), general.classifier.epoch());
+        assert_ne!(
+            own.classifier.model_digest(),
+            general.classifier.model_digest()
+        );
+        let name = |kind| own.classifier.scorecard_of(kind).name.clone();
+        assert_eq!(name(EnterpriseKind::IndividualBusiness), "shops");
+        assert_eq!(name(EnterpriseKind::Enterprise), "cn-general-expert");
+
+        for wrong in [text.replacen("\"BAS01\"", "\"BAS99\"", 1), "{}".to_owned()] {
+            let error = load(&wrong).unwrap_err().to_string();
+            assert!(error.contains("`individual_business`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_of_grades_that_falls_is_refused_by_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.toml");
+        let load = |commented: &str| {
+            let (before, rest) = commented.split_once("# [tier.grade]\n").unwrap();
+            let (example, after) = rest.split_once("# ]\n").unwrap();
+            let example = example.replace("# ", "");
+            let text = format!("{before}[tier.grade]\n{example}]\n{after}");
+            std::fs::write(&path, text).unwrap();
+            Models::load(&ModelFiles {
+                policy: Some(path.clone()),
+                ..ModelFiles::default()
+            })
+        };
+        let policy = include_str!("../../models/policy.toml");
+        let with = load(policy).unwrap();
+        let without = Models::load(&ModelFiles::default()).unwrap();
+        assert_ne!(with.classifier.epoch(), without.classifier.epoch());
+
+        let falls = policy.replacen("C = \"C\", D = \"D\"", "C = \"D\", D = \"C\"", 1);
+        let error = load(&falls).unwrap_err().to_string();
+        assert!(error.contains("tier.grade"), "{error}");
     }
 
     #[test]

@@ -145,6 +145,7 @@ fn found_by_tier(folder: &Path, until: Date) -> [(u32, u32); 4] {
         catalogue: Some(data.join("indicators.toml")),
         scorecard: Some(data.join("scorecard.json")),
         policy: Some(data.join("policy.toml")),
+        ..ModelFiles::default()
     })
     .unwrap();
     let mapping = mapping();

@@ -14,7 +14,9 @@
 mod register;
 
 mod allocation;
+mod cases;
 mod generate;
 mod reasons;
 mod sampling;
+mod statistics;
 mod tiers;
