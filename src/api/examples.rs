@@ -142,6 +142,15 @@ pub(super) fn frame() -> Value {
     })
 }
 
+pub(super) fn job() -> Value {
+    json!({
+        "job_id": FRAME_ID, "number": 3, "kind": "reclassify", "state": "running", "cause": "demand",
+        "phase": "scan", "as_of": "2026-11-22", "total_count": 5_000_000, "scanned_count": 2_600_000,
+        "finished_count": 0, "percent": 41.6, "rows_per_second": 190_000.0, "seconds_left": 19,
+        "requested_at": "2026-11-22T08:00:00Z", "started_at": "2026-11-22T08:00:01Z"
+    })
+}
+
 pub(super) fn plan_input() -> Value {
     json!({
         "frame_id": FRAME_ID, "title": "Food safety, first quarter",

@@ -292,13 +292,14 @@ mod tests {
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("risktier.db")).unwrap();
-        let service = crate::service::Service::new(
+        let service = crate::service::Service::open(
             Arc::new(store),
             Arc::new(MemoryCache::with_capacity(1)),
             Models::load(&ModelFiles::default()).unwrap(),
             Clock::System,
             Entropy::insecure(1),
-        );
+        )
+        .unwrap();
         let state = AppState::new(settings, Arc::new(service), Metrics::install().unwrap());
         let echo = async |Body(sample): Body<Sample>| web::Json(sample);
         let page = async |number: web::Path<u16>, page: web::Query<Page>| {

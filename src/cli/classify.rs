@@ -3,13 +3,14 @@
 use clap::Args;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::compose::{CommonFlags, blocking, runtime, service, service_on};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::progress::{ImportProgress, bar};
 use crate::domain::{AsOf, EnterpriseId};
-use crate::service::{Entropy, Mapping, ReadOptions, Service, TierMix, TierWriter};
+use crate::service::{Current, Entropy, Mapping, ReadOptions, Service, TierMix, TierWriter};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -62,14 +63,25 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 (service, Some(passing))
             }
         };
+        // Files that are named are tried out; otherwise those in force speak.
+        let models = if settings.models.are_named() {
+            Arc::new(service.try_given())
+        } else {
+            service.in_force_on(service.today())?
+        };
         if let Some(id) = &arguments.explain {
-            return explain(&service, id, arguments.format);
+            return explain(&service, &models, id, arguments.format);
         }
         let to_stdout = arguments
             .tiers
             .as_ref()
             .is_some_and(|path| path.as_os_str() == "-");
-        let mix = classify(&service, service.as_of_today(), arguments.tiers.as_deref())?;
+        let mix = classify(
+            &service,
+            &models,
+            service.as_of_today(),
+            arguments.tiers.as_deref(),
+        )?;
         if !to_stdout {
             print_table(&mix_table(&mix), arguments.format)?;
         }
@@ -80,6 +92,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
 /// Classifies the register, writes every tier if asked to, and counts.
 pub(super) fn classify(
     service: &Service,
+    models: &Current,
     as_of: AsOf,
     tiers: Option<&std::path::Path>,
 ) -> Result<TierMix, Failure> {
@@ -87,7 +100,7 @@ pub(super) fn classify(
     let mut mix = TierMix::default();
     let mut writer = tiers.map(TierWriter::create).transpose()?;
     let mut failed = None;
-    service.classify_register(as_of, &mut |enterprise, _, classification| {
+    service.classify_under(models, as_of, &mut |enterprise, _, classification| {
         mix.add(classification.tier);
         progress.inc(1);
         if let Some(writer) = &mut writer
@@ -122,9 +135,9 @@ pub(super) fn mix_table(mix: &TierMix) -> Table {
     table
 }
 
-fn explain(service: &Service, id: &str, format: OutputFormat) -> Ended {
+fn explain(service: &Service, models: &Current, id: &str, format: OutputFormat) -> Ended {
     let id = EnterpriseId::parse(id).map_err(|error| Failure::Other(format!("`{id}` {error}")))?;
-    let explanation = service.explain(&id, None)?;
+    let explanation = service.explain_under(models, &id)?;
     let classification = &explanation.classification;
     if format == OutputFormat::Json {
         print_json(&serde_json::json!({

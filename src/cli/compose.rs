@@ -133,7 +133,7 @@ fn service_with(
         })?),
     };
     let clock = settings.as_of.map_or(Clock::System, Clock::Fixed);
-    Ok(Service::new(store, cache, models, clock, entropy))
+    Ok(Service::open(store, cache, models, clock, entropy)?)
 }
 
 /// The asynchronous runtime of one verb.

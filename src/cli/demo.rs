@@ -239,6 +239,7 @@ impl Shown {
     fn classify(&self) -> Result<(), Failure> {
         let mix = classify(
             &self.service,
+            &self.service.current(),
             AsOf::monthly(self.day),
             Some(&self.arguments.out.join("tiers.csv")),
         )?;

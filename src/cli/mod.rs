@@ -17,6 +17,7 @@ mod overrides;
 mod persons;
 mod plan;
 mod progress;
+mod reclassify;
 mod records;
 mod serve;
 mod set_aside;
@@ -51,6 +52,8 @@ enum Command {
     SetAside(set_aside::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Reclassify the register, and let all tiers change over at once.
+    Reclassify(reclassify::Arguments),
     /// Repair, withdraw, end or correct a record.
     Record(records::Arguments),
     /// Objections to records: file, examine, decide, list.
@@ -80,6 +83,7 @@ impl Cli {
             Command::Import(arguments) => import::run(arguments),
             Command::SetAside(arguments) => set_aside::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::Reclassify(arguments) => reclassify::run(arguments),
             Command::Record(arguments) => records::run(arguments),
             Command::Objection(arguments) => objections::run(arguments),
             Command::Override(arguments) => overrides::run(arguments),

@@ -26,11 +26,20 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     // Counters are resolved when caches and servers are built, so the recorder comes first.
     let metrics = Metrics::install()?;
     let service = Arc::new(service(&settings, Entropy::System)?);
+    if settings.models.are_named()
+        && let Some(run) = service.adopt_given()?
+    {
+        tracing::info!(
+            run.id = run.run_id,
+            "the files named in the settings come into force by a run"
+        );
+    }
     serve(settings, service, metrics, |_| {})?;
     Ok(ExitCode::Done)
 }
 
-/// Serves until told to stop; `started` gets the address. The cache follows the log of changes beside it.
+/// Serves until told to stop; `started` gets the address. The cache follows the log of changes beside it, tiers
+/// follow it too, and runs are carried out.
 pub(super) fn serve(
     settings: Settings,
     service: Arc<Service>,
@@ -45,10 +54,12 @@ pub(super) fn serve(
             let service = Arc::clone(&service);
             async move { service.follow_changes().await }
         });
+        let worker = tokio::spawn(Arc::clone(&service).work(settings.runs.monthly));
         let server = ApiServer::bind(AppState::new(settings, service, metrics))?;
         started(server.address());
         let ended = server.run().await;
         follower.abort();
+        worker.abort();
         ended.map_err(|error| Failure::Other(format!("the server ended: {error}")))
     })
 }

@@ -38,6 +38,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_MODELS_CATALOGUE", "models.catalogue"),
     ("RISKTIER_MODELS_SCORECARD", "models.scorecard"),
     ("RISKTIER_MODELS_POLICY", "models.policy"),
+    ("RISKTIER_RUNS_MONTHLY", "runs.monthly"),
     ("RISKTIER_LOG_FORMAT", "log.format"),
     ("RISKTIER_LOG_FILTER", "log.filter"),
 ];
@@ -185,8 +186,19 @@ impl Sources {
 }
 
 impl Text {
-    /// A whole number where the default is one, otherwise the text itself.
+    /// A whole number or truth value where the default is one, otherwise the text itself.
     fn typed_like(&self, defaults: &Figment) -> Result<Value, ConfigError> {
+        if matches!(defaults.find_value(self.key), Ok(Value::Bool(..))) {
+            return self
+                .value
+                .parse::<bool>()
+                .map(Value::from)
+                .map_err(|_| ConfigError::Invalid {
+                    key: self.key.to_owned(),
+                    origin: Some(self.origin.clone()),
+                    reason: format!("is `{}`; use true or false", self.value),
+                });
+        }
         if !matches!(defaults.find_value(self.key), Ok(Value::Num(..))) {
             return Ok(Value::from(self.value.clone()));
         }

@@ -8,5 +8,6 @@ mod settings;
 
 pub use load::{ConfigError, DEFAULT_TOML, Sources};
 pub use settings::{
-    CacheSettings, Limits, LogFormat, LogSettings, ModelPaths, SecretUrl, Settings, StoreSettings,
+    CacheSettings, Limits, LogFormat, LogSettings, ModelPaths, RunSettings, SecretUrl, Settings,
+    StoreSettings,
 };

@@ -28,6 +28,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Files in place of the compiled-in ones.
     pub models: ModelPaths,
+    /// Reclassification in the background.
+    pub runs: RunSettings,
     /// What is logged and how.
     pub log: LogSettings,
 }
@@ -128,6 +130,21 @@ pub struct ModelPaths {
     pub scorecards: BTreeMap<EnterpriseKind, PathBuf>,
     /// The policy.
     pub policy: Option<PathBuf>,
+}
+
+impl ModelPaths {
+    /// Whether any file is named.
+    pub fn are_named(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// Reclassification in the background.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSettings {
+    /// Whether the server asks for a run when a month has begun.
+    pub monthly: bool,
 }
 
 /// What is logged and how.

@@ -259,6 +259,12 @@ impl Provisional {
         self.next_change_on
     }
 
+    /// The same with a further day on which the tier may differ, for what may change it and is no part of a case.
+    pub fn changing_by(mut self, day: Option<Date>) -> Self {
+        self.next_change_on = self.next_change_on.into_iter().chain(day).min();
+        self
+    }
+
     /// Whether the enterprise is on the serious-violation list.
     pub fn is_listed(&self) -> bool {
         self.facts.is_listed

@@ -193,7 +193,8 @@ impl Service {
         proposal: OverrideProposal,
     ) -> Result<Override, ServiceError> {
         let today = self.today();
-        let rules = &self.models.decisions;
+        let current = self.current();
+        let rules = &current.models.decisions;
         let OverrideProposal {
             tier,
             from_on,

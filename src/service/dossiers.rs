@@ -6,28 +6,31 @@
 
 use jiff::civil::Date;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::ServiceError;
 use super::decisions::Override;
+use super::in_force::Current;
 use super::lineage::{Lineage, as_known_from};
 use super::merges::{Merge, lineage};
 use super::objections::Objection;
 use super::proceedings::documents;
-use super::{Models, Service, ServiceError};
+use super::settle::linked_enterprise;
 use crate::domain::{
     AsOf, Decision, Enterprise, EnterpriseId, Label, ProceedingKind, Record, Tier,
 };
-use crate::model::{Case, Classification, LinkedEnterprise};
-use crate::store::{Dossier, Proceeding, ProceedingFilter, Store};
+use crate::model::{Case, Classification, Classifier, LinkedEnterprise, Provisional};
+use crate::store::{Dossier, LinkState, Proceeding, ProceedingFilter, Store};
 
 /// Proceedings read at once while a walk is prepared.
 const PAGE: usize = 1_000;
 
 /// Finds what tiers rest on.
-#[derive(Clone)]
-pub(super) struct Dossiers {
-    store: Arc<dyn Store>,
-    models: Arc<Models>,
+#[derive(Clone, Copy)]
+pub(super) struct Dossiers<'a> {
+    store: &'a dyn Store,
+    current: &'a Current,
+    /// Stored link states speak for this day.
+    today: Date,
 }
 
 /// One enterprise with all that its tier rests on as of a day.
@@ -44,7 +47,7 @@ pub(super) struct Assembled {
     /// What the enterprises at the other end of its links add, and its owner.
     pub(super) linked: Vec<LinkedEnterprise>,
     /// The day that it was put together for.
-    as_of: AsOf,
+    pub(super) as_of: AsOf,
     /// What is known of it beside the case itself.
     pub(super) life: Life,
     /// The first day after the as-of day on which a merge begins or ends, or the enterprise is known to be another.
@@ -66,17 +69,26 @@ pub struct Life {
     pub objections: Vec<Objection>,
 }
 
-impl Service {
-    /// Finds what tiers rest on.
-    pub(super) fn dossiers(&self) -> Dossiers {
-        Dossiers {
-            store: Arc::clone(&self.store),
-            models: Arc::clone(&self.models),
+impl<'a> Dossiers<'a> {
+    /// Finds what tiers rest on under the files and statistics of `current`.
+    pub(super) fn new(store: &'a dyn Store, current: &'a Current, today: Date) -> Self {
+        Self {
+            store,
+            current,
+            today,
         }
     }
-}
 
-impl Dossiers {
+    /// The store that it reads.
+    pub(super) fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
+    /// The files and statistics that it was made for.
+    pub(super) fn current(&self) -> &'a Current {
+        self.current
+    }
+
     /// What the tier of `id` rests on as of a day; `None` for an unknown id.
     pub(super) fn find(
         &self,
@@ -115,21 +127,26 @@ impl Dossiers {
 
     /// What the enterprises add that a case names. One hop: what those are linked with is not asked.
     fn linked(&self, of: &Assembled) -> Result<Vec<LinkedEnterprise>, ServiceError> {
-        let classifier = &self.models.classifier;
+        let (classifier, day) = (&self.current.models.classifier, of.as_of.day);
+        let others = of.case().others(day);
+        let mut stored: BTreeMap<EnterpriseId, LinkState> = BTreeMap::new();
+        if day == self.today && !others.is_empty() {
+            stored.extend(self.store.links_of(self.current.epoch(), &others, day)?);
+        }
         let mut linked = Vec::new();
-        for id in of.case().others(of.as_of.day) {
-            let Some(mut other) = self.alone(&id, of.as_of)? else {
+        for id in others {
+            if let Some(state) = stored.remove(&id) {
+                linked.push(linked_enterprise(id, state));
+                continue;
+            }
+            let Some(other) = self.alone(&id, of.as_of)? else {
                 continue;
             };
             // A link to an id that was merged into the enterprise itself is no link to another.
             if other.enterprise.enterprise_id == of.enterprise.enterprise_id {
                 continue;
             }
-            other.decisions.clear();
-            let own = classifier.provisional(&other.case(), of.as_of);
-            let mut adds = classifier.as_linked(id, &own);
-            adds.next_change_on = earliest([adds.next_change_on, other.next_turn_on]);
-            linked.push(adds);
+            linked.push(classifier.as_linked(id, &other.own_half(classifier)));
         }
         Ok(linked)
     }
@@ -145,12 +162,12 @@ impl Dossiers {
                 Decision::Override { .. } => false,
                 Decision::Freeze { .. } => true,
             });
-            assembled.classify(&self.models).tier
+            assembled.classify(self.current).tier
         }))
     }
 
     /// Prepares a walk through the register: everything that persons decided is read at once.
-    pub(super) fn of_all(&self) -> Result<Assembler, ServiceError> {
+    pub(super) fn of_all(&self) -> Result<Assembler<'a>, ServiceError> {
         let mut about: BTreeMap<EnterpriseId, Vec<Proceeding>> = BTreeMap::new();
         for kind in ProceedingKind::ALL {
             let filter = ProceedingFilter {
@@ -182,7 +199,7 @@ impl Dossiers {
             .map(super::proceedings::document)
             .collect::<Result<_, _>>()?;
         Ok(Assembler {
-            dossiers: self.clone(),
+            dossiers: *self,
             about,
             merges: Lineage::new(merges),
         })
@@ -259,16 +276,34 @@ impl Dossiers {
 }
 
 /// What a walk through the register needs to complete each dossier.
-pub(super) struct Assembler {
-    dossiers: Dossiers,
+pub(super) struct Assembler<'a> {
+    dossiers: Dossiers<'a>,
     /// What persons decided, by enterprise; merges under both ends.
     about: BTreeMap<EnterpriseId, Vec<Proceeding>>,
     merges: Lineage,
 }
 
-impl Assembler {
+impl Assembler<'_> {
+    /// Which ids are merged into which.
+    pub(super) fn merges(&self) -> &Lineage {
+        &self.merges
+    }
+
     /// Completes one dossier as of a day; `None` for an id that another answers for on that day.
     pub(super) fn assemble(
+        &self,
+        dossier: Dossier,
+        as_of: AsOf,
+    ) -> Result<Option<Assembled>, ServiceError> {
+        let Some(mut assembled) = self.alone(dossier, as_of)? else {
+            return Ok(None);
+        };
+        assembled.linked = self.dossiers.linked(&assembled)?;
+        Ok(Some(assembled))
+    }
+
+    /// As [`Assembler::assemble`], without what other enterprises add.
+    pub(super) fn alone(
         &self,
         dossier: Dossier,
         as_of: AsOf,
@@ -286,9 +321,9 @@ impl Assembler {
         if merges.successor_on(id, as_of.day).is_some() {
             return Ok(None);
         }
-        let mut assembled = self.dossiers.complete(dossier, about, merges, as_of)?;
-        assembled.linked = self.dossiers.linked(&assembled)?;
-        Ok(Some(assembled))
+        self.dossiers
+            .complete(dossier, about, merges, as_of)
+            .map(Some)
     }
 }
 
@@ -303,14 +338,23 @@ impl Assembled {
         }
     }
 
+    /// The half of the tier that needs no other enterprise.
+    pub(super) fn own_half(&self, classifier: &Classifier) -> Provisional {
+        classifier
+            .provisional(&self.case(), self.as_of)
+            .changing_by(self.next_turn_on)
+    }
+
     /// The tier, without reasons.
-    pub(super) fn classify(&self, models: &Models) -> Classification {
-        self.bounded(models.classifier.classify(&self.case(), self.as_of))
+    pub(super) fn classify(&self, current: &Current) -> Classification {
+        let classifier = &current.models.classifier;
+        self.bounded(classifier.classify(&self.case(), self.as_of))
     }
 
     /// The tier with every reason.
-    pub(super) fn explain(&self, models: &Models) -> Classification {
-        self.bounded(models.classifier.explain(&self.case(), self.as_of))
+    pub(super) fn explain(&self, current: &Current) -> Classification {
+        let classifier = &current.models.classifier;
+        self.bounded(classifier.explain(&self.case(), self.as_of))
     }
 
     /// What the model does not know may change the tier too: merges, and versions of the enterprise.

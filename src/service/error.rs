@@ -9,6 +9,7 @@ use crate::sampling::verification::VerifyError;
 use crate::sampling::{AllocationError, FrameError, PolicyError};
 use crate::store::{Refusal, StoreError};
 
+use super::models::ModelsError;
 use super::plans::PlanState;
 
 /// Why a use-case did not succeed.
@@ -105,6 +106,12 @@ pub enum ServiceError {
     /// A transcript cannot be verified at all.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// Model files cannot be used.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// No such job.
+    #[error("job `{0}` does not exist")]
+    UnknownJob(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

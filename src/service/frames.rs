@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::{Service, ServiceError};
+use super::{Current, Service, ServiceError};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Label, Tier};
 use crate::files::{pack, read_frame, unpack, write_frame};
@@ -49,7 +49,8 @@ impl Service {
     /// When the register is empty or the store fails.
     pub fn freeze_frame(&self, day: Option<Date>) -> Result<FrameSummary, ServiceError> {
         let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
-        let frame = self.classified_register(as_of)?;
+        let current = self.in_force_on(as_of.day)?;
+        let frame = self.classified_under(&current, as_of)?;
         if frame.rows().is_empty() {
             return Err(ServiceError::EmptyRegister);
         }
@@ -68,9 +69,9 @@ impl Service {
             number: 0,
             as_of: as_of.day,
             frozen_at: jiff::Timestamp::now().to_string(),
-            epoch: self.models.classifier.epoch().to_string(),
-            model_digest: *self.models.classifier.model_digest(),
-            policy_digest: self.models.policy_digest,
+            epoch: current.epoch().to_string(),
+            model_digest: *current.models.classifier.model_digest(),
+            policy_digest: current.models.policy_digest,
             frame_digest: HashAlgorithm::Sha256.hash(&[&file]),
             object_count: frame.rows().len() as u64,
             tiers,
@@ -97,13 +98,18 @@ impl Service {
     ///
     /// When the store fails.
     pub fn classified_register(&self, as_of: AsOf) -> Result<Frame, ServiceError> {
-        let overlay = &self.models.sampling.complaints;
+        let current = self.in_force_on(as_of.day)?;
+        self.classified_under(&current, as_of)
+    }
+
+    fn classified_under(&self, current: &Current, as_of: AsOf) -> Result<Frame, ServiceError> {
+        let overlay = &current.models.sampling.complaints;
         let no_band =
             Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))?;
         let mut entries = Vec::new();
-        self.each_assembled(as_of, &mut |found| {
+        self.each_assembled(current, as_of, &mut |found| {
             let enterprise = &found.enterprise;
-            let classification = found.classify(&self.models);
+            let classification = found.classify(current);
             let (records, _) = current_versions(&found.versions, as_of.day);
             let load = complaint_load(overlay, &records, as_of.day);
             entries.push(FrameEntry {

@@ -12,6 +12,7 @@ mod entropy;
 mod error;
 mod frames;
 mod import;
+mod in_force;
 mod intake;
 mod lineage;
 mod merges;
@@ -21,7 +22,10 @@ mod outcomes;
 mod plans;
 mod proceedings;
 mod register;
+mod retier;
+mod runs;
 mod set_aside;
+mod settle;
 mod tier_file;
 mod tiers;
 
@@ -31,6 +35,7 @@ use std::sync::Arc;
 use crate::cache::TierCache;
 use crate::domain::AsOf;
 use crate::store::Store;
+use in_force::Following;
 
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
@@ -39,6 +44,7 @@ pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
 pub use import::{ImportObserver, ImportReport, Importable};
+pub use in_force::Current;
 pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use objections::{
@@ -63,11 +69,15 @@ pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
-pub use crate::store::{Act, StoreError};
+pub use crate::store::{
+    Act, Alert, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+};
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use retier::RetierStep;
+pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
@@ -95,32 +105,40 @@ impl Clock {
 pub struct Service {
     store: Arc<dyn Store>,
     cache: Arc<dyn TierCache>,
-    models: Arc<Models>,
+    /// The files that this process was started with.
+    given: Models,
+    /// What is in force.
+    following: Arc<Following>,
     clock: Clock,
     entropy: Entropy,
+    /// Holds runs and workers for this process.
+    owner: String,
 }
 
 impl Service {
-    /// Puts a service together.
-    pub fn new(
+    /// Puts a service together. In a database that was never served `models` are put in force; otherwise what is in
+    /// force there stays until [`Service::adopt_given`].
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or holds files that this release cannot use.
+    pub fn open(
         store: Arc<dyn Store>,
         cache: Arc<dyn TierCache>,
         models: Models,
         clock: Clock,
         entropy: Entropy,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ServiceError> {
+        let following = Following::open(store.as_ref(), &models, clock.today())?;
+        Ok(Self {
             store,
             cache,
-            models: Arc::new(models),
+            given: models,
+            following: Arc::new(following),
             clock,
             entropy,
-        }
-    }
-
-    /// The model files in force.
-    pub fn models(&self) -> &Models {
-        &self.models
+            owner: Entropy::System.id()?,
+        })
     }
 
     /// The present day.

@@ -1,19 +1,28 @@
-//! The three model files: catalogue, scorecard, policy.
+//! The model files: catalogue, scorecard, policy; from disk at a start, from the store for what is or was in force.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decision_rules::{DecisionRules, DecisionRulesError};
 use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
-use crate::model::{Classifier, ClassifierError, Scorecard, ScorecardError, Scorecards, TierRules};
+use crate::model::{
+    Classifier, ClassifierError, Scorecard, ScorecardError, Scorecards, Statistics, TierRules,
+};
 use crate::sampling::{PolicyError, SamplingPolicy};
+use crate::store::ModelFile;
 
 /// The policy format this build reads.
 const POLICY_FORMAT: &str = "risktier-policy/1";
+
+/// Roles of files in a set; kept in the store.
+const CATALOGUE: &str = "catalogue";
+const SCORECARD: &str = "scorecard";
+const POLICY: &str = "policy";
 
 /// Where the model files lie; a file that is left out is the compiled-in default.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +50,10 @@ pub struct Models {
     pub policy_name: String,
     /// Digest of the policy in canonical form.
     pub policy_digest: Digest,
+    /// The files as they were read.
+    files: Vec<ModelFile>,
+    /// Identity of the set of files, byte for byte: 32 hexadecimal digits.
+    files_id: String,
 }
 
 /// A policy file: tier rules and sampling rates.
@@ -66,6 +79,12 @@ pub enum ModelsError {
         path: String,
         /// Why.
         cause: std::io::Error,
+    },
+    /// A set of files in the store lacks one.
+    #[error("the set of model files has no {role}; give the files again at the next start")]
+    Missing {
+        /// What it lacks.
+        role: &'static str,
     },
     /// The catalogue is wrong.
     #[error(transparent)]
@@ -112,40 +131,118 @@ impl Models {
             Some(path) => read(path),
             None => Ok(default.to_owned()),
         };
-        let catalogue = text(
-            &files.catalogue,
-            include_str!("../../models/indicators.toml"),
-        )?;
-        let scorecard = text(
-            &files.scorecard,
-            include_str!("../../models/default/scorecard.json"),
-        )?;
-        let policy = text(&files.policy, include_str!("../../models/policy.toml"))?;
-        let policy: PolicyFile = toml::from_str(&policy)?;
+        let file = |role: &str, body: String| ModelFile {
+            role: role.to_owned(),
+            digest: HashAlgorithm::Sha256.hash(&[body.as_bytes()]).to_string(),
+            body: body.into_bytes(),
+        };
+        let mut set = vec![
+            file(
+                CATALOGUE,
+                text(
+                    &files.catalogue,
+                    include_str!("../../models/indicators.toml"),
+                )?,
+            ),
+            file(
+                SCORECARD,
+                text(
+                    &files.scorecard,
+                    include_str!("../../models/default/scorecard.json"),
+                )?,
+            ),
+            file(
+                POLICY,
+                text(&files.policy, include_str!("../../models/policy.toml"))?,
+            ),
+        ];
+        for (kind, path) in &files.scorecards {
+            set.push(file(&scorecard_role(*kind), read(path)?));
+        }
+        Self::of(set)
+    }
+
+    /// Checks files against each other and binds them together.
+    ///
+    /// # Errors
+    ///
+    /// Names the first file, indicator or rule that is wrong.
+    pub fn of(mut files: Vec<ModelFile>) -> Result<Self, ModelsError> {
+        files.sort_by(|a, b| a.role.cmp(&b.role));
+        let text = |role: &'static str| {
+            let file = files.iter().find(|file| file.role == role);
+            file.and_then(|file| std::str::from_utf8(&file.body).ok())
+                .ok_or(ModelsError::Missing { role })
+        };
+        let policy: PolicyFile = toml::from_str(text(POLICY)?)?;
         if policy.format != POLICY_FORMAT {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
-        let mut scorecards = Scorecards::from(Scorecard::from_json(&scorecard)?);
-        for (kind, path) in &files.scorecards {
+        let mut scorecards = Scorecards::from(Scorecard::from_json(text(SCORECARD)?)?);
+        for kind in EnterpriseKind::ALL {
+            let role = scorecard_role(*kind);
+            let Some(file) = files.iter().find(|file| file.role == role) else {
+                continue;
+            };
             let fail = |cause| ModelsError::KindScorecard { kind: *kind, cause };
-            let scorecard = Scorecard::from_json(&read(path)?).map_err(fail)?;
+            let body = String::from_utf8_lossy(&file.body);
+            let scorecard = Scorecard::from_json(&body).map_err(fail)?;
             scorecards.by_kind.insert(*kind, scorecard);
         }
         policy.decisions.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
+        let classifier = Classifier::new(
+            Catalogue::from_toml(text(CATALOGUE)?)?,
+            scorecards,
+            policy.tier,
+        )?;
+        let parts: Vec<&[u8]> = files
+            .iter()
+            .flat_map(|file| {
+                [
+                    file.role.as_bytes(),
+                    b"\0".as_slice(),
+                    file.digest.as_bytes(),
+                    b"\n",
+                ]
+            })
+            .collect();
+        let mut files_id = HashAlgorithm::Sha256.hash(&parts).to_string();
+        files_id.truncate(32);
         Ok(Self {
-            classifier: Classifier::new(
-                Catalogue::from_toml(&catalogue)?,
-                scorecards,
-                policy.tier,
-            )?,
+            classifier,
             sampling: policy.sampling,
             decisions: policy.decisions,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
+            files,
+            files_id,
         })
     }
+
+    /// The same files with statistics that a run has frozen.
+    pub(super) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
+        Self {
+            classifier: self.classifier.with_statistics(statistics),
+            ..self.clone()
+        }
+    }
+
+    /// The files as they were read.
+    pub(super) fn files(&self) -> &[ModelFile] {
+        &self.files
+    }
+
+    /// Identity of the set of files, byte for byte.
+    pub fn files_id(&self) -> &str {
+        &self.files_id
+    }
+}
+
+/// The role of the scorecard of one kind.
+fn scorecard_role(kind: EnterpriseKind) -> String {
+    format!("{SCORECARD}:{}", kind.as_str())
 }
 
 fn read(path: &Path) -> Result<String, ModelsError> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::dossiers::Dossiers;
 use super::merges::{lineage, refuse_merged};
 use super::proceedings::{
     Person, act, concerning, decide, document, documents, same_person, to_text,
@@ -212,7 +213,8 @@ impl Service {
     ) -> Result<Objection, ServiceError> {
         let today = self.today();
         let filed_on = filed_on.unwrap_or(today);
-        let rules = &self.models.decisions;
+        let current = self.current();
+        let rules = &current.models.decisions;
         let accept_by = rules
             .working_days()
             .after(filed_on, rules.acceptance_working_days);
@@ -296,14 +298,15 @@ impl Service {
         person: Person,
     ) -> Result<Objection, ServiceError> {
         let today = self.today();
-        let rules = &self.models.decisions;
+        let current = self.current();
+        let rules = &current.models.decisions;
         let decide_by = rules
             .working_days()
             .after(today, rules.examination_working_days);
-        let (store, dossiers) = (Arc::clone(&self.store), self.dossiers());
+        let store = Arc::clone(&self.store);
         self.change(move || {
             let found = objection(store.proceeding(&objection_id)?, &objection_id)?;
-            let frozen_tier = dossiers
+            let frozen_tier = Dossiers::new(store.as_ref(), &current, today)
                 .tier_without_overrides(&found.enterprise_id, AsOf::monthly(today))?
                 .ok_or_else(|| ServiceError::UnknownEnterprise(found.enterprise_id.clone()))?;
             decide(

@@ -165,7 +165,7 @@ impl Service {
         work: impl FnOnce() -> Result<(Vec<Changed>, T), ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
         let (changes, value) = off_thread(work).await?;
-        self.invalidate(&changes).await;
+        self.follow(&changes).await;
         Ok(value)
     }
 

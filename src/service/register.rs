@@ -57,7 +57,7 @@ impl Amendment {
 }
 
 impl Service {
-    /// Writes one enterprise; its next tier read sees it.
+    /// Writes one enterprise; its tier, and those of enterprises linked with it, follow at once.
     ///
     /// # Errors
     ///
@@ -281,8 +281,14 @@ impl Service {
                 }
             });
         }
-        self.invalidate(&changes(outcomes)).await;
+        self.follow(&changes(outcomes)).await;
         Ok(written)
+    }
+
+    /// Lets caches and tiers follow changes that were written in this request.
+    pub(super) async fn follow(&self, changes: &[Changed]) {
+        self.invalidate(changes).await;
+        self.retier(changes).await;
     }
 
     /// Takes cached tiers back, those of successors of merged ids included. A cache that cannot be reached catches up
@@ -305,7 +311,7 @@ impl Service {
         }
         if let Err(error) = self
             .cache
-            .invalidate(self.models.classifier.epoch(), &entries)
+            .invalidate(self.current().epoch(), &entries)
             .await
         {
             tracing::warn!(%error, "cached tiers could not be taken back; the cache is left alone until it has caught up");

@@ -5,12 +5,14 @@ use jiff::civil::Date;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dossiers::{Assembled, Life};
+use super::dossiers::{Assembled, Dossiers, Life};
+use super::in_force::Current;
+use super::settle::settle;
 use super::{Service, ServiceError, off_thread};
-use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
+use crate::cache::{BoxError, CacheError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
 use crate::model::{Case, Classification};
-use crate::store::{Store, StoreError, StoredTier};
+use crate::store::{Changed, NewTier, Store, StoreError, StoredTier};
 
 /// How often old changes are removed from the log.
 const SHORTEN_INTERVAL: Duration = Duration::from_secs(60);
@@ -70,6 +72,9 @@ pub struct Explanation {
     pub revision: u64,
 }
 
+/// How often one answer is begun anew because other files came into force while it was made.
+const BEGINNINGS: usize = 5;
+
 impl Service {
     /// The tier of one enterprise on the present day: cache → store → compute → store → cache.
     ///
@@ -77,12 +82,12 @@ impl Service {
     ///
     /// When the enterprise is unknown or the store fails. A cache that is away is no error.
     pub async fn tier(&self, id: &EnterpriseId) -> Result<TierAnswer, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+        let epoch = *self.current().epoch();
         let today = self.today();
         if let Lookup::Hit(cached) = self.cache.get(&epoch, id, today).await {
             return Ok(answer(id.clone(), epoch, cached, Origin::Cache));
         }
-        let found = self.tiers_from_store(vec![id.clone()]).await?;
+        let found = self.tiers(std::slice::from_ref(id)).await?;
         found
             .into_iter()
             .next()
@@ -90,7 +95,7 @@ impl Service {
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))
     }
 
-    /// The tiers of many enterprises in the order of `ids`; `None` for unknown ones.
+    /// The tiers of many enterprises in the order of `ids`; `None` for unknown ones. All are of one epoch.
     ///
     /// # Errors
     ///
@@ -99,7 +104,25 @@ impl Service {
         &self,
         ids: &[EnterpriseId],
     ) -> Result<Vec<Option<TierAnswer>>, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+        for _ in 0..BEGINNINGS {
+            if let Some(answers) = self.tiers_under(self.current(), ids).await? {
+                return Ok(answers);
+            }
+            let (store, following) = (Arc::clone(&self.store), Arc::clone(&self.following));
+            off_thread(move || following.refresh(store.as_ref())).await?;
+        }
+        Err(ServiceError::Internal(
+            "other model files came into force again and again".to_owned(),
+        ))
+    }
+
+    /// As [`Service::tiers`] under one epoch; `None` when the store has gone on to another one.
+    async fn tiers_under(
+        &self,
+        current: Arc<Current>,
+        ids: &[EnterpriseId],
+    ) -> Result<Option<Vec<Option<TierAnswer>>>, ServiceError> {
+        let epoch = *current.epoch();
         let lookups = self.cache.get_many(&epoch, ids, self.today()).await;
         let mut answers = Vec::with_capacity(ids.len());
         let mut missed = Vec::new();
@@ -115,65 +138,43 @@ impl Service {
             }
         }
         if missed.is_empty() {
-            return Ok(answers);
+            return Ok(Some(answers));
         }
-        let mut found = self.tiers_from_store(missed).await?.into_iter();
+        let Some(found) = self.tiers_from_store(current, missed).await? else {
+            return Ok(None);
+        };
+        let mut found = found.into_iter();
         // A missing answer is a cache miss, so the store's answers fill the gaps in order.
         for slot in answers.iter_mut().filter(|slot| slot.is_none()) {
             *slot = found.next().flatten();
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
     /// Reads tiers from the store, computes what is outdated, keeps it, and hands it to the cache.
     async fn tiers_from_store(
         &self,
+        current: Arc<Current>,
         ids: Vec<EnterpriseId>,
-    ) -> Result<Vec<Option<TierAnswer>>, ServiceError> {
-        let epoch = *self.models.classifier.epoch();
+    ) -> Result<Option<Vec<Option<TierAnswer>>>, ServiceError> {
+        let epoch = *current.epoch();
         // The ticket comes before the read: it names what the cache knew when the read began.
         let ticket = self.cache.ticket(&epoch);
         let today = AsOf::monthly(self.today());
-        let (store, models) = (Arc::clone(&self.store), Arc::clone(&self.models));
-        let dossiers = self.dossiers();
-        let answers = off_thread(move || {
-            let mut answers = Vec::with_capacity(ids.len());
-            let mut computed = Vec::new();
-            for id in ids {
-                let Some(row) = store.tier(&id)? else {
-                    answers.push(None);
-                    continue;
-                };
-                let current = row.stored.filter(|(of, stored)| {
-                    *of == epoch
-                        && stored.revision == row.revision
-                        && stored.as_of <= today.day
-                        && stored
-                            .next_change_on
-                            .is_none_or(|change| today.day < change)
-                });
-                if let Some((_, stored)) = current {
-                    answers.push(Some(answer(id, epoch, cached(&stored), Origin::Store)));
-                    continue;
-                }
-                let Some(found) = dossiers.find(&id, today)? else {
-                    answers.push(None);
-                    continue;
-                };
-                let stored = stored_tier(&found.classify(&models), found.revision);
-                computed.push((found.enterprise.enterprise_id.clone(), stored));
-                answers.push(Some(TierAnswer {
-                    merged_into: found.life.merged_into,
-                    ..answer(id, epoch, cached(&stored), Origin::Computed)
-                }));
-            }
-            if let Err(error) = store.put_tiers(&epoch, &computed) {
-                // The answers are right all the same; the next read computes them again.
-                tracing::warn!(%error, "computed tiers could not be kept");
-            }
-            Ok(answers)
+        let store = Arc::clone(&self.store);
+        let brought = off_thread(move || {
+            bring_up(
+                &Dossiers::new(store.as_ref(), &current, today.day),
+                today,
+                &ids,
+            )
         })
         .await?;
+        let Some(brought) = brought else {
+            return Ok(None);
+        };
+        self.invalidate(&brought.touched).await;
+        let answers = brought.answers;
         if let Some(ticket) = ticket {
             let entries: Vec<(EnterpriseId, CachedTier)> = answers
                 .iter()
@@ -203,10 +204,11 @@ impl Service {
                 .collect();
             self.cache.put_many(&ticket, &entries).await;
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
-    /// The tier of one enterprise with every reason, as of `day` (default: the present day).
+    /// The tier of one enterprise with every reason, as of `day` (default: the present day). A past day is seen with the
+    /// files and statistics that were in force then.
     ///
     /// # Errors
     ///
@@ -216,16 +218,38 @@ impl Service {
         id: &EnterpriseId,
         day: Option<Date>,
     ) -> Result<Explanation, ServiceError> {
-        let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
-        let found = self
-            .dossiers()
-            .find(id, as_of)?
+        let day = day.unwrap_or_else(|| self.today());
+        let current = self.in_force_on(day)?;
+        self.explain_on(&current, id, day)
+    }
+
+    /// As [`Service::explain`] on the present day, under files and statistics of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// When the enterprise is unknown or the store fails.
+    pub fn explain_under(
+        &self,
+        current: &Current,
+        id: &EnterpriseId,
+    ) -> Result<Explanation, ServiceError> {
+        self.explain_on(current, id, self.today())
+    }
+
+    fn explain_on(
+        &self,
+        current: &Current,
+        id: &EnterpriseId,
+        day: Date,
+    ) -> Result<Explanation, ServiceError> {
+        let found = Dossiers::new(self.store.as_ref(), current, self.today())
+            .find(id, AsOf::monthly(day))?
             .ok_or_else(|| ServiceError::UnknownEnterprise(id.clone()))?;
-        let classification = found.explain(&self.models);
+        let classification = found.explain(current);
         Ok(Explanation {
             life: found.life,
             revision: found.revision,
-            ..self.explanation(&found.enterprise, id, classification)
+            ..explanation(&found.enterprise, id, classification, current)
         })
     }
 
@@ -237,38 +261,24 @@ impl Service {
         day: Option<Date>,
     ) -> Explanation {
         let as_of = AsOf::monthly(day.unwrap_or_else(|| self.today()));
-        let classifier = &self.models.classifier;
+        let current = self.current();
         let mut versions = versions.to_vec();
         versions.sort_by(|a, b| {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
         carry_amendments(&mut versions);
+        let classifier = &current.models.classifier;
         let classification = classifier.explain(&Case::of(enterprise, &versions), as_of);
-        self.explanation(enterprise, &enterprise.enterprise_id, classification)
-    }
-
-    /// An explanation with the names of the files behind it.
-    fn explanation(
-        &self,
-        enterprise: &Enterprise,
-        id: &EnterpriseId,
-        classification: Classification,
-    ) -> Explanation {
-        let classifier = &self.models.classifier;
-        let scorecard = classifier.scorecard_of(enterprise.kind);
-        Explanation {
-            enterprise_id: id.clone(),
+        explanation(
+            enterprise,
+            &enterprise.enterprise_id,
             classification,
-            epoch: *classifier.epoch(),
-            scorecard: format!("{}/{}", scorecard.name, scorecard.version),
-            policy: self.models.policy_name.clone(),
-            life: Life::default(),
-            revision: 0,
-        }
+            &current,
+        )
     }
 
-    /// Classifies the whole register as of `as_of`, in id order. Enterprises founded later are left out, and ids that
-    /// are merged into others.
+    /// Classifies the whole register as of `as_of`, in id order, with what was in force on that day. Enterprises founded
+    /// later are left out, and ids that are merged into others.
     ///
     /// # Errors
     ///
@@ -278,8 +288,23 @@ impl Service {
         as_of: AsOf,
         visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
     ) -> Result<(), ServiceError> {
-        self.each_assembled(as_of, &mut |found| {
-            let classification = found.classify(&self.models);
+        let current = self.in_force_on(as_of.day)?;
+        self.classify_under(&current, as_of, visit)
+    }
+
+    /// As [`Service::classify_register`] under files and statistics of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub fn classify_under(
+        &self,
+        current: &Current,
+        as_of: AsOf,
+        visit: &mut dyn FnMut(&Enterprise, &[Record], &Classification),
+    ) -> Result<(), ServiceError> {
+        self.each_assembled(current, as_of, &mut |found| {
+            let classification = found.classify(current);
             visit(&found.enterprise, &found.versions, &classification);
         })
     }
@@ -287,10 +312,11 @@ impl Service {
     /// Goes through the register as of `as_of` in id order: what was founded by then and stands for itself.
     pub(super) fn each_assembled(
         &self,
+        current: &Current,
         as_of: AsOf,
         visit: &mut dyn FnMut(Assembled),
     ) -> Result<(), ServiceError> {
-        let assembler = self.dossiers().of_all()?;
+        let assembler = Dossiers::new(self.store.as_ref(), current, self.today()).of_all()?;
         let mut failed = None;
         self.store.each_dossier(&mut |dossier| {
             let founded = dossier
@@ -339,11 +365,101 @@ impl Service {
     /// # Errors
     ///
     /// When cache or log cannot be read.
-    pub async fn catch_up(&self) -> Result<(), crate::cache::CacheError> {
+    pub async fn catch_up(&self) -> Result<(), CacheError> {
+        let (store, following) = (Arc::clone(&self.store), Arc::clone(&self.following));
+        off_thread(move || following.refresh(store.as_ref()))
+            .await
+            .map_err(|error| CacheError::Log(error.to_string()))?;
         let log = StoreLog(Arc::clone(&self.store));
-        catch_up(self.cache.as_ref(), self.models.classifier.epoch(), &log)
+        catch_up(self.cache.as_ref(), self.current().epoch(), &log)
             .await
             .map(|_| ())
+    }
+}
+
+/// What [`bring_up`] did.
+pub(super) struct BroughtUp {
+    /// In the order of the ids; `None` for unknown enterprises.
+    pub(super) answers: Vec<Option<TierAnswer>>,
+    /// Enterprises at the other end of links that are to be computed anew.
+    pub(super) touched: Vec<Changed>,
+}
+
+/// Reads tiers from the store, computes what is outdated and keeps it. `None` when another epoch is in force.
+pub(super) fn bring_up(
+    dossiers: &Dossiers<'_>,
+    today: AsOf,
+    ids: &[EnterpriseId],
+) -> Result<Option<BroughtUp>, ServiceError> {
+    let (store, current) = (dossiers.store(), dossiers.current());
+    let epoch = *current.epoch();
+    let mut answers = Vec::with_capacity(ids.len());
+    let mut computed: Vec<NewTier> = Vec::new();
+    for id in ids {
+        let Some(row) = store.tier(id)? else {
+            answers.push(None);
+            continue;
+        };
+        if row.epoch != Some(epoch) {
+            return Ok(None);
+        }
+        let stands = row.stored.filter(|stored| {
+            stored.revision == row.revision
+                && stored.as_of <= today.day
+                && stored
+                    .next_change_on
+                    .is_none_or(|change| today.day < change)
+        });
+        if let Some(stored) = stands {
+            answers.push(Some(answer(
+                id.clone(),
+                epoch,
+                cached(&stored),
+                Origin::Store,
+            )));
+            continue;
+        }
+        let Some(found) = dossiers.find(id, today)? else {
+            answers.push(None);
+            continue;
+        };
+        let new = settle(current, &found);
+        answers.push(Some(TierAnswer {
+            merged_into: found.life.merged_into,
+            ..answer(id.clone(), epoch, cached(&new.tier), Origin::Computed)
+        }));
+        computed.push(new);
+    }
+    let kept = store.put_tiers(&epoch, &computed);
+    let touched = match kept {
+        Ok(kept) if kept.is_live || computed.is_empty() => kept.touched,
+        Ok(_) => return Ok(None),
+        Err(error) => {
+            // The answers are right all the same; the next read computes them again.
+            tracing::warn!(%error, "computed tiers could not be kept");
+            Vec::new()
+        }
+    };
+    Ok(Some(BroughtUp { answers, touched }))
+}
+
+/// An explanation with the names of the files behind it.
+fn explanation(
+    enterprise: &Enterprise,
+    id: &EnterpriseId,
+    classification: Classification,
+    current: &Current,
+) -> Explanation {
+    let classifier = &current.models.classifier;
+    let scorecard = classifier.scorecard_of(enterprise.kind);
+    Explanation {
+        enterprise_id: id.clone(),
+        classification,
+        epoch: *classifier.epoch(),
+        scorecard: format!("{}/{}", scorecard.name, scorecard.version),
+        policy: current.models.policy_name.clone(),
+        life: Life::default(),
+        revision: 0,
     }
 }
 
@@ -423,15 +539,5 @@ fn cached(stored: &StoredTier) -> CachedTier {
         revision,
         as_of,
         next_change_on,
-    }
-}
-
-fn stored_tier(classification: &Classification, revision: u64) -> StoredTier {
-    StoredTier {
-        revision,
-        tier: classification.tier,
-        points: classification.points,
-        as_of: classification.as_of.day,
-        next_change_on: classification.next_change_on,
     }
 }

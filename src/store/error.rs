@@ -105,6 +105,12 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// A run went on to another owner, or ended.
+    #[error("run `{run_id}` was cancelled or is continued elsewhere")]
+    RunLost {
+        /// The run.
+        run_id: String,
+    },
     /// A step of the caller inside a transaction failed; nothing was written.
     #[error("{0}")]
     Aborted(String),
@@ -139,6 +145,7 @@ impl StoreError {
             | Self::Foreign { .. }
             | Self::TooNew { .. }
             | Self::Corrupt { .. }
+            | Self::RunLost { .. }
             | Self::Aborted(_) => false,
         }
     }

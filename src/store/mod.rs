@@ -11,10 +11,13 @@ mod error;
 mod life;
 mod postgres;
 mod rows;
+mod runs;
 mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tier_rows;
+mod tiers;
 
 use jiff::civil::Date;
 
@@ -24,12 +27,22 @@ pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use runs::{
+    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
+    RunStore,
+};
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tiers::{
+    Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
+    PresentTier, SummaryBy, TierStore,
+};
 
 /// The system of record.
-pub trait Store: ChangeLog + LifeStore + Scan + SetAside + Send + Sync {
+pub trait Store:
+    ChangeLog + LifeStore + RunStore + Scan + SetAside + TierStore + Send + Sync
+{
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;
 
@@ -85,17 +98,6 @@ pub trait Store: ChangeLog + LifeStore + Scan + SetAside + Send + Sync {
 
     /// Number of enterprises and of versions of their records; those set aside are not among them.
     fn counts(&self) -> Result<Counts, StoreError>;
-
-    /// The stored tier of one enterprise, whatever its epoch, with the enterprise's present revision; `None` for an
-    /// unknown enterprise.
-    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError>;
-
-    /// Keeps tiers, in one transaction. A tier of an older revision than the stored one is dropped.
-    fn put_tiers(
-        &self,
-        epoch: &Epoch,
-        tiers: &[(EnterpriseId, StoredTier)],
-    ) -> Result<(), StoreError>;
 
     /// Number of the last change in the log of tier changes; 0 without any.
     fn last_change(&self) -> Result<u64, StoreError>;
@@ -263,8 +265,10 @@ pub struct StoredTier {
 pub struct TierRow {
     /// The enterprise's present revision.
     pub revision: u64,
-    /// The last computed tier with its epoch, which may be outdated.
-    pub stored: Option<(Epoch, StoredTier)>,
+    /// The epoch in force; nothing in a database that was never served.
+    pub epoch: Option<Epoch>,
+    /// The tier in the live slot, which belongs to that epoch and may be outdated.
+    pub stored: Option<StoredTier>,
 }
 
 /// What a step of a plan changes.

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::KnownVersion;
 use super::life::{Act, Proceeding};
-use super::{Changed, StoreError, StoredTier};
+use super::{Changed, StoreError};
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{
-    Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Epoch, Label,
-    ProceedingKind, Record, RecordKind, Severity, Tier,
+    Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Label,
+    ProceedingKind, Record, RecordKind, Severity,
 };
 
 /// A row that was read. `column` names what cannot be read.
@@ -131,27 +131,6 @@ pub(super) fn known_version(
             day(row, from + 19, "stated_on")?,
         ),
     })
-}
-
-/// Reads `epoch, revision, tier, points, as_of, next_change_on` from column `at` on; `None` where the row has none.
-pub(super) fn stored_tier(
-    row: &impl Row,
-    at: usize,
-) -> Result<Option<(Epoch, StoredTier)>, StoreError> {
-    let Some(epoch) = row.text(at, "epoch")? else {
-        return Ok(None);
-    };
-    let epoch = epoch
-        .parse()
-        .map_err(|_| StoreError::Corrupt { column: "epoch" })?;
-    let stored = StoredTier {
-        revision: number(row, at + 1, "revision")?,
-        tier: code(row, at + 2, "tier", Tier::from_code)?,
-        points: number(row, at + 3, "points")?,
-        as_of: day(row, at + 4, "as_of")?,
-        next_change_on: optional_day(row, at + 5, "next_change_on")?,
-    };
-    Ok(Some((epoch, stored)))
 }
 
 /// Reads `seq, enterprise_id, revision`.

@@ -26,6 +26,7 @@ pub struct TestApp {
     pub store_works: Arc<AtomicBool>,
     handle: actix_web::dev::ServerHandle,
     follower: tokio::task::JoinHandle<()>,
+    service: Arc<Service>,
     _folder: tempfile::TempDir,
 }
 
@@ -65,17 +66,18 @@ impl TestApp {
             })
             .load()
             .unwrap();
-        let service = Arc::new(Service::new(
+        let service = Service::open(
             Arc::new(SqliteStore::open(&folder.path().join("risktier.db")).unwrap()),
             Arc::new(MemoryCache::with_capacity(1_000)),
             Models::load(&ModelFiles::default()).unwrap(),
             Clock::Fixed(date(2026, 11, 22)),
             Entropy::insecure(7),
-        ));
+        );
+        let service = Arc::new(service.unwrap());
         service.catch_up().await.unwrap();
         let follower = Arc::clone(&service);
         let follower = tokio::spawn(async move { follower.follow_changes().await });
-        let mut state = AppState::new(settings, service, Metrics::install().unwrap());
+        let mut state = AppState::new(settings, Arc::clone(&service), Metrics::install().unwrap());
         let store_works = Arc::new(AtomicBool::new(true));
         state.readiness = Arc::new(Switch {
             works: store_works.clone(),
@@ -94,6 +96,7 @@ impl TestApp {
             store_works,
             handle,
             follower,
+            service,
             _folder: folder,
         }
     }
@@ -138,6 +141,13 @@ impl TestApp {
             .send()
             .await
             .unwrap()
+    }
+
+    /// Does what a server does in the background: carries out the run that was asked for.
+    pub async fn carry_out_run(&self) {
+        let service = Arc::clone(&self.service);
+        let work = move || service.carry_out_run(&()).unwrap().unwrap();
+        tokio::task::spawn_blocking(work).await.unwrap();
     }
 
     /// Writes an enterprise of two members.

@@ -15,6 +15,7 @@ mod enterprises;
 mod frames;
 mod helpers;
 mod imports;
+mod jobs;
 mod life;
 mod ops;
 mod overrides;

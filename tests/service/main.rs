@@ -26,6 +26,7 @@ mod plan_steps;
 mod plans;
 mod postgres;
 mod redis;
+mod runs;
 mod tiers;
 
 use std::path::PathBuf;
@@ -85,13 +86,14 @@ impl Place {
     }
 
     pub fn replica(&self, cache: Arc<dyn TierCache>, models: Models, today: Date) -> Service {
-        Service::new(
+        Service::open(
             self.store(),
             cache,
             models,
             Clock::Fixed(today),
             Entropy::System,
         )
+        .unwrap()
     }
 
     pub fn redis_cache(&self, url: &str) -> Arc<RedisCache> {

@@ -23,14 +23,14 @@ async fn recover(service: &Service) {
 }
 
 #[tokio::test]
-async fn the_first_read_computes_and_every_replica_shares_it() {
+async fn the_first_read_fills_the_cache_and_every_replica_shares_it() {
     let (place, server) = (Place::empty(), RedisServer::start());
     let (here, there) = (replica(&place, &server), replica(&place, &server));
     register(&here, 1).await;
     recover(&here).await;
     recover(&there).await;
 
-    assert_eq!(read(&here, 1).await, (Tier::A, Origin::Computed));
+    assert_eq!(read(&here, 1).await, (Tier::A, Origin::Store));
     assert_eq!(read(&here, 1).await, (Tier::A, Origin::Cache));
     assert_eq!(read(&there, 1).await, (Tier::A, Origin::Cache));
 }
@@ -72,7 +72,7 @@ async fn a_killed_redis_changes_no_answer_and_comes_back_without_old_ones() {
     server.kill();
     assert_eq!(read(&here, 1).await, (Tier::A, Origin::Store));
     put(&here, serious_penalty(1, "p1", 30)).await;
-    assert_eq!(read(&here, 1).await, (Tier::C, Origin::Computed));
+    assert_eq!(read(&here, 1).await, (Tier::C, Origin::Store));
     assert_eq!(read(&there, 1).await, (Tier::C, Origin::Store));
     let ids = [1, 2, 9].map(id);
     let answers = here.tiers(&ids).await.unwrap();

@@ -11,13 +11,16 @@ use risktier::service::{Amendment, Origin, ServiceError, Written};
 use risktier::store::Refusal;
 
 use crate::register::{TODAY, default_models, enterprise, id, label, record_with, serious_penalty};
-use crate::{Place, put, read, register, stricter_models};
+use crate::{Place, put, read, register};
 
 #[tokio::test]
 async fn the_first_read_computes_and_the_next_is_cached() {
     let place = Place::empty();
     let service = place.service();
-    register(&service, 1).await;
+    place
+        .store()
+        .put_enterprises(&[enterprise(1)], 0, TODAY)
+        .unwrap();
     service.catch_up().await.unwrap();
 
     assert_eq!(read(&service, 1).await, (Tier::A, Origin::Computed));
@@ -30,7 +33,10 @@ async fn the_first_read_computes_and_the_next_is_cached() {
 async fn a_cache_that_was_never_caught_up_answers_nothing() {
     let place = Place::empty();
     let service = place.service();
-    register(&service, 1).await;
+    place
+        .store()
+        .put_enterprises(&[enterprise(1)], 0, TODAY)
+        .unwrap();
     assert_eq!(read(&service, 1).await, (Tier::A, Origin::Computed));
     assert_eq!(read(&service, 1).await, (Tier::A, Origin::Store));
 }
@@ -45,7 +51,7 @@ async fn a_record_counts_at_once_and_its_repair_does_too() {
         let record_id = format!("{amendment:?}");
         assert_eq!(read(&service, 1).await.0, Tier::A);
         put(&service, serious_penalty(1, &record_id, 30)).await;
-        assert_eq!(read(&service, 1).await, (Tier::C, Origin::Computed));
+        assert_eq!(read(&service, 1).await, (Tier::C, Origin::Store));
         assert_eq!(read(&service, 1).await, (Tier::C, Origin::Cache));
 
         service
@@ -53,7 +59,7 @@ async fn a_record_counts_at_once_and_its_repair_does_too() {
             .await
             .unwrap();
 
-        assert_eq!(read(&service, 1).await, (Tier::A, Origin::Computed));
+        assert_eq!(read(&service, 1).await, (Tier::A, Origin::Store));
         assert_eq!(read(&service, 1).await, (Tier::A, Origin::Cache));
     }
     assert_eq!(read(&service, 2).await.0, Tier::A);
@@ -76,7 +82,7 @@ async fn a_changed_enterprise_counts_at_once() {
         Written::Updated
     );
 
-    assert_eq!(read(&service, 1).await, (Tier::B, Origin::Computed));
+    assert_eq!(read(&service, 1).await, (Tier::B, Origin::Store));
     assert_eq!(
         service.put_enterprise(young).await.unwrap(),
         Written::Unchanged
@@ -148,35 +154,9 @@ async fn many_changes_are_caught_up_without_a_gap() {
     there.catch_up().await.unwrap();
 
     for number in 1..=4 {
-        assert_eq!(read(&there, number).await, (Tier::D, Origin::Computed));
+        assert_eq!(read(&there, number).await, (Tier::D, Origin::Store));
     }
     assert_eq!(read(&there, 5).await, (Tier::A, Origin::Cache));
-}
-
-#[tokio::test]
-async fn a_tier_of_another_epoch_is_never_served() {
-    let place = Place::empty();
-    let service = place.service();
-    register(&service, 1).await;
-    let two = vec![serious_penalty(1, "p1", 30)];
-    service.put_records(two).await.unwrap();
-    let cache = Arc::new(MemoryCache::with_capacity(10_000));
-    let stricter = place.replica(cache.clone(), stricter_models(), TODAY);
-    let default = place.replica(cache, default_models(), TODAY);
-    for service in [&stricter, &default] {
-        service.catch_up().await.unwrap();
-    }
-
-    // Both use one store and one cache; the store keeps one tier per enterprise.
-    for _ in 0..3 {
-        assert_eq!(read(&default, 1).await.0, Tier::C);
-        assert_eq!(read(&stricter, 1).await.0, Tier::D);
-    }
-    assert_ne!(
-        default.tier(&id(1)).await.unwrap().epoch,
-        stricter.tier(&id(1)).await.unwrap().epoch
-    );
-    assert_eq!(read(&place.service(), 1).await, (Tier::C, Origin::Computed));
 }
 
 #[tokio::test]

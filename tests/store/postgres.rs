@@ -10,6 +10,7 @@ use risktier::store::{Changed, Outcome, PostgresStore, Refusal, StoreError, Stor
 
 use crate::postgres_server::PostgresServer;
 use crate::register::{TODAY, enterprise, id, serious_penalty};
+use crate::tier_laws::laws;
 use crate::{Place, PostgresPlace, created, revision};
 
 #[test]
@@ -167,10 +168,16 @@ fn of_one_enterprise_twice_in_a_batch_the_later_tier_stays() {
         as_of: TODAY,
         next_change_on: None,
     };
-    let epoch = "0123456789abcdef".parse().unwrap();
-    let batch = [(2, 1), (2, 2), (1, 3)].map(|(revision, points)| (id(1), tier(revision, points)));
-    store.put_tiers(&epoch, &batch).unwrap();
-    let stored = store.tier(&id(1)).unwrap().unwrap().stored.unwrap().1;
+    store
+        .put_in_force(None, &laws::in_force(laws::EPOCH))
+        .unwrap();
+    let batch = [(2, 1), (2, 2), (1, 3)].map(|(revision, points)| {
+        let new = laws::new(1, tier(revision, points));
+        assert_eq!(new.enterprise_id, id(1));
+        new
+    });
+    store.put_tiers(&laws::epoch(laws::EPOCH), &batch).unwrap();
+    let stored = store.tier(&id(1)).unwrap().unwrap().stored.unwrap();
     assert_eq!(stored, tier(2, 2));
 }
 

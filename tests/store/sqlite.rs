@@ -177,11 +177,9 @@ fn a_failed_read_does_not_spoil_the_next() {
     let store = place.open();
     store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
     let file = Connection::open(place.path()).unwrap();
-    file.execute("ALTER TABLE tiers RENAME TO away", [])
-        .unwrap();
+    file.execute("ALTER TABLE live RENAME TO away", []).unwrap();
     assert!(store.tier(&id(1)).is_err());
-    file.execute("ALTER TABLE away RENAME TO tiers", [])
-        .unwrap();
+    file.execute("ALTER TABLE away RENAME TO live", []).unwrap();
     assert!(store.tier(&id(1)).unwrap().is_some());
 }
 

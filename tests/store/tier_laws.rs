@@ -1,21 +1,51 @@
-//! Computed tiers as the store keeps them.
+//! Computed tiers as the store keeps them: one slot is live, letters that end go into the history.
 
 crate::hold!(tier_laws:
     an_enterprise_without_a_tier_has_a_revision,
     a_tier_never_goes_back_to_an_older_revision,
-    a_tier_of_another_epoch_is_told_as_such,
+    a_tier_of_another_epoch_is_not_kept,
     a_kept_tier_is_no_change,
+    files_and_what_was_in_force_are_found_again,
+    a_letter_that_ends_goes_into_the_history_and_a_worsening_into_the_alerts,
+    several_letters_of_one_day_leave_one_entry,
+    a_difference_touches_the_enterprises_whose_links_or_owner_name_it,
+    tiers_whose_day_has_come_are_found,
+    migrations_and_summaries_count_every_enterprise_once,
 );
 
 pub mod laws {
-    use risktier::domain::{Epoch, Tier};
-    use risktier::store::{Store, StoredTier, TierRow};
+    use std::collections::BTreeSet;
 
-    use crate::Place;
-    use crate::register::{TODAY, enterprise, id, serious_penalty};
+    use jiff::civil::Date;
+    use risktier::domain::dates::add_days;
+    use risktier::domain::{Enterprise, Epoch, Tier};
+    use risktier::store::{
+        AlertKind, LinkState, ModelFile, NewInForce, NewTier, Store, StoredTier, SummaryBy, TierRow,
+    };
 
-    fn epoch(text: &str) -> Epoch {
+    use crate::register::{TODAY, enterprise, id, label, record_with, serious_penalty};
+    use crate::{Place, revision};
+
+    pub fn epoch(text: &str) -> Epoch {
         text.parse().unwrap()
+    }
+
+    pub const EPOCH: &str = "0123456789abcdef";
+
+    pub fn in_force(text: &str) -> NewInForce {
+        NewInForce {
+            epoch: epoch(text),
+            files_id: "files".into(),
+            statistics: None,
+            from_on: add_days(TODAY, -100),
+        }
+    }
+
+    /// A database in which [`EPOCH`] is in force.
+    fn served(place: &dyn Place) -> std::sync::Arc<dyn Store> {
+        let store = place.open();
+        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
     }
 
     fn tier(revision: u64, tier: Tier) -> StoredTier {
@@ -28,80 +58,339 @@ pub mod laws {
         }
     }
 
-    fn stored(store: &dyn Store) -> Option<(Epoch, StoredTier)> {
+    pub fn new(number: usize, tier: StoredTier) -> NewTier {
+        NewTier {
+            enterprise_id: id(number),
+            tier,
+            link: LinkState {
+                base_tier: tier.tier,
+                is_listed: false,
+                cancelled_on: None,
+                next_change_on: None,
+            },
+            is_surge: false,
+        }
+    }
+
+    fn put(store: &dyn Store, tiers: &[NewTier]) {
+        assert!(store.put_tiers(&epoch(EPOCH), tiers).unwrap().is_live);
+    }
+
+    fn stored(store: &dyn Store) -> Option<StoredTier> {
         store.tier(&id(1)).unwrap().unwrap().stored
     }
 
     pub fn an_enterprise_without_a_tier_has_a_revision(place: &dyn Place) {
         let store = place.open();
         store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
-        assert_eq!(
-            store.tier(&id(1)).unwrap(),
-            Some(TierRow {
-                revision: 1,
-                stored: None
-            })
-        );
+        let row = |epoch| TierRow {
+            revision: 1,
+            epoch,
+            stored: None,
+        };
+        assert_eq!(store.tier(&id(1)).unwrap(), Some(row(None)));
+        assert_eq!(store.in_force().unwrap(), None);
+        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        assert_eq!(store.tier(&id(1)).unwrap(), Some(row(Some(epoch(EPOCH)))));
         assert_eq!(store.tier(&id(2)).unwrap(), None);
     }
 
     pub fn a_tier_never_goes_back_to_an_older_revision(place: &dyn Place) {
-        let store = place.open();
-        let epoch = epoch("0123456789abcdef");
+        let store = served(place);
         store
             .put_enterprises(&[enterprise(1), enterprise(2)], 0, TODAY)
             .unwrap();
         store
             .put_records(&[serious_penalty(1, "p1", 30)], 0)
             .unwrap();
-        store
-            .put_tiers(&epoch, &[(id(1), tier(2, Tier::C))])
-            .unwrap();
+        put(&*store, &[new(1, tier(2, Tier::C))]);
 
         // A slow reader keeps what it computed before the penalty; the other of its tiers goes in.
-        store
-            .put_tiers(
-                &epoch,
-                &[(id(1), tier(1, Tier::A)), (id(2), tier(1, Tier::A))],
-            )
-            .unwrap();
+        put(
+            &*store,
+            &[new(1, tier(1, Tier::A)), new(2, tier(1, Tier::A))],
+        );
 
-        assert_eq!(stored(&*store), Some((epoch, tier(2, Tier::C))));
+        assert_eq!(stored(&*store), Some(tier(2, Tier::C)));
         assert_eq!(
             store.tier(&id(2)).unwrap().unwrap().stored,
-            Some((epoch, tier(1, Tier::A)))
+            Some(tier(1, Tier::A))
         );
         // Of one revision the later computation wins: another day may give another tier.
-        store
-            .put_tiers(&epoch, &[(id(1), tier(2, Tier::B))])
-            .unwrap();
-        assert_eq!(stored(&*place.open()), Some((epoch, tier(2, Tier::B))));
+        put(&*store, &[new(1, tier(2, Tier::B))]);
+        assert_eq!(stored(&*place.open()), Some(tier(2, Tier::B)));
     }
 
-    pub fn a_tier_of_another_epoch_is_told_as_such(place: &dyn Place) {
-        let store = place.open();
+    pub fn a_tier_of_another_epoch_is_not_kept(place: &dyn Place) {
+        let store = served(place);
         store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
-        for text in ["0123456789abcdef", "fedcba9876543210"] {
-            store
-                .put_tiers(&epoch(text), &[(id(1), tier(1, Tier::D))])
-                .unwrap();
-            assert_eq!(stored(&*store), Some((epoch(text), tier(1, Tier::D))));
-        }
+        let other = epoch("fedcba9876543210");
+        let kept = store
+            .put_tiers(&other, &[new(1, tier(1, Tier::D))])
+            .unwrap();
+        assert!(!kept.is_live && stored(&*store).is_none());
     }
 
     pub fn a_kept_tier_is_no_change(place: &dyn Place) {
-        let store = place.open();
+        let store = served(place);
         store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
         let before = store.last_change().unwrap();
         let dated = StoredTier {
             next_change_on: Some(TODAY),
             ..tier(1, Tier::A)
         };
-        store
-            .put_tiers(&epoch("0123456789abcdef"), &[(id(1), dated)])
-            .unwrap();
+        put(&*store, &[new(1, dated)]);
         assert_eq!(store.last_change().unwrap(), before);
-        assert_eq!(store.tier(&id(1)).unwrap().unwrap().revision, 1);
-        assert_eq!(stored(&*store).unwrap().1, dated);
+        assert_eq!(revision(&*store, &id(1)), 1);
+        assert_eq!(stored(&*store), Some(dated));
+    }
+
+    pub fn files_and_what_was_in_force_are_found_again(place: &dyn Place) {
+        let store = served(place);
+        let file = |role: &str, body: &[u8]| ModelFile {
+            role: role.into(),
+            digest: format!("digest of {role}"),
+            body: body.to_vec(),
+        };
+        let files = [file("policy", b"rates"), file("scorecard", &[0, 255])];
+        store.put_model_set("files", &files).unwrap();
+        store.put_model_set("files", &files).unwrap();
+
+        // Other rates of the same tiers come into force at once, other tiers do not.
+        let rates = NewInForce {
+            files_id: "other".into(),
+            from_on: add_days(TODAY, -10),
+            ..in_force(EPOCH)
+        };
+        let second = store.put_in_force(Some(1), &rates).unwrap().unwrap();
+        assert_eq!((second.number, second.files_id.as_str()), (2, "other"));
+        assert_eq!(store.put_in_force(Some(1), &rates).unwrap(), None);
+        assert_eq!(store.put_in_force(None, &rates).unwrap(), None);
+        assert!(
+            store
+                .put_in_force(Some(2), &in_force("fedcba9876543210"))
+                .is_err()
+        );
+
+        let store = place.open();
+        assert_eq!(store.model_set("files").unwrap(), files);
+        assert_eq!(store.model_set("nothing").unwrap(), []);
+        assert_eq!(
+            store.model_file("digest of policy").unwrap().unwrap(),
+            b"rates"
+        );
+        assert_eq!(store.model_file("nothing").unwrap(), None);
+        assert_eq!(store.in_force().unwrap(), Some(second));
+        let on = |days: i32| {
+            let day = add_days(TODAY, -days);
+            store.in_force_on(day).unwrap().unwrap().number
+        };
+        assert_eq!([on(1000), on(100), on(11), on(10), on(0)], [1, 1, 1, 2, 2]);
+    }
+
+    fn on(day: Date, revision: u64, letter: Tier) -> NewTier {
+        let as_of = StoredTier {
+            as_of: day,
+            ..tier(revision, letter)
+        };
+        new(1, as_of)
+    }
+
+    pub fn a_letter_that_ends_goes_into_the_history_and_a_worsening_into_the_alerts(
+        place: &dyn Place,
+    ) {
+        let store = served(place);
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
+        let day = |ago: i32| add_days(TODAY, -ago);
+        for (ago, letter) in [(60, Tier::B), (50, Tier::B), (40, Tier::D), (30, Tier::A)] {
+            put(&*store, &[on(day(ago), 1, letter)]);
+        }
+
+        let store = place.open();
+        let history = store.tier_history(&id(1)).unwrap();
+        let told: Vec<_> = history
+            .iter()
+            .map(|past| (past.tier, past.from_on, past.until_on, past.force_number))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Tier::B, day(60), day(40), 1),
+                (Tier::D, day(40), day(30), 1)
+            ]
+        );
+        let present = store.present_tier(&id(1)).unwrap().unwrap();
+        assert_eq!((present.tier.tier, present.from_on), (Tier::A, day(30)));
+        let alerts = store.alerts_after(0, 10).unwrap();
+        let told: Vec<_> = alerts
+            .iter()
+            .map(|alert| (alert.seq, alert.kind, alert.from_tier, alert.tier, alert.on))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1, AlertKind::Worsened, Tier::B, Tier::D, day(40)),
+                (2, AlertKind::EnteredD, Tier::B, Tier::D, day(40))
+            ]
+        );
+        assert_eq!(store.alerts_after(1, 10).unwrap(), alerts[1..]);
+        assert_eq!(store.alerts_after(0, 1).unwrap(), alerts[..1]);
+    }
+
+    pub fn several_letters_of_one_day_leave_one_entry(place: &dyn Place) {
+        let store = served(place);
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
+        let yesterday = add_days(TODAY, -1);
+        put(&*store, &[on(yesterday, 1, Tier::B)]);
+        for letter in [Tier::D, Tier::A, Tier::C] {
+            put(&*store, &[on(TODAY, 1, letter)]);
+        }
+        let history = store.tier_history(&id(1)).unwrap();
+        assert_eq!(history.len(), 1);
+        assert_eq!((history[0].tier, history[0].until_on), (Tier::B, TODAY));
+        assert_eq!(store.present_tier(&id(1)).unwrap().unwrap().from_on, TODAY);
+    }
+
+    pub fn a_difference_touches_the_enterprises_whose_links_or_owner_name_it(place: &dyn Place) {
+        let store = served(place);
+        let product = Enterprise {
+            owner_id: Some(id(1)),
+            ..enterprise(3)
+        };
+        store
+            .put_enterprises(
+                &[enterprise(1), enterprise(2), product, enterprise(4)],
+                0,
+                TODAY,
+            )
+            .unwrap();
+        let link = record_with(2, "l1", "link", add_days(TODAY, -9), |draft| {
+            draft.related_id = Some(id(1).to_string());
+            draft.codes = vec!["shareholder".into()];
+        });
+        store.put_records(&[link], 0).unwrap();
+        let touched = |letter| {
+            let kept = store
+                .put_tiers(&epoch(EPOCH), &[new(1, tier(1, letter))])
+                .unwrap();
+            let ids: BTreeSet<String> = kept
+                .touched
+                .iter()
+                .map(|changed| changed.enterprise_id.to_string())
+                .collect();
+            for changed in &kept.touched {
+                assert_eq!(revision(&*store, &changed.enterprise_id), changed.revision);
+            }
+            assert_eq!(
+                store.last_change().unwrap(),
+                kept.touched
+                    .iter()
+                    .map(|changed| changed.seq)
+                    .max()
+                    .unwrap_or_else(|| store.last_change().unwrap())
+            );
+            ids
+        };
+        let both = BTreeSet::from([id(2).to_string(), id(3).to_string()]);
+        assert_eq!(touched(Tier::A), both);
+        assert!(touched(Tier::A).is_empty());
+        assert_eq!(touched(Tier::D), both);
+        assert!(touched(Tier::D).is_empty());
+        let states = |day| {
+            store
+                .links_of(&epoch(EPOCH), &[id(1), id(4), id(9)], day)
+                .unwrap()
+        };
+        assert_eq!(states(TODAY), [(id(1), new(1, tier(1, Tier::D)).link)]);
+        assert_eq!(states(add_days(TODAY, -1)), []);
+        let other = epoch("fedcba9876543210");
+        assert_eq!(store.links_of(&other, &[id(1)], TODAY).unwrap(), []);
+        store
+            .put_records(&[serious_penalty(1, "p1", 3)], 0)
+            .unwrap();
+        assert_eq!(states(TODAY), []);
+    }
+
+    pub fn tiers_whose_day_has_come_are_found(place: &dyn Place) {
+        let store = served(place);
+        let all: Vec<_> = (1..=4).map(enterprise).collect();
+        store.put_enterprises(&all, 0, TODAY).unwrap();
+        let days = [None, Some(5), Some(1), Some(3)];
+        let tiers: Vec<NewTier> = (1..)
+            .zip(days)
+            .map(|(number, days)| {
+                let dated = StoredTier {
+                    next_change_on: days.map(|days| add_days(TODAY, days)),
+                    ..tier(1, Tier::A)
+                };
+                new(number, dated)
+            })
+            .collect();
+        put(&*store, &tiers);
+        let due = |days, limit| store.due_tiers(add_days(TODAY, days), limit).unwrap();
+        assert_eq!(due(0, 10), []);
+        assert_eq!(due(3, 10), [id(3), id(4)]);
+        assert_eq!(due(9, 1), [id(3)]);
+    }
+
+    pub fn migrations_and_summaries_count_every_enterprise_once(place: &dyn Place) {
+        let store = served(place);
+        let tagged = Enterprise {
+            tags: BTreeSet::from([label("food"), label("lifts")]),
+            ..enterprise(1)
+        };
+        store
+            .put_enterprises(&[tagged, enterprise(2), enterprise(3)], 0, TODAY)
+            .unwrap();
+        let day = |ago: i32| add_days(TODAY, -ago);
+        let at = |number, ago, letter| {
+            let as_of = StoredTier {
+                as_of: day(ago),
+                ..tier(1, letter)
+            };
+            put(&*store, &[new(number, as_of)]);
+        };
+        at(1, 50, Tier::A);
+        at(2, 50, Tier::B);
+        at(1, 30, Tier::C);
+        at(1, 20, Tier::D);
+        at(3, 10, Tier::A);
+
+        let between = |from, to| store.tier_migrations(day(from), day(to)).unwrap();
+        assert_eq!(
+            between(50, 0),
+            [(Tier::A, Tier::D, 1), (Tier::B, Tier::B, 1)]
+        );
+        assert_eq!(
+            between(31, 30),
+            [(Tier::A, Tier::C, 1), (Tier::B, Tier::B, 1)]
+        );
+        assert_eq!(
+            between(10, 0),
+            [
+                (Tier::A, Tier::A, 1),
+                (Tier::B, Tier::B, 1),
+                (Tier::D, Tier::D, 1)
+            ]
+        );
+        assert_eq!(between(60, 0), []);
+
+        let by = |by| store.tier_summary(by).unwrap();
+        assert_eq!(
+            by(SummaryBy::Size),
+            [
+                ("small".into(), Tier::A, 1),
+                ("small".into(), Tier::B, 1),
+                ("small".into(), Tier::D, 1)
+            ]
+        );
+        assert_eq!(
+            by(SummaryBy::Tag),
+            [("food".into(), Tier::D, 1), ("lifts".into(), Tier::D, 1)]
+        );
+        assert_eq!(by(SummaryBy::Division).len(), 3);
+        let kinds: u64 = by(SummaryBy::Kind).iter().map(|(_, _, count)| count).sum();
+        assert_eq!(kinds, 3);
+        assert_eq!(by(SummaryBy::Industry)[0].0, "C1411");
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod decisions;
 pub(crate) mod enterprises;
 pub(crate) mod frames;
 pub(crate) mod imports;
+pub(crate) mod jobs;
 pub(crate) mod objections;
 pub(crate) mod page;
 pub(crate) mod persons;

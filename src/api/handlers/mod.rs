@@ -4,6 +4,7 @@ pub(super) mod decisions;
 pub(super) mod enterprises;
 pub(super) mod frames;
 pub(super) mod imports;
+pub(super) mod jobs;
 pub(super) mod objections;
 pub(super) mod ops;
 pub(super) mod plan_files;

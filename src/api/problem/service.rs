@@ -59,6 +59,11 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/plans` lists those that do"),
             )
             .with_member("plan_id", id),
+            ServiceError::UnknownJob(id) => Self::new(
+                ProblemKind::UnknownJob,
+                format!("{detail}; `GET /v1/jobs` lists those that do"),
+            )
+            .with_member("job_id", id),
             ServiceError::EmptyRegister => Self::new(ProblemKind::RuleViolated, detail),
             ServiceError::Refused {
                 subject,
@@ -89,6 +94,7 @@ impl From<ServiceError> for Problem {
             | ServiceError::Frame(_)
             | ServiceError::Files(_)
             | ServiceError::Verify(_)
+            | ServiceError::Models(_)
             | ServiceError::Store(_)
             | ServiceError::Internal(_) => Self::internal(detail),
         }

@@ -11,7 +11,7 @@ use crate::sampling::{
     Allocation, Frame, ItemClass, PoolFilter, RateRule, Stratum, StratumMeaning, allocate, stratify,
 };
 use crate::service::frames::FrameSummary;
-use crate::service::{Service, ServiceError};
+use crate::service::{Current, Service, ServiceError};
 
 /// What a plan asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -237,14 +237,18 @@ impl Service {
     ///
     /// Names the field that is wrong, an unknown frame, an empty pool, or visits that exceed it.
     pub fn preview_plan(&self, request: &PlanRequest) -> Result<PlanPreview, ServiceError> {
-        Ok(self.draft(request)?.preview)
+        Ok(self.draft(&self.current(), request)?.preview)
     }
 
-    pub(super) fn draft(&self, request: &PlanRequest) -> Result<Drafted, ServiceError> {
+    pub(super) fn draft(
+        &self,
+        current: &Current,
+        request: &PlanRequest,
+    ) -> Result<Drafted, ServiceError> {
         request.check()?;
         let (summary, frame) = self.frame_rows(&request.frame_id)?;
         let rule = RateRule::new(
-            &self.models.sampling,
+            &current.models.sampling,
             request.item_class,
             request.days(),
             &frame,

@@ -25,7 +25,8 @@ impl Service {
     ///
     /// As [`Service::preview_plan`].
     pub fn draft_plan(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
-        let preview = self.draft(&request)?.preview;
+        let current = self.current();
+        let preview = self.draft(&current, &request)?.preview;
         planned_contributions(&request)?;
         let nonce = self.entropy.secret()?;
         let document = PlanDocument {
@@ -35,7 +36,7 @@ impl Service {
             created_at: now(),
             request,
             preview,
-            policy_digest: self.models.policy_digest,
+            policy_digest: current.models.policy_digest,
             frozen: None,
             drawn: None,
             closed: None,
@@ -70,12 +71,13 @@ impl Service {
     /// When the plan is no draft, or was drafted under another policy.
     pub fn freeze_plan(&self, plan_id: &str) -> Result<PlanView, ServiceError> {
         let mut document = self.plan_in(plan_id, PlanState::Draft)?;
-        if document.policy_digest != self.models.policy_digest {
+        let current = self.current();
+        if document.policy_digest != current.models.policy_digest {
             return Err(ServiceError::Plan(
                 "the policy has changed since the draft; draft the plan anew".to_owned(),
             ));
         }
-        let drafted = self.draft(&document.request)?;
+        let drafted = self.draft(&current, &document.request)?;
         let pool = pool_of(&drafted)?;
         let pool_file = pack(pool.file_bytes())?;
         let pool_secret = self.entropy.secret()?;

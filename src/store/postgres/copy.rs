@@ -81,6 +81,15 @@ impl CopyRows {
         }
     }
 
+    /// A number of four bytes.
+    pub(super) fn whole(&mut self, number: i32) -> &mut Self {
+        self.value(&number.to_be_bytes())
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.value(bytes)
+    }
+
     pub(super) fn day(&mut self, day: Date) -> &mut Self {
         self.value(&to_epoch_day(day).to_be_bytes())
     }

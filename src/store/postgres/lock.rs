@@ -20,6 +20,10 @@ pub(super) enum Lock {
     Unregistered = 6,
     /// Which ids are merged.
     Merges = 7,
+    /// The end of the list of alerts.
+    Alerts = 40,
+    /// The one active run.
+    Runs = 41,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

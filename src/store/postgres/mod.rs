@@ -28,6 +28,7 @@ mod plans;
 mod pool;
 mod register;
 mod row;
+mod runs;
 mod scan;
 mod set_aside;
 mod tiers;
@@ -39,9 +40,8 @@ use std::ops::ControlFlow;
 use super::stood::{Imports, Pass};
 use super::{
     Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
-    StoredTier, TierRow,
 };
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
+use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use pool::{End, Pool};
 
 pub use pool::PostgresOptions;
@@ -178,22 +178,6 @@ impl Store for PostgresStore {
 
     fn counts(&self) -> Result<Counts, StoreError> {
         self.pool.read_at_one_instant(register::counts)
-    }
-
-    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
-        self.pool.read(|tx| tiers::tier(tx, id))
-    }
-
-    fn put_tiers(
-        &self,
-        epoch: &Epoch,
-        tiers: &[(EnterpriseId, StoredTier)],
-    ) -> Result<(), StoreError> {
-        if tiers.is_empty() {
-            return Ok(());
-        }
-        self.pool
-            .write(|tx| Ok(End::Keep(tiers::put_tiers(tx, epoch, tiers)?)))
     }
 
     fn last_change(&self) -> Result<u64, StoreError> {

@@ -7,6 +7,7 @@ mod life;
 mod plans;
 mod register;
 mod row;
+mod runs;
 mod scan;
 mod set_aside;
 mod tiers;
@@ -23,15 +24,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::stood::{Imports, Pass};
 use super::{
     Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
-    StoredTier, TierRow,
 };
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
+use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_register.sql"),
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
+    include_str!("../migrations/0004_runs.sql"),
 ];
 
 /// The embedded store.
@@ -264,18 +265,6 @@ impl Store for SqliteStore {
 
     fn counts(&self) -> Result<Counts, StoreError> {
         self.read(register::counts)
-    }
-
-    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
-        self.read(|tx| tiers::tier(tx, id))
-    }
-
-    fn put_tiers(
-        &self,
-        epoch: &Epoch,
-        tiers: &[(EnterpriseId, StoredTier)],
-    ) -> Result<(), StoreError> {
-        self.write(|tx| tiers::put_tiers(tx, epoch, tiers))
     }
 
     fn last_change(&self) -> Result<u64, StoreError> {

@@ -1,51 +1,479 @@
-//! Computed tiers, and the log of changes that caches follow.
+//! Computed tiers, what is in force, and the log of changes that caches follow.
 
-use rusqlite::{Transaction, params};
+use jiff::civil::Date;
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::SqliteStore;
+use super::write::touch;
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{EnterpriseId, Epoch};
+use crate::domain::{EnterpriseId, Epoch, RecordKind, Tier};
 use crate::store::change_log::without_gap;
-use crate::store::{Changed, StoreError, StoredTier, TierRow, rows};
+use crate::store::rows::{self, Row};
+use crate::store::tier_rows::{self, ALERT_COLUMNS, IN_FORCE_COLUMNS, TIER_COLUMNS, group_name};
+use crate::store::{
+    Alert, AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
+    PresentTier, StoreError, SummaryBy, TierRow, TierStore,
+};
 
-pub(super) fn tier(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
-    let mut statement = tx.prepare_cached(
-                "SELECT e.revision, t.epoch, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
-                 FROM enterprises e LEFT JOIN tiers t USING (enterprise_id) WHERE e.enterprise_id = ?1",
-            )?;
-    let mut found = statement.query([id.as_str()])?;
+/// The present instant in milliseconds since 1970.
+pub(super) const NOW: &str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
+
+/// What is live.
+pub(super) struct Live {
+    /// 0 or 1.
+    pub(super) slot: i64,
+    pub(super) number: u64,
+    pub(super) epoch: Epoch,
+}
+
+/// The table of a slot.
+pub(super) fn table(slot: i64) -> &'static str {
+    if slot == 0 { "tiers_a" } else { "tiers_b" }
+}
+
+pub(super) fn live(tx: &Transaction<'_>) -> Result<Option<Live>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT slot, number, epoch FROM live WHERE one = 1")?;
+    let mut found = statement.query([])?;
     let Some(row) = found.next()? else {
         return Ok(None);
     };
-    Ok(Some(TierRow {
-        revision: rows::number(row, 0, "revision")?,
-        stored: rows::stored_tier(row, 1)?,
+    Ok(Some(Live {
+        slot: rows::number(row, 0, "slot")?,
+        number: rows::number(row, 1, "number")?,
+        epoch: tier_rows::epoch(row, 2)?.ok_or(StoreError::Corrupt { column: "epoch" })?,
     }))
 }
 
-pub(super) fn put_tiers(
-    tx: &Transaction<'_>,
-    epoch: &Epoch,
-    tiers: &[(EnterpriseId, StoredTier)],
-) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-                "INSERT INTO tiers (enterprise_id, epoch, revision, tier, points, as_of, next_change_on) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-                 ON CONFLICT (enterprise_id) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision, \
-                 tier = excluded.tier, points = excluded.points, as_of = excluded.as_of, \
-                 next_change_on = excluded.next_change_on WHERE excluded.revision >= tiers.revision",
+impl TierStore for SqliteStore {
+    fn in_force(&self) -> Result<Option<InForce>, StoreError> {
+        self.read(in_force)
+    }
+
+    fn in_force_on(&self, day: Date) -> Result<Option<InForce>, StoreError> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {IN_FORCE_COLUMNS} FROM in_force f \
+                 ORDER BY f.from_on <= ?1 DESC, CASE WHEN f.from_on <= ?1 THEN -f.number ELSE f.number END LIMIT 1"
+            );
+            one(tx, &sql, &[&to_epoch_day(day)], |row| tier_rows::in_force(row))
+        })
+    }
+
+    fn put_in_force(
+        &self,
+        instead_of: Option<u64>,
+        new: &NewInForce,
+    ) -> Result<Option<InForce>, StoreError> {
+        self.write(|tx| {
+            let live = live(tx)?;
+            if live.as_ref().map(|live| live.number) != instead_of {
+                return Ok(None);
+            }
+            let slot = match &live {
+                Some(live) if live.epoch != new.epoch => {
+                    return Err(StoreError::Aborted(
+                        "other tiers are put in force by a run alone".into(),
+                    ));
+                }
+                Some(live) => live.slot,
+                None => 0,
+            };
+            let number = live.map_or(0, |live| live.number) + 1;
+            log_in_force(tx, number, slot, new, None)?;
+            in_force(tx)
+        })
+    }
+
+    fn put_model_set(&self, files_id: &str, files: &[ModelFile]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            for file in files {
+                tx.execute(
+                    "INSERT OR IGNORE INTO model_files (digest, body) VALUES (?1, ?2)",
+                    params![file.digest, file.body],
+                )?;
+                tx.execute(
+                    "INSERT OR IGNORE INTO model_sets (files_id, role, digest) VALUES (?1, ?2, ?3)",
+                    params![files_id, file.role, file.digest],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    fn model_set(&self, files_id: &str) -> Result<Vec<ModelFile>, StoreError> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT role, digest, body FROM model_sets JOIN model_files USING (digest) WHERE files_id = ?1 \
+                 ORDER BY role",
             )?;
-    for (id, tier) in tiers {
-        statement.execute(params![
-            id.as_str(),
-            epoch.as_str(),
-            tier.revision,
-            tier.tier.code(),
-            tier.points,
-            to_epoch_day(tier.as_of),
-            tier.next_change_on.map(to_epoch_day)
-        ])?;
+            let mut found = statement.query([files_id])?;
+            let mut files = Vec::new();
+            while let Some(row) = found.next()? {
+                files.push(ModelFile {
+                    role: row.get(0)?,
+                    digest: row.get(1)?,
+                    body: row.get(2)?,
+                });
+            }
+            Ok(files)
+        })
+    }
+
+    fn model_file(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| {
+            let mut statement =
+                tx.prepare_cached("SELECT body FROM model_files WHERE digest = ?1")?;
+            Ok(statement.query_row([digest], |row| row.get(0)).optional()?)
+        })
+    }
+
+    fn tier(&self, id: &EnterpriseId) -> Result<Option<TierRow>, StoreError> {
+        self.read(|tx| {
+            let live = live(tx)?;
+            let sql = match &live {
+                None => "SELECT revision, NULL FROM enterprises WHERE enterprise_id = ?1".to_owned(),
+                Some(live) => format!(
+                    "SELECT e.revision, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+                     FROM enterprises e LEFT JOIN {} t USING (enterprise_id) WHERE e.enterprise_id = ?1",
+                    table(live.slot)
+                ),
+            };
+            one(tx, &sql, &[&id.as_str()], |row| {
+                Ok(TierRow {
+                    revision: rows::number(row, 0, "revision")?,
+                    epoch: live.as_ref().map(|live| live.epoch),
+                    stored: tier_rows::stored_tier(row, 1)?,
+                })
+            })
+        })
+    }
+
+    fn put_tiers(&self, epoch: &Epoch, tiers: &[NewTier]) -> Result<Kept, StoreError> {
+        if tiers.is_empty() {
+            return Ok(Kept::default());
+        }
+        self.write(|tx| put_tiers(tx, epoch, tiers))
+    }
+
+    fn links_of(
+        &self,
+        epoch: &Epoch,
+        ids: &[EnterpriseId],
+        day: Date,
+    ) -> Result<Vec<(EnterpriseId, LinkState)>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)?.filter(|live| live.epoch == *epoch) else {
+                return Ok(Vec::new());
+            };
+            let sql = format!(
+                "SELECT t.enterprise_id, t.link FROM enterprises e JOIN {} t USING (enterprise_id) \
+                 WHERE e.enterprise_id = ?1 AND t.revision = e.revision AND t.as_of <= ?2 \
+                 AND (t.next_change_on IS NULL OR t.next_change_on > ?2)",
+                table(live.slot)
+            );
+            let day = to_epoch_day(day);
+            links(tx, &sql, ids, |id| {
+                vec![Box::new(id.as_str().to_owned()), Box::new(day)]
+            })
+        })
+    }
+
+    fn due_tiers(&self, day: Date, limit: usize) -> Result<Vec<EnterpriseId>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)? else {
+                return Ok(Vec::new());
+            };
+            let sql = format!(
+                "SELECT enterprise_id FROM {} WHERE next_change_on IS NOT NULL AND next_change_on <= ?1 \
+                 ORDER BY next_change_on LIMIT ?2",
+                table(live.slot)
+            );
+            all(tx, &sql, &[&to_epoch_day(day), &limit], |row| {
+                rows::id(row, 0, "enterprise_id")
+            })
+        })
+    }
+
+    fn tier_history(&self, id: &EnterpriseId) -> Result<Vec<PastTier>, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT from_on, until_on, tier, points, force_no FROM tier_history \
+                       WHERE enterprise_id = ?1 ORDER BY until_on";
+            all(tx, sql, &[&id.as_str()], |row| tier_rows::past_tier(row))
+        })
+    }
+
+    fn present_tier(&self, id: &EnterpriseId) -> Result<Option<PresentTier>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)? else {
+                return Ok(None);
+            };
+            let sql = format!(
+                "SELECT from_on, {TIER_COLUMNS} FROM {} WHERE enterprise_id = ?1",
+                table(live.slot)
+            );
+            Ok(one(tx, &sql, &[&id.as_str()], |row| {
+                tier_rows::present_tier(row)
+            })?
+            .flatten())
+        })
+    }
+
+    fn alerts_after(&self, seq: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        self.read(|tx| {
+            let sql =
+                format!("SELECT {ALERT_COLUMNS} FROM alerts WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+            all(tx, &sql, &[&seq, &limit], |row| tier_rows::alert(row))
+        })
+    }
+
+    fn tier_migrations(&self, from: Date, to: Date) -> Result<Vec<(Tier, Tier, u64)>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)? else {
+                return Ok(Vec::new());
+            };
+            // A bare column beside min() is of the row with the minimum: the earliest one that was superseded later.
+            let sql = format!(
+                "WITH a AS (SELECT enterprise_id, tier, from_on, min(until_on) FROM tier_history WHERE until_on > ?1 \
+                     GROUP BY enterprise_id), \
+                 b AS (SELECT enterprise_id, tier, from_on, min(until_on) FROM tier_history WHERE until_on > ?2 \
+                     GROUP BY enterprise_id) \
+                 SELECT coalesce(a.tier, t.tier), coalesce(b.tier, t.tier), count(*) FROM {} t \
+                 LEFT JOIN a USING (enterprise_id) LEFT JOIN b USING (enterprise_id) \
+                 WHERE coalesce(a.from_on, t.from_on) <= ?1 AND coalesce(b.from_on, t.from_on) <= ?2 \
+                 GROUP BY 1, 2 ORDER BY 1, 2",
+                table(live.slot)
+            );
+            let days: [&dyn ToSql; 2] = [&to_epoch_day(from), &to_epoch_day(to)];
+            all(tx, &sql, &days, |row| {
+                Ok((
+                    tier_rows::tier(row, 0)?,
+                    tier_rows::tier(row, 1)?,
+                    rows::number(row, 2, "count")?,
+                ))
+            })
+        })
+    }
+
+    fn tier_summary(&self, by: SummaryBy) -> Result<Vec<(String, Tier, u64)>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)? else {
+                return Ok(Vec::new());
+            };
+            let (column, more) = match by {
+                SummaryBy::Division => ("coalesce(e.division, '')", ""),
+                SummaryBy::Industry => ("coalesce(e.industry, '')", ""),
+                SummaryBy::Size => ("CAST(e.size AS TEXT)", ""),
+                SummaryBy::Kind => ("CAST(e.kind AS TEXT)", ""),
+                SummaryBy::Tag => ("j.value", ", json_each(e.tags) j"),
+            };
+            let sql = format!(
+                "SELECT {column}, t.tier, count(*) FROM {} t JOIN enterprises e USING (enterprise_id){more} \
+                 GROUP BY 1, 2 ORDER BY 1, 2",
+                table(live.slot)
+            );
+            all(tx, &sql, &[], |row| {
+                Ok((
+                    group_name(by, rows::text(row, 0, "summary")?),
+                    tier_rows::tier(row, 1)?,
+                    rows::number(row, 2, "count")?,
+                ))
+            })
+        })
+    }
+}
+
+fn in_force(tx: &Transaction<'_>) -> Result<Option<InForce>, StoreError> {
+    let sql = format!(
+        "SELECT {IN_FORCE_COLUMNS} FROM live JOIN in_force f USING (number) WHERE live.one = 1"
+    );
+    one(tx, &sql, &[], |row| tier_rows::in_force(row))
+}
+
+/// Adds an entry to the log and makes it the live one.
+pub(super) fn log_in_force(
+    tx: &Transaction<'_>,
+    number: u64,
+    slot: i64,
+    new: &NewInForce,
+    run_id: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        &format!(
+            "INSERT INTO in_force (number, epoch, files_id, statistics, from_at, from_on, run_id) \
+             VALUES (?1, ?2, ?3, ?4, {NOW}, ?5, ?6)"
+        ),
+        params![
+            number,
+            new.epoch.as_str(),
+            new.files_id,
+            new.statistics,
+            to_epoch_day(new.from_on),
+            run_id
+        ],
+    )?;
+    tx.execute(
+        "INSERT OR REPLACE INTO live (one, slot, number, epoch) VALUES (1, ?1, ?2, ?3)",
+        params![slot, number, new.epoch.as_str()],
+    )?;
+    Ok(())
+}
+
+fn put_tiers(tx: &Transaction<'_>, epoch: &Epoch, tiers: &[NewTier]) -> Result<Kept, StoreError> {
+    let Some(live) = live(tx)?.filter(|live| live.epoch == *epoch) else {
+        return Ok(Kept::default());
+    };
+    let mut kept = Kept {
+        is_live: true,
+        touched: Vec::new(),
+    };
+    for new in tiers {
+        put_tier(tx, &live, new, &mut kept.touched)?;
+    }
+    Ok(kept)
+}
+
+fn put_tier(
+    tx: &Transaction<'_>,
+    live: &Live,
+    new: &NewTier,
+    touched: &mut Vec<Changed>,
+) -> Result<(), StoreError> {
+    let slot = table(live.slot);
+    let id = &new.enterprise_id;
+    let sql = format!(
+        "SELECT from_on, {TIER_COLUMNS}, link, is_surge FROM {slot} WHERE enterprise_id = ?1"
+    );
+    let before = one(tx, &sql, &[&id.as_str()], |row| {
+        let present =
+            tier_rows::present_tier(row)?.ok_or(StoreError::Corrupt { column: "revision" })?;
+        let link: i64 = rows::number(row, 6, "link")?;
+        let is_surge = row.whole(7, "is_surge")? == Some(1);
+        Ok((present, link, is_surge))
+    })?;
+    let day = new.tier.as_of;
+    let mut from_on = day;
+    if let Some((present, _, was_surge)) = &before {
+        if present.tier.revision > new.tier.revision {
+            return Ok(());
+        }
+        from_on = present.from_on;
+        if present.tier.tier != new.tier.tier {
+            from_on = day;
+            if present.from_on < day {
+                tx.prepare_cached(
+                    "INSERT OR IGNORE INTO tier_history (enterprise_id, until_on, from_on, tier, points, force_no) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    id.as_str(),
+                    to_epoch_day(day),
+                    to_epoch_day(present.from_on),
+                    present.tier.tier.code(),
+                    present.tier.points,
+                    live.number
+                ])?;
+            }
+        }
+        let alerts = AlertKind::of(
+            (present.tier.tier, *was_surge),
+            (new.tier.tier, new.is_surge),
+        );
+        for kind in alerts {
+            tx.prepare_cached(&format!(
+                "INSERT INTO alerts (kind, enterprise_id, on_day, from_tier, tier, points, noted_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, {NOW})"
+            ))?
+            .execute(params![
+                kind.as_str(),
+                id.as_str(),
+                to_epoch_day(day),
+                present.tier.tier.code(),
+                new.tier.tier.code(),
+                new.tier.points
+            ])?;
+        }
+    }
+    let link = new.link.pack();
+    tx.prepare_cached(&format!(
+        "INSERT INTO {slot} (enterprise_id, {TIER_COLUMNS}, from_on, link, is_surge) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+         ON CONFLICT (enterprise_id) DO UPDATE SET revision = excluded.revision, tier = excluded.tier, \
+         points = excluded.points, as_of = excluded.as_of, next_change_on = excluded.next_change_on, \
+         from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, facts = NULL"
+    ))?
+    .execute(params![
+        id.as_str(),
+        new.tier.revision,
+        new.tier.tier.code(),
+        new.tier.points,
+        to_epoch_day(day),
+        new.tier.next_change_on.map(to_epoch_day),
+        to_epoch_day(from_on),
+        link,
+        new.is_surge
+    ])?;
+    let link_before = before.map_or(LinkState::UNKNOWN, |(_, link, _)| link);
+    if link_before != link {
+        for dependant in dependants(tx, id)? {
+            touched.extend(touch(tx, &dependant)?);
+        }
     }
     Ok(())
+}
+
+/// The registered enterprises that have a link, or an owner, which names `id`.
+fn dependants(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Vec<EnterpriseId>, StoreError> {
+    let sql = "SELECT v.enterprise_id FROM record_versions v JOIN enterprises e USING (enterprise_id) \
+               WHERE v.related_id = ?1 AND v.kind = ?2 AND v.enterprise_id <> ?1 \
+               UNION SELECT enterprise_id FROM enterprises WHERE owner_id = ?1 AND enterprise_id <> ?1 ORDER BY 1";
+    all(tx, sql, &[&id.as_str(), &RecordKind::Link.code()], |row| {
+        rows::id(row, 0, "enterprise_id")
+    })
+}
+
+/// The first row of a cached statement.
+pub(super) fn one<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    values: &[&dyn ToSql],
+    read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut found = statement.query(values)?;
+    found.next()?.map(read).transpose()
+}
+
+/// All rows of a cached statement.
+pub(super) fn all<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    values: &[&dyn ToSql],
+    mut read: impl FnMut(&rusqlite::Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut found = statement.query(values)?;
+    let mut list = Vec::new();
+    while let Some(row) = found.next()? {
+        list.push(read(row)?);
+    }
+    Ok(list)
+}
+
+/// Link states by a statement that finds one by its id.
+pub(super) fn links(
+    tx: &Transaction<'_>,
+    sql: &str,
+    ids: &[EnterpriseId],
+    values: impl Fn(&EnterpriseId) -> Vec<Box<dyn ToSql>>,
+) -> Result<Vec<(EnterpriseId, LinkState)>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let values = values(id);
+        let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+        found.extend(one(tx, sql, &values, |row| tier_rows::link_state(row))?.flatten());
+    }
+    Ok(found)
 }
 
 pub(super) fn last_change(tx: &Transaction<'_>) -> Result<u64, StoreError> {

@@ -1,0 +1,114 @@
+//! Jobs: runs of the reclassification.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::service::Job;
+
+/// A job: the reclassification of the whole register.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobAnswer {
+    /// Its id.
+    #[schema(example = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11")]
+    pub(crate) job_id: String,
+    /// Its number, consecutive within the installation.
+    #[schema(example = 3, minimum = 1)]
+    pub(crate) number: u64,
+    /// What it does: `reclassify`.
+    #[schema(example = "reclassify")]
+    kind: &'static str,
+    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    #[schema(example = "running")]
+    state: &'static str,
+    /// Why it was asked for: `demand`, `files` or `month`.
+    #[schema(example = "demand")]
+    cause: &'static str,
+    /// What it is doing: `scan` or `finish`.
+    #[schema(example = "scan")]
+    phase: &'static str,
+    /// The day its tiers speak for.
+    #[schema(format = Date, example = "2026-11-22")]
+    as_of: String,
+    /// Epoch of its tiers, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0123456789abcdef")]
+    epoch: Option<String>,
+    /// Enterprises in the register when it began.
+    #[schema(example = 5_000_000)]
+    total_count: u64,
+    /// Enterprises gone through.
+    #[schema(example = 2_600_000)]
+    scanned_count: u64,
+    /// Enterprises whose tier is complete.
+    #[schema(example = 0)]
+    finished_count: u64,
+    /// How much of it is done.
+    #[schema(example = 41.6, minimum = 0, maximum = 100)]
+    percent: f64,
+    /// Enterprises gone through per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 190_000.0)]
+    rows_per_second: Option<f64>,
+    /// An estimate of the seconds that are left, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 19)]
+    seconds_left: Option<u64>,
+    /// Enterprises whose tier it changed, once it has succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 21_480)]
+    change_count: Option<u64>,
+    /// When it was asked for.
+    #[schema(format = DateTime, example = "2026-11-22T08:00:00Z")]
+    requested_at: String,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-11-22T08:00:01Z")]
+    started_at: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-11-22T08:00:30Z")]
+    ended_at: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl From<Job> for JobAnswer {
+    fn from(job: Job) -> Self {
+        let Job {
+            run,
+            percent,
+            rows_per_second,
+            seconds_left,
+        } = job;
+        Self {
+            job_id: run.run_id,
+            number: run.run_no,
+            kind: "reclassify",
+            state: run.state.as_str(),
+            cause: run.cause.as_str(),
+            phase: run.phase.as_str(),
+            as_of: run.as_of.to_string(),
+            epoch: run.epoch.map(|epoch| epoch.to_string()),
+            total_count: run.total_count,
+            scanned_count: run.scanned_count,
+            finished_count: run.finished_count,
+            percent,
+            rows_per_second,
+            seconds_left,
+            change_count: run.change_count,
+            requested_at: instant(run.requested_at),
+            started_at: run.started_at.map(instant),
+            ended_at: run.ended_at.map(instant),
+            failure: run.failure,
+        }
+    }
+}
+
+/// Milliseconds since 1970 as RFC 3339.
+pub(crate) fn instant(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .unwrap_or_default()
+        .to_string()
+}

@@ -1,0 +1,578 @@
+//! Runs: filling the slot that is not live, and the flip.
+
+use jiff::civil::Date;
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::ops::ControlFlow;
+
+use super::SqliteStore;
+use super::tiers::{NOW, all, live, log_in_force, one, table};
+use crate::domain::dates::to_epoch_day;
+use crate::domain::{EnterpriseId, Epoch};
+use crate::store::rows;
+use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
+use crate::store::{
+    FinishedRow, IdRange, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
+    RunStore, StoreError,
+};
+
+/// The slot that a run writes to.
+struct Held {
+    slot: i64,
+}
+
+impl RunStore for SqliteStore {
+    fn request_run(&self, new: &NewRun) -> Result<Run, StoreError> {
+        self.write(|tx| {
+            if let Some(active) = active(tx)? {
+                if active.files_id == new.files_id && active.as_of == new.as_of {
+                    return Ok(active);
+                }
+                end(tx, &active.run_id, RunState::Cancelled, None)?;
+            }
+            tx.execute(
+                &format!(
+                    "INSERT INTO runs (run_id, is_active, state, cause, files_id, as_of, phase, requested_at) \
+                     VALUES (?1, 1, 'queued', ?2, ?3, ?4, 'scan', {NOW})"
+                ),
+                params![
+                    new.run_id,
+                    new.cause.as_str(),
+                    new.files_id,
+                    to_epoch_day(new.as_of)
+                ],
+            )?;
+            find(tx, &new.run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })
+        })
+    }
+
+    fn run(&self, run_id: &str) -> Result<Option<Run>, StoreError> {
+        self.read(|tx| find(tx, run_id))
+    }
+
+    fn runs_before(&self, before: Option<u64>, limit: usize) -> Result<Vec<Run>, StoreError> {
+        self.read(|tx| {
+            let sql = select("WHERE r.run_no < ?1 ORDER BY r.run_no DESC LIMIT ?2");
+            let before =
+                before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+            all(tx, &sql, &[&before, &limit], |row| tier_rows::run(row))
+        })
+    }
+
+    fn claim_run(&self, owner: &str, lease_ms: i64) -> Result<Option<Run>, StoreError> {
+        if self.read(active)?.is_none() {
+            return Ok(None);
+        }
+        self.write(|tx| {
+            let claimed = tx.execute(
+                &format!(
+                    "UPDATE runs SET owner = ?1, lease_until = {NOW} + ?2 \
+                     WHERE is_active = 1 AND (owner IS NULL OR owner = ?1 OR lease_until < {NOW})"
+                ),
+                params![owner, lease_ms],
+            )?;
+            if claimed == 0 {
+                return Ok(None);
+            }
+            active(tx)
+        })
+    }
+
+    fn renew_run(&self, run_id: &str, owner: &str, lease_ms: i64) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let renewed = tx.execute(
+                &format!(
+                    "UPDATE runs SET lease_until = {NOW} + ?3 WHERE run_id = ?1 AND owner = ?2 AND is_active = 1"
+                ),
+                params![run_id, owner, lease_ms],
+            )?;
+            Ok(renewed == 1)
+        })
+    }
+
+    fn enterprise_count(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?))
+    }
+
+    fn begin_run(
+        &self,
+        run_id: &str,
+        owner: &str,
+        as_of: Date,
+        ranges: &[IdRange],
+        total: u64,
+    ) -> Result<Run, StoreError> {
+        self.write(|tx| {
+            held(tx, run_id, owner)?;
+            let slot = 1 - live(tx)?.map_or(1, |live| live.slot);
+            tx.execute_batch(&format!(
+                "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes",
+                table(slot)
+            ))?;
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO run_ranges (part, after_id, until_id, step, row_count) VALUES (?1, ?2, ?3, 0, 0)",
+            )?;
+            for (part, range) in ranges.iter().enumerate() {
+                insert.execute(params![part, range.after, range.until])?;
+            }
+            tx.execute(
+                &format!(
+                    "UPDATE runs SET state = 'running', phase = 'scan', as_of = ?2, slot = ?3, total_count = ?4, \
+                     started_at = coalesce(started_at, {NOW}), statistics = NULL, epoch = NULL, \
+                     start_seq = (SELECT coalesce(max(seq), 0) FROM tier_changes) WHERE run_id = ?1"
+                ),
+                params![run_id, to_epoch_day(as_of), slot, total],
+            )?;
+            find(tx, run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })
+        })
+    }
+
+    fn run_parts(&self, run_id: &str) -> Result<Vec<RunPart>, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT part, after_id, until_id, step FROM run_ranges \
+                       WHERE EXISTS (SELECT 1 FROM runs WHERE run_id = ?1 AND is_active = 1) ORDER BY part";
+            all(tx, sql, &[&run_id], |row| tier_rows::run_part(row))
+        })
+    }
+
+    fn live_tiers_in(&self, range: &IdRange) -> Result<Vec<LiveTier>, StoreError> {
+        self.read(|tx| {
+            let Some(live) = live(tx)? else {
+                return Ok(Vec::new());
+            };
+            let sql = within(
+                &format!(
+                    "SELECT enterprise_id, tier, points, from_on, is_surge FROM {}",
+                    table(live.slot)
+                ),
+                "",
+                range,
+            );
+            let (after, until) = ends(range);
+            all(tx, &sql, &[&after, &until], |row| tier_rows::live_tier(row))
+        })
+    }
+
+    fn put_scanned(
+        &self,
+        run_id: &str,
+        owner: &str,
+        part: u32,
+        rows: &[RunRow],
+        changes: &[RunChange],
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let held = held(tx, run_id, owner)?;
+            let as_of: i32 = tx.query_row(
+                "SELECT as_of FROM runs WHERE run_id = ?1",
+                [run_id],
+                |row| row.get(0),
+            )?;
+            let mut insert = tx.prepare_cached(&format!(
+                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
+                 is_open, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                table(held.slot)
+            ))?;
+            for row in rows {
+                insert.execute(params![
+                    row.enterprise_id.as_str(),
+                    row.revision,
+                    row.tier.code(),
+                    row.points,
+                    as_of,
+                    row.next_change_on.map(to_epoch_day),
+                    to_epoch_day(row.from_on),
+                    row.link.pack(),
+                    row.is_surge,
+                    row.is_open,
+                    row.facts
+                ])?;
+            }
+            put_changes(tx, changes)?;
+            step(tx, part, 0, SCANNED, rows.len())
+        })
+    }
+
+    fn each_facts_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+        open_only: bool,
+        visit: &mut dyn FnMut(&EnterpriseId, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read(|tx| {
+            let slot = slot_of(tx, run_id)?;
+            let sql = within(
+                &format!("SELECT enterprise_id, facts FROM {}", table(slot)),
+                if open_only { "AND is_open = 1" } else { "" },
+                range,
+            );
+            let (after, until) = ends(range);
+            let mut statement = tx.prepare_cached(&sql)?;
+            let mut found = statement.query(params![after, until])?;
+            while let Some(row) = found.next()? {
+                let id = rows::id(row, 0, "enterprise_id")?;
+                let facts = row
+                    .get_ref(1)?
+                    .as_blob()
+                    .map_err(|_| StoreError::Corrupt { column: "facts" })?;
+                if visit(&id, facts).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn freeze_run(
+        &self,
+        run_id: &str,
+        owner: &str,
+        epoch: &Epoch,
+        statistics: Option<(&str, &[u8])>,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            held(tx, run_id, owner)?;
+            if let Some((digest, body)) = statistics {
+                tx.execute(
+                    "INSERT OR IGNORE INTO model_files (digest, body) VALUES (?1, ?2)",
+                    params![digest, body],
+                )?;
+            }
+            tx.execute(
+                "UPDATE runs SET phase = 'finish', epoch = ?2, statistics = ?3 WHERE run_id = ?1",
+                params![run_id, epoch.as_str(), statistics.map(|(digest, _)| digest)],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn run_facts_of(
+        &self,
+        run_id: &str,
+        ids: &[EnterpriseId],
+    ) -> Result<Vec<(EnterpriseId, Vec<u8>)>, StoreError> {
+        self.read(|tx| {
+            let slot = slot_of(tx, run_id)?;
+            let mut statement = tx.prepare_cached(&format!(
+                "SELECT facts FROM {} WHERE enterprise_id = ?1 AND facts IS NOT NULL",
+                table(slot)
+            ))?;
+            let mut facts = Vec::with_capacity(ids.len());
+            for id in ids {
+                let found: Option<Vec<u8>> = statement
+                    .query_row([id.as_str()], |row| row.get(0))
+                    .optional()?;
+                facts.extend(found.map(|found| (id.clone(), found)));
+            }
+            Ok(facts)
+        })
+    }
+
+    fn put_finished(
+        &self,
+        run_id: &str,
+        owner: &str,
+        part: u32,
+        rows: &[FinishedRow],
+        changes: &[RunChange],
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let held = held(tx, run_id, owner)?;
+            let mut update = tx.prepare_cached(&format!(
+                "UPDATE {} SET tier = ?2, points = ?3, next_change_on = ?4, from_on = ?5, link = ?6, is_open = 0 \
+                 WHERE enterprise_id = ?1",
+                table(held.slot)
+            ))?;
+            for row in rows {
+                update.execute(params![
+                    row.enterprise_id.as_str(),
+                    row.tier.code(),
+                    row.points,
+                    row.next_change_on.map(to_epoch_day),
+                    to_epoch_day(row.from_on),
+                    row.link.pack()
+                ])?;
+            }
+            put_changes(tx, changes)?;
+            step(tx, part, SCANNED, FINISHED, 0)
+        })
+    }
+
+    fn flip(&self, run_id: &str, owner: &str) -> Result<Run, StoreError> {
+        self.write(|tx| flip(tx, run_id, owner))
+    }
+
+    fn fail_run(&self, run_id: &str, owner: &str, failure: &str) -> Result<(), StoreError> {
+        self.write(|tx| {
+            held(tx, run_id, owner)?;
+            end(tx, run_id, RunState::Failed, Some(failure))
+        })
+    }
+
+    fn cancel_run(&self, run_id: &str) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let is_active = active(tx)?.is_some_and(|active| active.run_id == run_id);
+            if is_active {
+                end(tx, run_id, RunState::Cancelled, None)?;
+            }
+            Ok(is_active)
+        })
+    }
+
+    fn claim_worker(
+        &self,
+        name: &str,
+        owner: &str,
+        lease_ms: i64,
+    ) -> Result<Option<u64>, StoreError> {
+        // Half of a lease may pass before it is written again.
+        let holds = self.read(|tx| {
+            let sql = format!(
+                "SELECT cursor FROM workers WHERE name = ?1 AND owner = ?2 AND lease_until > {NOW} + ?3 / 2"
+            );
+            one(tx, &sql, &[&name, &owner, &lease_ms], |row| {
+                rows::number(row, 0, "cursor")
+            })
+        })?;
+        if holds.is_some() {
+            return Ok(holds);
+        }
+        self.write(|tx| {
+            let sql = format!(
+                "UPDATE workers SET owner = ?2, lease_until = {NOW} + ?3 \
+                 WHERE name = ?1 AND (owner IS NULL OR owner = ?2 OR lease_until < {NOW}) RETURNING cursor"
+            );
+            one(tx, &sql, &[&name, &owner, &lease_ms], |row| {
+                rows::number(row, 0, "cursor")
+            })
+        })
+    }
+
+    fn advance_worker(
+        &self,
+        name: &str,
+        owner: &str,
+        from: u64,
+        to: u64,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let advanced = tx.execute(
+                "UPDATE workers SET cursor = ?4 WHERE name = ?1 AND owner = ?2 AND cursor = ?3",
+                params![name, owner, from, to],
+            )?;
+            Ok(advanced == 1)
+        })
+    }
+}
+
+fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreError> {
+    let held = held(tx, run_id, owner)?;
+    let run = find(tx, run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })?;
+    let (Some(epoch), Some(start_seq)) = (run.epoch, run.start_seq) else {
+        return Err(StoreError::Aborted(format!(
+            "run `{run_id}` is not complete"
+        )));
+    };
+    let open: i64 = tx.query_row(
+        "SELECT count(*) FROM run_ranges WHERE step < ?1",
+        [FINISHED],
+        |row| row.get(0),
+    )?;
+    if open > 0 {
+        return Err(StoreError::Aborted(format!(
+            "run `{run_id}` is not complete"
+        )));
+    }
+    let live = live(tx)?;
+    let number = live.as_ref().map_or(0, |live| live.number);
+    if let Some(live) = &live {
+        carry_over(tx, table(live.slot), table(held.slot), start_seq)?;
+    }
+    let day = to_epoch_day(run.as_of);
+    tx.execute(
+        "INSERT OR IGNORE INTO tier_history (enterprise_id, until_on, from_on, tier, points, force_no) \
+         SELECT enterprise_id, ?1, from_on, tier, points, ?2 FROM run_changes WHERE from_on < ?1",
+        params![day, number],
+    )?;
+    tx.execute(
+        &format!(
+            "INSERT INTO alerts (kind, enterprise_id, on_day, from_tier, tier, points, noted_at) \
+             SELECT 'worsened', enterprise_id, ?1, tier, new_tier, new_points, {NOW} FROM run_changes \
+             WHERE new_tier > tier \
+             UNION ALL SELECT 'entered_d', enterprise_id, ?1, tier, new_tier, new_points, {NOW} FROM run_changes \
+             WHERE new_tier = 4 AND tier <> 4"
+        ),
+        params![day],
+    )?;
+    let changes: u64 = tx.query_row("SELECT count(*) FROM run_changes", [], |row| row.get(0))?;
+    let new = NewInForce {
+        epoch,
+        files_id: run.files_id,
+        statistics: run.statistics,
+        from_on: run.as_of,
+    };
+    log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
+    // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
+    tx.execute(
+        "UPDATE workers SET cursor = ?1 WHERE name = 'retier'",
+        [start_seq],
+    )?;
+    tx.execute(
+        "UPDATE runs SET change_count = ?2 WHERE run_id = ?1",
+        params![run_id, changes],
+    )?;
+    end(tx, run_id, RunState::Succeeded, None)?;
+    find(tx, run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })
+}
+
+/// Lets enterprises that changed after `start_seq` keep their live tier as an outdated row of the new slot. So the next
+/// computation compares with the tier that was last told, and writes history and alerts once.
+fn carry_over(
+    tx: &Transaction<'_>,
+    old: &str,
+    new: &str,
+    start_seq: u64,
+) -> Result<(), StoreError> {
+    let changed = "SELECT enterprise_id FROM tier_changes WHERE seq > ?1";
+    tx.execute(
+        &format!(
+            "UPDATE {new} SET revision = 0, tier = o.tier, points = o.points, as_of = o.as_of, \
+             next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge \
+             FROM {old} o WHERE o.enterprise_id = {new}.enterprise_id AND {new}.enterprise_id IN ({changed})"
+        ),
+        [start_seq],
+    )?;
+    tx.execute(
+        &format!(
+            "INSERT INTO {new} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge) \
+             SELECT enterprise_id, 0, tier, points, as_of, next_change_on, from_on, 0, is_surge FROM {old} \
+             WHERE enterprise_id IN ({changed}) \
+             AND NOT EXISTS (SELECT 1 FROM {new} n WHERE n.enterprise_id = {old}.enterprise_id)"
+        ),
+        [start_seq],
+    )?;
+    tx.execute(
+        &format!("DELETE FROM run_changes WHERE enterprise_id IN ({changed})"),
+        [start_seq],
+    )?;
+    Ok(())
+}
+
+fn put_changes(tx: &Transaction<'_>, changes: &[RunChange]) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT OR REPLACE INTO run_changes (enterprise_id, tier, points, from_on, new_tier, new_points) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for change in changes {
+        insert.execute(params![
+            change.before.enterprise_id.as_str(),
+            change.before.tier.code(),
+            change.before.points,
+            to_epoch_day(change.before.from_on),
+            change.tier.code(),
+            change.points
+        ])?;
+    }
+    Ok(())
+}
+
+/// Moves a part one step on; a part that is not at `from` was done by another owner.
+fn step(
+    tx: &Transaction<'_>,
+    part: u32,
+    from: i64,
+    to: i64,
+    row_count: usize,
+) -> Result<(), StoreError> {
+    let moved = tx.execute(
+        "UPDATE run_ranges SET step = ?3, row_count = row_count + ?4 WHERE part = ?1 AND step = ?2",
+        params![part, from, to, row_count],
+    )?;
+    if moved == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Aborted(format!(
+            "part {part} of the run was done already"
+        )))
+    }
+}
+
+/// Makes sure that the run is active and held by `owner`.
+fn held(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Held, StoreError> {
+    let sql =
+        "SELECT coalesce(slot, 0) FROM runs WHERE run_id = ?1 AND owner = ?2 AND is_active = 1";
+    one(tx, sql, &[&run_id, &owner], |row| {
+        Ok(Held {
+            slot: rows::number(row, 0, "slot")?,
+        })
+    })?
+    .ok_or_else(|| StoreError::RunLost {
+        run_id: run_id.to_owned(),
+    })
+}
+
+fn slot_of(tx: &Transaction<'_>, run_id: &str) -> Result<i64, StoreError> {
+    let sql = "SELECT slot FROM runs WHERE run_id = ?1 AND is_active = 1 AND slot IS NOT NULL";
+    one(tx, sql, &[&run_id], |row| rows::number(row, 0, "slot"))?.ok_or_else(|| {
+        StoreError::RunLost {
+            run_id: run_id.to_owned(),
+        }
+    })
+}
+
+fn end(
+    tx: &Transaction<'_>,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        &format!(
+            "UPDATE runs SET state = ?2, failure = ?3, is_active = NULL, owner = NULL, ended_at = {NOW} \
+             WHERE run_id = ?1"
+        ),
+        params![run_id, state.as_str(), failure],
+    )?;
+    Ok(())
+}
+
+fn active(tx: &Transaction<'_>) -> Result<Option<Run>, StoreError> {
+    one(tx, &select("WHERE r.is_active = 1"), &[], |row| {
+        tier_rows::run(row)
+    })
+}
+
+fn find(tx: &Transaction<'_>, run_id: &str) -> Result<Option<Run>, StoreError> {
+    one(tx, &select("WHERE r.run_id = ?1"), &[&run_id], |row| {
+        tier_rows::run(row)
+    })
+}
+
+/// Only the active run has parts; of one that succeeded everything is done.
+fn select(which: &str) -> String {
+    let done = |step: i64| {
+        format!(
+            "CASE WHEN r.is_active = 1 THEN \
+             (SELECT coalesce(sum(row_count), 0) FROM run_ranges WHERE step >= {step} AND r.state = 'running') \
+             WHEN r.state = 'succeeded' THEN r.total_count ELSE 0 END"
+        )
+    };
+    format!(
+        "SELECT {RUN_COLUMNS}, {NOW}, {}, {} FROM runs r {which}",
+        done(SCANNED),
+        done(FINISHED)
+    )
+}
+
+/// A statement over the ids of a range, in order; its values are those of [`ends`].
+fn within(select: &str, condition: &str, range: &IdRange) -> String {
+    let until = match range.until {
+        Some(_) => "enterprise_id <= ?2",
+        None => "?2 IS NULL",
+    };
+    format!("{select} WHERE enterprise_id > ?1 AND {until} {condition} ORDER BY enterprise_id")
+}
+
+fn ends(range: &IdRange) -> (&str, Option<&str>) {
+    (range.after.as_deref().unwrap_or(""), range.until.as_deref())
+}
