@@ -20,10 +20,10 @@ fn the_database_of_the_settings_is_used_unless_a_file_is_named() {
         stdout(command.arg("import").args(more).args(FILE), 0)
     };
 
-    assert!(import(&[]).ends_with("2,2,0,0,0\n"));
-    assert!(import(&[]).ends_with("2,0,0,2,0\n"));
+    assert!(import(&[]).ends_with("2,2,0,0,0,0\n"));
+    assert!(import(&[]).ends_with("2,0,0,2,0,0\n"));
     assert!(!folder.path().join("risktier.db").exists());
-    assert!(import(&["--store", "register.db"]).ends_with("2,2,0,0,0\n"));
+    assert!(import(&["--store", "register.db"]).ends_with("2,2,0,0,0,0\n"));
     assert!(folder.path().join("register.db").exists());
 }
 

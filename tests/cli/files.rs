@@ -139,7 +139,7 @@ fn standard_input_is_read_with_a_dash() {
         .write_stdin(ENTERPRISES);
     assert_eq!(
         stdout(&mut command, 0),
-        "rows,created,updated,unchanged,refused\n2,2,0,0,0\n"
+        "rows,created,updated,unchanged,set_aside,refused\n2,2,0,0,0,0\n"
     );
 }
 

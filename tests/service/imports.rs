@@ -159,7 +159,7 @@ async fn an_imported_record_counts_at_the_next_read() {
 async fn a_long_import_goes_in_by_batches_and_finds_repeated_ids_across_them() {
     let place = Place::empty();
     let service = Arc::new(place.service());
-    let mut enterprises: Vec<Enterprise> = (1..=10_001).map(enterprise).collect();
+    let mut enterprises: Vec<Enterprise> = (1..=40_001).map(enterprise).collect();
     enterprises.push(Enterprise {
         name: "another".into(),
         ..enterprise(1)
@@ -167,20 +167,21 @@ async fn a_long_import_goes_in_by_batches_and_finds_repeated_ids_across_them() {
 
     let (report, watching) = import(&service, good(enterprises)).await;
 
-    assert_eq!((report.created_count, report.refused_count), (10_001, 1));
-    assert_eq!(watching.rows, [5_000, 10_000, 10_002]);
+    assert_eq!((report.created_count, report.refused_count), (40_001, 1));
+    assert_eq!(watching.rows, [20_000, 40_000, 40_002]);
     assert_eq!(
         (report.errors[0].line, report.errors[0].value.as_deref()),
-        (10_003, Some(id(1).as_str()))
+        (40_003, Some(id(1).as_str()))
     );
-    assert_eq!(service.counts().unwrap().enterprises, 10_001);
+    assert_eq!(service.counts().unwrap().enterprises, 40_001);
 }
 
 #[tokio::test]
 async fn a_report_repeats_a_hundred_faults_and_counts_all() {
     let place = Place::empty();
     let service = Arc::new(place.service());
-    let records = (1..=250)
+    // The first takes the id for its enterprise, the others are refused.
+    let records = (1..=251)
         .map(|number| serious_penalty(number, "p", 30))
         .collect();
     let (report, watching) = import(&service, good(records)).await;
