@@ -9,6 +9,7 @@ mod address;
 mod context;
 mod contract;
 mod cursor;
+mod download;
 mod dto;
 mod examples;
 mod extract;
@@ -44,6 +45,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::enterprises::put_enterprise)
         .service(handlers::enterprises::get_enterprise)
         .service(handlers::enterprises::list_enterprise_records)
+        .service(handlers::imports::list_imports)
+        .service(handlers::imports::get_import)
+        .service(handlers::imports::list_import_errors)
+        .service(handlers::exports::get_tiers_export)
         .service(handlers::tiers::get_enterprise_tier)
         .service(handlers::tiers::get_tier_explanation)
         .service(handlers::records::create_records)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::bench_data::BENCH_DAY;
 use super::classify::{classify, mix_table};
-use super::compose::{CommonFlags, blocking, runtime, service};
+use super::compose::{CommonFlags, blocking, import_options, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{Table, rounded, say};
 use super::plan::{strata_table, write_files};
@@ -20,7 +20,7 @@ use crate::domain::AsOf;
 use crate::domain::digest::HashAlgorithm;
 use crate::service::bench_data::{BenchOptions, write_bench_files};
 use crate::service::{
-    Entropy, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, ReadOptions,
+    Entropy, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, ImportOptions,
     Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
@@ -87,7 +87,7 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
         arguments,
         mapping,
         day,
-        line_bytes: settings.limits.line_bytes,
+        import_options: import_options(&settings),
     };
     let verified = blocking(&runtime()?, move || shown.run())?;
     if !once {
@@ -177,7 +177,7 @@ struct Shown {
     arguments: Arguments,
     mapping: Option<Mapping>,
     day: Date,
-    line_bytes: usize,
+    import_options: ImportOptions,
 }
 
 impl Shown {
@@ -201,9 +201,7 @@ impl Shown {
             Some(folder) => folder.clone(),
             None => self.made_up()?,
         };
-        let options = ReadOptions {
-            max_row_bytes: self.line_bytes,
-        };
+        let options = self.import_options.clone();
         let mut progress = ImportProgress::new(None)?;
         let report =
             self.service

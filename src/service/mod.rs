@@ -8,7 +8,6 @@ mod entropy;
 mod error;
 mod frames;
 mod import;
-mod intake;
 mod models;
 mod outcomes;
 mod plans;
@@ -26,7 +25,10 @@ use crate::store::Store;
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
-pub use import::{ImportObserver, ImportReport, Importable};
+pub use import::{
+    ImportKind, ImportObserver, ImportOptions, ImportReport, ImportState, ImportSummary,
+    ImportView, Importable, KeptFaults, Resume,
+};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use plans::{
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
@@ -35,7 +37,8 @@ pub use plans::{
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
 pub use crate::files::{
-    FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
+    ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
+    ReadOptions, Sink, Source, TableWriter, Value,
 };
 pub use crate::indicators::Names;
 pub use crate::model::{Classification, Reason, RecordRef, Step};

@@ -6,6 +6,7 @@
 
 mod decide;
 mod error;
+mod imports;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -16,10 +17,11 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 
 pub use self::postgres::PostgresStore;
 pub use error::StoreError;
+pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use sqlite::SqliteStore;
 
 /// The system of record.
-pub trait Store: Send + Sync {
+pub trait Store: ImportStore + Send + Sync {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;
 

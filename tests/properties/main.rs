@@ -14,6 +14,7 @@
 mod register;
 
 mod allocation;
+mod files;
 mod generate;
 mod reasons;
 mod sampling;

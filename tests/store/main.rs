@@ -18,6 +18,7 @@ mod register;
 
 mod crash;
 mod import_laws;
+mod import_run_laws;
 mod plan_laws;
 mod postgres;
 mod register_laws;

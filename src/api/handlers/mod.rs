@@ -1,6 +1,7 @@
 //! One file per resource.
 
 pub(super) mod enterprises;
+pub(super) mod exports;
 pub(super) mod frames;
 pub(super) mod imports;
 pub(super) mod ops;

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::dates::{add_months, days_between};
 use crate::domain::digest::HashAlgorithm;
 use crate::domain::{EnterpriseKind, IdCheck, RecordKind, Severity};
-use crate::files::Format;
+use crate::files::{Compression, Format};
 use jiff::civil::date;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -42,7 +42,7 @@ impl Write for Shared {
 
 fn written(options: BenchOptions) -> (BenchCounts, Vec<u8>) {
     let (first, second) = (Shared::default(), Shared::default());
-    let sink = |shared: &Shared| Sink::to_writer("f", Format::Csv, false, shared.clone());
+    let sink = |shared: &Shared| Sink::to_writer("f", Format::Csv, Compression::Plain, shared.clone());
     let counts = write_bench_data(options, sink(&first), sink(&second), &mut |_| {}).unwrap();
     let mut bytes = first.0.lock().unwrap().clone();
     bytes.extend(second.0.lock().unwrap().iter());

@@ -5,7 +5,10 @@ use super::pool::{End, Pool};
 use crate::store::{StoreError, rows};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/postgres/0001_register.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/postgres/0001_register.sql"),
+    include_str!("../migrations/postgres/0003_imports.sql"),
+];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {
     let encoding = pool.read(|tx| {

@@ -13,6 +13,7 @@
 //! when all with smaller numbers can, and a writer that fails leaves no gap. Writers queue for one insert and one commit,
 //! not for their whole work.
 
+mod imports;
 mod lock;
 mod migrate;
 mod plans;

@@ -2,6 +2,7 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod imports;
 mod plans;
 mod register;
 mod row;
@@ -20,7 +21,10 @@ use super::{
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_register.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_register.sql"),
+    include_str!("../migrations/0003_imports.sql"),
+];
 
 /// The embedded store.
 ///
