@@ -18,12 +18,18 @@ use super::progress::{ImportProgress, bar, watched};
 use super::serve::serve;
 use crate::domain::AsOf;
 use crate::domain::digest::HashAlgorithm;
-use crate::service::bench_data::{BenchOptions, write_bench_files};
+use crate::service::bench_data::{BenchOptions, FileForm, write_bench_files};
 use crate::service::{
-    Entropy, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, ImportOptions,
-    Rounding, Service,
+    Compression, Entropy, Format, ImportOptions, ItemClass, Mapping, Method, OutcomeRule, Period,
+    PlanRequest, PoolFilter, Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
+
+/// The form of the made-up register.
+const PLAIN_CSV: FileForm = FileForm {
+    format: Format::Csv,
+    compression: Compression::Plain,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -227,7 +233,7 @@ impl Shown {
             as_of: self.day,
         };
         let progress = bar(self.arguments.enterprises, "making the register");
-        write_bench_files(options, &folder, false, &mut |made| {
+        write_bench_files(options, &folder, PLAIN_CSV, &mut |made| {
             progress.set_position(made)
         })?;
         progress.finish_and_clear();
