@@ -26,7 +26,7 @@ pub(super) struct Block {
 }
 
 enum Layout {
-    Csv(csv::Writer<Vec<u8>>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
     Ndjson(Vec<u8>),
     Parquet(BatchBuilder),
 }
@@ -53,7 +53,7 @@ impl Block {
         Self {
             columns: Arc::clone(columns),
             layout: match format {
-                Format::Csv => Layout::Csv(csv_writer()),
+                Format::Csv => Layout::Csv(Box::new(csv_writer())),
                 Format::Ndjson => Layout::Ndjson(Vec::new()),
                 Format::Parquet => Layout::Parquet(BatchBuilder::new(columns)),
             },
@@ -136,7 +136,7 @@ impl Block {
     pub(super) fn take(&mut self) -> io::Result<Encoded> {
         let content = match &mut self.layout {
             Layout::Csv(csv) => {
-                let full = std::mem::replace(csv, csv_writer());
+                let full = std::mem::replace(csv.as_mut(), csv_writer());
                 let bytes = full.into_inner().map_err(csv::IntoInnerError::into_error)?;
                 Content::Bytes(bytes)
             }
@@ -157,7 +157,7 @@ pub(super) struct Target {
 
 enum Lines {
     Text(Output),
-    Parquet(BatchWriter<Output>),
+    Parquet(Box<BatchWriter<Output>>),
 }
 
 impl Target {
@@ -184,7 +184,9 @@ impl Target {
             Format::Parquet => {
                 let schema = BatchBuilder::new(columns).schema();
                 let writer = BatchWriter::new(output, schema);
-                Lines::Parquet(writer.map_err(|said| failed(io::Error::other(said)))?)
+                Lines::Parquet(Box::new(
+                    writer.map_err(|said| failed(io::Error::other(said)))?,
+                ))
             }
         };
         Ok(Self {

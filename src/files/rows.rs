@@ -149,12 +149,15 @@ pub struct Rows<T: Tabular> {
 
 /// Where parsed blocks come from.
 enum Blocks<T: Tabular> {
-    Here {
-        splitter: Splitter,
-        parser: Arc<Parser<T>>,
-        cells: Cells,
-    },
+    Here(Box<Here<T>>),
     Threads(Receiver<Promise<T>>),
+}
+
+/// A file that is parsed as it is read.
+struct Here<T: Tabular> {
+    splitter: Splitter,
+    parser: Arc<Parser<T>>,
+    cells: Cells,
 }
 
 /// A block that some thread is parsing.
@@ -163,11 +166,11 @@ type Promise<T> = Receiver<Result<Parsed<T>, FilesError>>;
 impl<T: Tabular> Rows<T> {
     pub(super) fn new(splitter: Splitter, parser: Parser<T>) -> Self {
         Self {
-            blocks: Blocks::Here {
+            blocks: Blocks::Here(Box::new(Here {
                 splitter,
                 parser: Arc::new(parser),
                 cells: Cells::default(),
-            },
+            })),
             current: Vec::new().into_iter(),
             skipped_count: 0,
             ended: false,
@@ -178,12 +181,12 @@ impl<T: Tabular> Rows<T> {
     /// parse. Memory stays bounded by a few blocks for each. Where no thread can be started, everything is done here.
     #[must_use]
     pub fn in_parallel(self, parsers: usize) -> Self {
-        let Blocks::Here {
-            splitter, parser, ..
-        } = self.blocks
-        else {
+        let Blocks::Here(here) = self.blocks else {
             return self;
         };
+        let Here {
+            splitter, parser, ..
+        } = *here;
         let parsers = parsers.clamp(1, MOST_PARSERS);
         let (promise, promises) = sync_channel(parsers * WAITING_BLOCKS);
         let (work, waiting) = sync_channel::<Work<T>>(parsers * WAITING_BLOCKS);
@@ -208,13 +211,10 @@ impl<T: Tabular> Rows<T> {
 
     fn next_block(&mut self) -> Result<Option<Parsed<T>>, FilesError> {
         match &mut self.blocks {
-            Blocks::Here {
-                splitter,
-                parser,
-                cells,
-            } => Ok(splitter
-                .next_block()?
-                .map(|block| parser.parse(&block, cells))),
+            Blocks::Here(here) => {
+                let block = here.splitter.next_block()?;
+                Ok(block.map(|block| here.parser.parse(&block, &mut here.cells)))
+            }
             Blocks::Threads(promises) => match promises.recv() {
                 // A thread that ended early has left its promise behind.
                 Ok(promise) => promise.recv().unwrap_or(Err(FilesError::Stopped)).map(Some),
@@ -229,11 +229,11 @@ impl<T: Tabular> Rows<T> {
     /// The memory held for rows of text that are being cut.
     pub(super) fn held_bytes(&self) -> usize {
         match &self.blocks {
-            Blocks::Here {
-                splitter: Splitter::Text(text),
-                ..
-            } => text.rows.held_bytes(),
-            Blocks::Here { .. } | Blocks::Threads(_) => 0,
+            Blocks::Here(here) => match &here.splitter {
+                Splitter::Text(text) => text.rows.held_bytes(),
+                Splitter::Parquet { .. } => 0,
+            },
+            Blocks::Threads(_) => 0,
         }
     }
 }

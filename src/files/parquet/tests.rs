@@ -49,8 +49,7 @@ fn file(count: usize) -> Vec<u8> {
             .unwrap();
     }
     assert_eq!(writer.finish().unwrap(), count as u64);
-    let bytes = bytes.0.lock().unwrap().clone();
-    bytes
+    bytes.0.lock().unwrap().clone()
 }
 
 fn table(columns: &[(&str, ColumnType)], rows: &[&[Value<'_>]]) -> Vec<u8> {
@@ -61,8 +60,7 @@ fn table(columns: &[(&str, ColumnType)], rows: &[&[Value<'_>]]) -> Vec<u8> {
         writer.row(row).unwrap();
     }
     writer.finish().unwrap();
-    let bytes = bytes.0.lock().unwrap().clone();
-    bytes
+    bytes.0.lock().unwrap().clone()
 }
 
 fn source(bytes: Vec<u8>) -> Result<Source, FilesError> {

@@ -178,11 +178,10 @@ fn make_block(options: &BenchOptions, block: u64) -> Result<Vec<BenchEnterprise>
         let missing = (due(last) - due(first)).saturating_sub(record_count);
         let old = |made: &enterprise::Made| records::has_archive(options, made);
         let old_count = all.iter().filter(|(_, made, _)| old(made)).count() as u64;
-        let mut place = 0;
-        for (index, made, records) in all.iter_mut().filter(|(_, made, _)| old(made)) {
+        let aged = all.iter_mut().filter(|(_, made, _)| old(made));
+        for ((index, made, records), place) in aged.zip(0..) {
             let share = missing * (place + 1) / old_count - missing * place / old_count;
             records::fill_up(options, *index, made, share, records)?;
-            place += 1;
         }
     }
     let done = all.into_iter().map(|(_, made, records)| BenchEnterprise {
