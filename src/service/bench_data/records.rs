@@ -51,6 +51,14 @@ pub(super) fn make_links(
     maker.finish()
 }
 
+/// Whether a record says only that an annual report was filed in time.
+pub(super) fn is_routine(record: &Record) -> bool {
+    let is_plain = record.count == Some(0) && record.codes.len() == 1;
+    record.kind == RecordKind::AnnualReport
+        && is_plain
+        && record.codes.iter().all(|code| code.as_str() == "filed")
+}
+
 /// Whether an enterprise is old enough for changes that lie outside every window.
 pub(super) fn has_archive(options: &BenchOptions, made: &Made) -> bool {
     archive_days(options, made).is_some()
