@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::exit::Failure;
 use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
+use crate::domain::{EnterpriseKind, UnknownCode};
 use crate::service::{Clock, Entropy, ImportOptions, ModelFiles, Models, ReadOptions, Service};
 use crate::store::{PostgresStore, SqliteStore, Store};
 
@@ -27,6 +28,10 @@ pub(super) struct CommonFlags {
     /// Scorecard (JSON); default: the compiled-in one.
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) scorecard: Option<PathBuf>,
+    /// Scorecard (JSON) for enterprises of one kind, such as individual_business=FILE; may be given for several kinds;
+    /// default: every kind is scored by the general one.
+    #[arg(long = "kind-scorecard", value_name = "KIND=FILE", value_parser = kind_scorecard, global = true)]
+    pub(super) kind_scorecards: Vec<(EnterpriseKind, PathBuf)>,
     /// Policy (TOML); default: the compiled-in one.
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) policy: Option<PathBuf>,
@@ -53,12 +58,28 @@ impl CommonFlags {
             .flag("--policy", "models.policy", path(&self.policy))
             .flag("--as-of", "as_of", self.as_of.map(|day| day.to_string()))
             .load()?;
+        settings
+            .models
+            .scorecards
+            .extend(self.kind_scorecards.iter().cloned());
         if self.store.is_some() {
             // A flag lies over everything: whoever names a file means that file.
             settings.store.database_url = None;
         }
         Ok(settings)
     }
+}
+
+/// Reads `KIND=FILE`.
+fn kind_scorecard(text: &str) -> Result<(EnterpriseKind, PathBuf), String> {
+    let (kind, file) = text
+        .split_once('=')
+        .filter(|(_, file)| !file.is_empty())
+        .ok_or_else(|| "is not of the form KIND=FILE".to_owned())?;
+    let kind = kind
+        .parse()
+        .map_err(|error: UnknownCode| error.to_string())?;
+    Ok((kind, file.into()))
 }
 
 /// A service on the store and cache of the settings. Not to be called from asynchronous threads: it may wait.
@@ -89,6 +110,7 @@ fn service_with(
     let models = Models::load(&ModelFiles {
         catalogue: settings.models.catalogue.clone(),
         scorecard: settings.models.scorecard.clone(),
+        scorecards: settings.models.scorecards.clone(),
         policy: settings.models.policy.clone(),
     })?;
     let cache: Arc<dyn TierCache> = match &settings.cache.redis_url {

@@ -1,5 +1,6 @@
 //! The settings as values, and the checks that serde cannot make.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::ConfigError;
+use crate::domain::EnterpriseKind;
 
 /// Every setting, validated.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -105,6 +107,9 @@ pub struct ModelPaths {
     pub catalogue: Option<PathBuf>,
     /// The scorecard.
     pub scorecard: Option<PathBuf>,
+    /// Scorecards of single kinds, in place of the general one.
+    #[serde(default)]
+    pub scorecards: BTreeMap<EnterpriseKind, PathBuf>,
     /// The policy.
     pub policy: Option<PathBuf>,
 }

@@ -79,6 +79,16 @@ impl Label {
     }
 }
 
+impl Label {
+    /// The section letter of a GB/T 4754 code; a label of another system is its own section.
+    pub fn industry_section(&self) -> &str {
+        match self.0.get(..1) {
+            Some(letter) if self.in_industry(letter) => letter,
+            _ => &self.0,
+        }
+    }
+}
+
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

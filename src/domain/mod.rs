@@ -5,19 +5,24 @@
 
 pub mod canonical;
 mod coded;
+pub(crate) mod compact;
 pub mod dates;
+mod decision;
 pub mod digest;
 mod enterprise;
 mod enterprise_id;
 mod epoch;
 pub mod field;
 mod label;
+mod link;
 mod record;
 pub mod rng;
 mod tier;
 
 pub use coded::UnknownCode;
+pub use compact::NotCompact;
 pub use dates::AsOf;
+pub use decision::Decision;
 pub use enterprise::{
     Enterprise, EnterpriseDraft, EnterpriseKind, EnterpriseSize, EnterpriseStatus,
 };
@@ -25,5 +30,6 @@ pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
+pub use link::LinkEnd;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use tier::Tier;

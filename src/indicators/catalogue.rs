@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-use super::measure::{Aggregate, Measure};
+use super::measure::{Aggregate, Measure, RegisterStatistic};
 
 /// The catalogue format this build reads.
 const FORMAT: &str = "risktier-catalogue/1";
@@ -94,6 +94,11 @@ pub enum CatalogueError {
     /// An aggregate lacks the window it needs.
     #[error("indicator `{0}` needs `window_months`: its aggregate weighs records by their age")]
     NoWindow(String),
+    /// A circle of peers that means nothing.
+    #[error(
+        "indicator `{0}`: `least_peers` belongs to `complaint_share_below` only and is at least 2"
+    )]
+    LeastPeers(String),
 }
 
 impl Catalogue {
@@ -122,6 +127,9 @@ impl Catalogue {
             if indicator.measure.lacks_window() {
                 return Err(CatalogueError::NoWindow(indicator.code.clone()));
             }
+            if indicator.measure.has_senseless_peers() {
+                return Err(CatalogueError::LeastPeers(indicator.code.clone()));
+            }
         }
         Ok(catalogue)
     }
@@ -135,6 +143,23 @@ impl Catalogue {
 }
 
 impl Measure {
+    /// Whether `least_peers` stands where there are no peers, or asks for fewer than two.
+    pub fn has_senseless_peers(&self) -> bool {
+        match self {
+            Self::Register {
+                statistic,
+                least_peers: Some(least),
+            } => *statistic != RegisterStatistic::ComplaintShareBelow || *least < 2,
+            Self::Register {
+                least_peers: None, ..
+            }
+            | Self::Records(_)
+            | Self::Attribute { .. }
+            | Self::AgeMonths { .. }
+            | Self::Industry { .. } => false,
+        }
+    }
+
     /// Whether the aggregate weighs records by age and yet has no window to do it in.
     pub fn lacks_window(&self) -> bool {
         match self {
@@ -190,6 +215,13 @@ mod tests {
                 .to_string()
                 .contains("heading")
         );
+    }
+
+    #[test]
+    fn a_circle_of_one_peer_is_refused_by_name() {
+        let alone = DEFAULT.replacen("least_peers = 200", "least_peers = 1", 1);
+        let error = Catalogue::from_toml(&alone).unwrap_err().to_string();
+        assert!(error.contains("`SOC01`"), "{error}");
     }
 
     #[test]

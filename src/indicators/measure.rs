@@ -25,27 +25,46 @@ pub enum Measure {
         /// GB/T 4754 prefixes, or whole labels of another system.
         scopes: Vec<Label>,
     },
-    /// A statistic across enterprises, frozen per run; missing where no run has computed it.
+    /// A statistic across enterprises; see [`RegisterStatistic`] for which are frozen per run and which are live.
     Register {
         /// Which statistic.
         statistic: RegisterStatistic,
+        /// Of [`RegisterStatistic::ComplaintShareBelow`]: peers are the narrowest circle with at least so many, by
+        /// default 200.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        least_peers: Option<u32>,
     },
 }
 
 /// Statistics that look across enterprises.
+///
+/// Three are *frozen*: a run over the register counts them, and they stay as counted until the next one; without a run
+/// they are missing. Two are *live*: they follow the linked enterprises at once. Enterprises that are cancelled,
+/// revoked or moved out are nobody's peer and are not counted; they may themselves be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegisterStatistic {
-    /// Number of enterprises at the same address.
+    /// Frozen: number of enterprises at the same address, itself among them; missing where no link names an address.
+    /// Of several addresses the most crowded counts.
     SameAddress,
-    /// Share of peers (industry × size) with strictly fewer complaints, where there is at least one.
+    /// Frozen: share of peers (industry × size) with strictly fewer complaints in 12 months; missing without a complaint.
     ComplaintShareBelow,
-    /// Whether a linked enterprise is in tier D or on the serious-violation list.
+    /// Live: 1 if a linked enterprise is in tier D or on the serious-violation list, 0 if none is.
     LinkedHighRisk,
-    /// Number of enterprises of one person.
+    /// Frozen: number of enterprises of its legal representative, itself among them; missing where no link names one.
     EnterprisesPerPerson,
-    /// Number of linked enterprises cancelled within a year.
+    /// Live: number of linked enterprises cancelled within 12 months.
     LinkedCancellations,
+}
+
+impl RegisterStatistic {
+    /// Whether a run over the register has to count it.
+    pub fn is_frozen(self) -> bool {
+        match self {
+            Self::SameAddress | Self::ComplaintShareBelow | Self::EnterprisesPerPerson => true,
+            Self::LinkedHighRisk | Self::LinkedCancellations => false,
+        }
+    }
 }
 
 /// An aggregate over records.

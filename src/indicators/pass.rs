@@ -59,20 +59,20 @@ pub fn current_versions(versions: &[Record], day: Date) -> (Vec<&Record>, Option
 
 /// The earliest of the days on which something may change.
 #[derive(Clone, Copy)]
-struct NextChange {
+pub(super) struct NextChange {
     after: Date,
-    first: Option<Date>,
+    pub(super) first: Option<Date>,
 }
 
 impl NextChange {
-    fn after(day: Date) -> Self {
+    pub(super) fn after(day: Date) -> Self {
         Self {
             after: day,
             first: None,
         }
     }
 
-    fn on(&mut self, day: Date) {
+    pub(super) fn on(&mut self, day: Date) {
         if day > self.after && day < Date::MAX && self.first.is_none_or(|first| day < first) {
             self.first = Some(day);
         }
@@ -95,7 +95,8 @@ impl Measure {
                     ))
                 }))
             }
-            Self::Register { statistic: _ } => plain(None),
+            // Needs other enterprises: see `RegisterView`.
+            Self::Register { .. } => plain(None),
         }
     }
 }
@@ -126,6 +127,23 @@ fn age(subject: &Subject<'_>, cap: u16) -> Measurement {
 }
 
 impl RecordMeasure {
+    /// The value of an enterprise without a single record of the kind. It stands until one arrives.
+    pub fn without_records(&self) -> Option<f64> {
+        match self.aggregate {
+            Aggregate::DaysSince | Aggregate::Latest => None,
+            Aggregate::Count
+            | Aggregate::DecayedCount
+            | Aggregate::SumAmount
+            | Aggregate::SumCount
+            | Aggregate::MaxAmount
+            | Aggregate::InForce
+            | Aggregate::Ended
+            | Aggregate::Streak
+            | Aggregate::Lapsed
+            | Aggregate::Surge => Some(0.0),
+        }
+    }
+
     fn of(&self, subject: &Subject<'_>) -> Measurement {
         let mut found = Found {
             measure: self,

@@ -1,20 +1,27 @@
-//! The classifier: catalogue, scorecard and tier rules bound together.
+//! The classifier: catalogue, scorecards, tier rules and frozen statistics bound together.
 
 use jiff::civil::Date;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::reason::{Reason, RecordRef, Step, number};
-use super::rules::{Condition, TierRules};
-use super::scorecard::{Card, MAX_POINTS, Scorecard, ScorecardError};
-use crate::domain::canonical::{CanonicalError, canonical_bytes};
+use super::bind::{Act, Bound, BoundCard, BoundRule, ClassifierError, Slot, digests, kind_bit};
+use super::case::Case;
+use super::reason::Reason;
+use super::rules::TierRules;
+use super::scorecard::Scorecard;
+use super::scorecards::Scorecards;
+use super::told::Told;
 use crate::domain::digest::{Digest, HashAlgorithm};
-use crate::domain::{AsOf, Enterprise, Epoch, Record, Tier};
-use crate::indicators::{Catalogue, Measure, Measurement, Names, Subject, current_versions};
+use crate::domain::{AsOf, Decision, EnterpriseKind, Epoch, Tier};
+use crate::indicators::{
+    Catalogue, Measure, Measurement, RegisterFacts, RegisterView, Statistics, Subject,
+    current_versions,
+};
 
 /// The tier of one enterprise as of a day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
-    /// The tier after every rule.
+    /// The tier after every step.
     pub tier: Tier,
     /// The tier that the points alone give.
     pub scored_tier: Tier,
@@ -28,151 +35,99 @@ pub struct Classification {
     pub reasons: Vec<Reason>,
 }
 
-/// Why the three files do not go together.
-#[derive(Debug, thiserror::Error)]
-pub enum ClassifierError {
-    /// The scorecard does not fit the catalogue.
-    #[error(transparent)]
-    Scorecard(#[from] ScorecardError),
-    /// A rule is wrong.
-    #[error("rule `{rule}`: {reason}")]
-    Rule {
-        /// Its code.
-        rule: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
-    /// The files have no canonical form.
-    #[error("the model files have no digest: {0}")]
-    Digest(String),
-}
-
 /// Turns records into a tier. Built once, used for every enterprise.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalogue: Catalogue,
-    scorecard: Scorecard,
-    rules: TierRules,
-    /// One slot per indicator, in catalogue order: its card and the position of its group.
-    cards: Vec<(Option<Card>, usize)>,
-    group_caps: Vec<i32>,
-    /// Facts of the rules that are no indicators, behind the indicators.
-    extra: Vec<Measure>,
-    direct: Vec<(usize, f64)>,
-    floor: Vec<(usize, f64)>,
-    shift: Vec<(usize, f64)>,
+    scorecards: Scorecards,
+    pub(super) rules: TierRules,
+    pub(super) bound: Bound,
+    general: BoundCard,
+    by_kind: BTreeMap<EnterpriseKind, BoundCard>,
+    statistics: Option<Arc<Statistics>>,
     model_digest: Digest,
+    files_digest: Digest,
     epoch: Epoch,
 }
 
+/// What an enterprise's own files say, before the register is looked at.
+pub(super) struct Own {
+    pub(super) measured: Vec<Measurement>,
+    pub(super) facts: RegisterFacts,
+    pub(super) young: bool,
+    /// The row of its professional grade.
+    pub(super) grade: Option<u8>,
+    pub(super) next_change_on: Option<Date>,
+}
+
 impl Classifier {
-    /// Binds the three files; refuses what does not fit, naming the indicator or rule.
+    /// Binds the files; refuses what does not fit, naming the indicator or rule.
+    ///
+    /// # Errors
+    ///
+    /// When a scorecard does not fit the catalogue, a rule names nothing, or the grades' matrix falls.
     pub fn new(
         catalogue: Catalogue,
-        scorecard: Scorecard,
+        scorecards: impl Into<Scorecards>,
         rules: TierRules,
     ) -> Result<Self, ClassifierError> {
-        scorecard.check_against(&catalogue)?;
-        let groups: Vec<&str> = catalogue
-            .groups
-            .iter()
-            .map(|group| group.code.as_str())
-            .collect();
-        let cards = catalogue
-            .indicators
-            .iter()
-            .map(|indicator| {
-                let group = groups
-                    .iter()
-                    .position(|code| *code == indicator.group)
-                    .unwrap_or(usize::MAX);
-                (scorecard.indicators.get(&indicator.code).cloned(), group)
-            })
-            .collect();
-        let group_caps = groups
-            .iter()
-            .map(|code| {
-                scorecard
-                    .group_caps
-                    .get(*code)
-                    .map_or(i32::from(MAX_POINTS), |cap| i32::from(*cap))
-            })
-            .collect();
-        let mut extra = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut bind = |code: &str, when: &Condition| -> Result<(usize, f64), ClassifierError> {
-            let fail = |reason: &str| ClassifierError::Rule {
-                rule: code.to_owned(),
-                reason: reason.to_owned(),
-            };
-            if !seen.insert(code.to_owned()) {
-                return Err(fail("is declared twice; give every rule its own code"));
-            }
-            let slot = match (&when.indicator, &when.measure) {
-                (Some(indicator), None) => catalogue
-                    .position(indicator)
-                    .ok_or_else(|| fail("names an indicator that is not in the catalogue"))?,
-                (None, Some(measure)) if measure.lacks_window() => {
-                    return Err(fail("needs `window_months`"));
-                }
-                (None, Some(measure)) => {
-                    extra.push(measure.clone());
-                    catalogue.indicators.len() + extra.len() - 1
-                }
-                _ => return Err(fail("needs either `indicator` or `measure`")),
-            };
-            Ok((slot, when.at_least))
-        };
-        let direct = rules
-            .direct
-            .iter()
-            .map(|rule| bind(&rule.code, &rule.when))
-            .collect::<Result<_, _>>()?;
-        let floor = rules
-            .floor
-            .iter()
-            .map(|rule| bind(&rule.code, &rule.when))
-            .collect::<Result<_, _>>()?;
-        let shift = rules
-            .shift
-            .iter()
-            .map(|rule| bind(&rule.code, &rule.when))
-            .collect::<Result<_, _>>()?;
-        let digest = |bytes: Result<Vec<u8>, CanonicalError>| {
-            bytes
-                .map(|bytes| HashAlgorithm::Sha256.hash(&[&bytes]))
-                .map_err(|error| ClassifierError::Digest(error.to_string()))
-        };
-        let model_digest = digest(canonical_bytes(&(&catalogue, &scorecard)))?;
-        let epoch = Epoch::of(&digest(canonical_bytes(&(&catalogue, &scorecard, &rules)))?);
+        let scorecards: Scorecards = scorecards.into();
+        scorecards.general.check_against(&catalogue)?;
+        for (kind, scorecard) in &scorecards.by_kind {
+            let fail = |cause| ClassifierError::KindScorecard { kind: *kind, cause };
+            scorecard.check_against(&catalogue).map_err(fail)?;
+        }
+        if let Some(grade) = &rules.grade {
+            grade.check().map_err(ClassifierError::Grade)?;
+        }
+        let bound = Bound::new(&catalogue, &rules)?;
+        let (model_digest, files_digest) = digests(&catalogue, &scorecards, &rules)?;
+        let by_kind = scorecards.by_kind.iter();
         Ok(Self {
+            general: BoundCard::new(&catalogue, &scorecards.general),
+            by_kind: by_kind
+                .map(|(kind, scorecard)| (*kind, BoundCard::new(&catalogue, scorecard)))
+                .collect(),
             catalogue,
-            scorecard,
+            scorecards,
             rules,
-            cards,
-            group_caps,
-            extra,
-            direct,
-            floor,
-            shift,
+            bound,
+            statistics: None,
             model_digest,
-            epoch,
+            files_digest,
+            epoch: Epoch::of(&files_digest),
         })
     }
 
-    /// Identity of the tiers it gives: catalogue, scorecard and tier rules.
+    /// The same files with statistics that a run has frozen: another epoch.
+    #[must_use]
+    pub fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
+        let parts: [&[u8]; 2] = [self.files_digest.as_bytes(), statistics.digest().as_bytes()];
+        Self {
+            epoch: Epoch::of(&HashAlgorithm::Sha256.hash(&parts)),
+            statistics: Some(statistics),
+            ..self.clone()
+        }
+    }
+
+    /// Identity of the tiers it gives: catalogue, scorecards, tier rules and frozen statistics.
     pub fn epoch(&self) -> &Epoch {
         &self.epoch
     }
 
-    /// Digest of catalogue and scorecard in canonical form.
+    /// Digest of catalogue, scorecards and tier rules, whatever the statistics.
+    pub fn files_digest(&self) -> &Digest {
+        &self.files_digest
+    }
+
+    /// Digest of catalogue and scorecards in canonical form.
     pub fn model_digest(&self) -> &Digest {
         &self.model_digest
     }
 
-    /// The scorecard it uses.
-    pub fn scorecard(&self) -> &Scorecard {
-        &self.scorecard
+    /// The scorecard for enterprises of a kind.
+    pub fn scorecard_of(&self, kind: EnterpriseKind) -> &Scorecard {
+        self.scorecards.of(kind)
     }
 
     /// The catalogue it uses.
@@ -180,318 +135,226 @@ impl Classifier {
         &self.catalogue
     }
 
+    /// The statistics it uses, if a run has frozen any.
+    pub fn statistics(&self) -> Option<&Arc<Statistics>> {
+        self.statistics.as_ref()
+    }
+
     /// The tier, without reasons.
-    ///
-    /// `versions` are all stored versions of the enterprise's records, grouped by record and ordered by `known_on`.
-    pub fn classify(
-        &self,
-        enterprise: &Enterprise,
-        versions: &[Record],
-        as_of: AsOf,
-    ) -> Classification {
-        self.run(enterprise, versions, as_of, None)
+    pub fn classify(&self, case: &Case<'_>, as_of: AsOf) -> Classification {
+        self.run(case, as_of, None)
     }
 
     /// The tier with every reason, in the order in which the steps act.
-    pub fn explain(
-        &self,
-        enterprise: &Enterprise,
-        versions: &[Record],
-        as_of: AsOf,
-    ) -> Classification {
+    pub fn explain(&self, case: &Case<'_>, as_of: AsOf) -> Classification {
         let mut reasons = Vec::new();
-        let mut classification = self.run(enterprise, versions, as_of, Some(&mut reasons));
+        let mut classification = self.run(case, as_of, Some(&mut reasons));
         classification.reasons = reasons;
         classification
     }
 
     fn run(
         &self,
-        enterprise: &Enterprise,
-        versions: &[Record],
+        case: &Case<'_>,
         as_of: AsOf,
         reasons: Option<&mut Vec<Reason>>,
     ) -> Classification {
-        let (records, next_version_on) = current_versions(versions, as_of.day);
+        let (records, next_version_on) = current_versions(case.versions, as_of.day);
         let subject = Subject {
-            enterprise,
+            enterprise: case.enterprise,
             records: &records,
             as_of,
         };
-        let measured = self.measure(&subject);
-        let points = self.points(&measured);
+        let mut own = self.own(&subject);
+        let view = RegisterView {
+            others: Some(case.linked),
+            statistics: self.statistics.as_deref(),
+            ..self.view(&own.facts, as_of.day)
+        };
+        for (slot, measurement) in self.bound.slots.iter().zip(&mut own.measured) {
+            if let Slot::Register(statistic, least_peers) = slot {
+                measurement.value = view.value(*statistic, *least_peers);
+                if reasons.is_some() && measurement.value.is_some() {
+                    measurement.evidence = view.evidence(*statistic, &subject);
+                }
+            }
+        }
+        let card = self.card_of(case.enterprise.kind);
+        let points = self.points(card, &own.measured);
         let mut told = Told {
             classifier: self,
-            measured: &measured,
-            records: &records,
+            card,
+            subject: &subject,
+            measured: &own.measured,
+            view: &view,
             reasons,
         };
         told.points(&points);
-        let scored_tier = self.scorecard.cutoffs.tier(points.total);
+        let scored_tier = card.cutoffs.tier(points.total);
         told.cutoff(points.total, scored_tier);
 
         let mut tier = scored_tier;
-        for (rule, (slot, at_least)) in self.rules.direct.iter().zip(&self.direct) {
-            if met(&measured, *slot, *at_least) {
-                tier = tier.max(rule.tier);
-                told.rule(Step::DirectRule, &rule.code, &rule.name, *slot, tier);
-            }
+        for rule in self.met(&own.measured) {
+            tier = match rule.act {
+                Act::Direct(at_least) | Act::Floor(at_least) => tier.max(at_least),
+                Act::Shift(steps) => tier.worsened_by(steps),
+            };
+            told.rule(rule, tier);
         }
-        for (rule, (slot, at_least)) in self.rules.floor.iter().zip(&self.floor) {
-            if met(&measured, *slot, *at_least) {
-                tier = tier.max(rule.tier);
-                told.rule(Step::Floor, &rule.code, &rule.name, *slot, tier);
-            }
-        }
-        for (rule, (slot, at_least)) in self.rules.shift.iter().zip(&self.shift) {
-            if met(&measured, *slot, *at_least) {
-                tier = tier.worsened_by(rule.steps);
-                told.rule(Step::Shift, &rule.code, &rule.name, *slot, tier);
-            }
-        }
-        let cold = Measure::AgeMonths {
-            cap: self.rules.cold_start.months,
-        }
-        .of(&subject);
-        let young = cold
-            .value
-            .is_some_and(|months| months < f64::from(self.rules.cold_start.months));
-        if young && tier < self.rules.cold_start.tier {
+        if own.young && tier < self.rules.cold_start.tier {
             tier = self.rules.cold_start.tier;
             told.cold_start(self.rules.cold_start.months, tier);
         }
-        let next_change_on = measured
-            .iter()
-            .chain([&cold])
-            .filter_map(|measurement| measurement.next_change_on)
-            .chain(next_version_on)
-            .min();
+        if let Some(grade) = &self.rules.grade {
+            tier = own.grade.map_or(tier, |row| grade.tier(row, tier));
+            told.grade(grade, tier);
+        }
+        if let Some(owner) = view.owner() {
+            tier = tier.max(owner.base_tier);
+            told.owner(owner, tier);
+        }
+        for decision in in_force(case.decisions, as_of.day) {
+            tier = decision.tier();
+            told.decision(decision);
+        }
         Classification {
             tier,
             scored_tier,
             points: points.total,
             as_of,
-            next_change_on,
+            next_change_on: [
+                own.next_change_on,
+                next_version_on,
+                next_decision_on(case.decisions, as_of.day),
+                view.next_change_on(),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
             reasons: Vec::new(),
         }
     }
 
-    /// Measures the indicators, then the facts of the rules.
-    fn measure(&self, subject: &Subject<'_>) -> Vec<Measurement> {
-        let declared = self
-            .catalogue
-            .indicators
-            .iter()
-            .map(|indicator| &indicator.measure);
-        declared
-            .chain(&self.extra)
-            .map(|measure| {
-                if self.is_covered(measure) {
-                    measure.of(subject)
-                } else {
-                    Measurement::default()
-                }
-            })
-            .collect()
+    pub(super) fn card_of(&self, kind: EnterpriseKind) -> &BoundCard {
+        self.by_kind.get(&kind).unwrap_or(&self.general)
     }
 
-    fn is_covered(&self, measure: &Measure) -> bool {
-        match measure {
-            Measure::Records(records) => self.rules.record_kinds.contains(&records.kind),
-            Measure::Attribute { .. }
-            | Measure::AgeMonths { .. }
-            | Measure::Industry { .. }
-            | Measure::Register { .. } => true,
+    /// The register as if it were not known.
+    pub(super) fn view<'a>(&self, facts: &'a RegisterFacts, day: Date) -> RegisterView<'a> {
+        RegisterView {
+            facts,
+            wanted: self.bound.wanted,
+            statistics: None,
+            others: None,
+            day,
         }
     }
 
-    fn points(&self, measured: &[Measurement]) -> Points {
-        let mut by_group = vec![0_i32; self.group_caps.len()];
-        let mut by_indicator = Vec::with_capacity(self.cards.len());
-        for ((card, group), measurement) in self.cards.iter().zip(measured) {
+    /// Measures the indicators, then the facts of the rules; slots of the register stay missing.
+    pub(super) fn own(&self, subject: &Subject<'_>) -> Own {
+        let kinds = subject
+            .records
+            .iter()
+            .fold(0, |kinds, record| kinds | kind_bit(record.kind));
+        let measured: Vec<Measurement> = self
+            .bound
+            .slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::Records {
+                    bit,
+                    without,
+                    measure: _,
+                } if kinds & bit == 0 => Measurement {
+                    value: *without,
+                    ..Measurement::default()
+                },
+                Slot::Records { measure, .. } | Slot::Own(measure) => measure.of(subject),
+                Slot::Uncovered | Slot::Register(..) => Measurement::default(),
+            })
+            .collect();
+        let (facts, next_fact_on) = RegisterFacts::gather(subject, self.bound.wanted);
+        let cold_months = self.rules.cold_start.months;
+        let cold = Measure::AgeMonths { cap: cold_months }.of(subject);
+        let grade = self.rules.grade.as_ref();
+        let next_change_on = measured
+            .iter()
+            .chain([&cold])
+            .filter_map(|measurement| measurement.next_change_on)
+            .chain(next_fact_on)
+            .min();
+        Own {
+            measured,
+            facts,
+            young: cold
+                .value
+                .is_some_and(|months| months < f64::from(cold_months)),
+            grade: grade.and_then(|grade| grade.row_of(grade.stated(subject.enterprise)?)),
+            next_change_on,
+        }
+    }
+
+    /// The rules whose condition holds, in the order in which they act.
+    fn met<'a>(&'a self, measured: &'a [Measurement]) -> impl Iterator<Item = &'a BoundRule> {
+        self.bound.rules.iter().filter(|rule| {
+            let value = measured.get(rule.slot).and_then(|found| found.value);
+            rule.is_met_by(value)
+        })
+    }
+
+    fn points(&self, card: &BoundCard, measured: &[Measurement]) -> Points {
+        let mut by_group = vec![0_i64; card.group_caps.len()];
+        let mut by_indicator = Vec::with_capacity(card.cards.len());
+        for ((card, group), measurement) in card.cards.iter().zip(&self.bound.groups).zip(measured)
+        {
             let points = card.as_ref().map(|card| card.points(measurement.value));
             if let (Some(points), Some(sum)) = (points, by_group.get_mut(*group)) {
-                *sum = sum.saturating_add(points);
+                *sum += i64::from(points);
             }
             by_indicator.push(points);
         }
-        let total = by_group
-            .iter()
-            .zip(&self.group_caps)
-            .fold(0_i32, |total, (sum, cap)| {
-                total.saturating_add(*sum.min(cap))
-            });
-        let total = u16::try_from(total.clamp(0, i32::from(MAX_POINTS))).unwrap_or(MAX_POINTS);
         Points {
             by_indicator,
+            total: card.total(by_group.iter().copied()),
             by_group,
-            total,
         }
     }
 }
 
-struct Points {
-    by_indicator: Vec<Option<i32>>,
-    by_group: Vec<i32>,
-    total: u16,
+impl BoundRule {
+    /// A missing value meets no condition.
+    pub(super) fn is_met_by(&self, value: Option<f64>) -> bool {
+        value.is_some_and(|value| value >= self.at_least)
+    }
 }
 
-fn met(measured: &[Measurement], slot: usize, at_least: f64) -> bool {
-    measured
-        .get(slot)
-        .and_then(|measurement| measurement.value)
-        .is_some_and(|value| value >= at_least)
+/// Points by indicator, by group and in all.
+pub(super) struct Points {
+    pub(super) by_indicator: Vec<Option<i32>>,
+    pub(super) by_group: Vec<i64>,
+    pub(super) total: u16,
 }
 
-/// Writes the reasons down, where they are asked for.
-struct Told<'a, 'r> {
-    classifier: &'a Classifier,
-    measured: &'a [Measurement],
-    records: &'a [&'a Record],
-    reasons: Option<&'r mut Vec<Reason>>,
-}
-
-impl Told<'_, '_> {
-    fn points(&mut self, points: &Points) {
-        let Some(reasons) = self.reasons.as_deref_mut() else {
-            return;
-        };
-        let indicators = &self.classifier.catalogue.indicators;
-        let mut missing = Vec::new();
-        for ((indicator, measurement), points) in indicators
+/// The freeze and the override that count on a day, in the order in which they act. Of several of one sort the latest
+/// prevails.
+pub(super) fn in_force(decisions: &[Decision], day: Date) -> impl Iterator<Item = &Decision> {
+    let latest = |wanted: fn(&Decision) -> bool| {
+        decisions
             .iter()
-            .zip(self.measured)
-            .zip(&points.by_indicator)
-        {
-            let Names { zh, en } = &indicator.name;
-            match (measurement.value, *points) {
-                (None, points) => missing.push(Reason {
-                    step: Step::Missing,
-                    code: indicator.code.clone(),
-                    value: None,
-                    points,
-                    tier: None,
-                    records: Vec::new(),
-                    text: Names {
-                        zh: format!("{zh}：无数据，计{}分", points.unwrap_or(0)),
-                        en: format!("{en}: no data, {} points", points.unwrap_or(0)),
-                    },
-                }),
-                (Some(value), Some(points)) if points != 0 => reasons.push(Reason {
-                    step: Step::Points,
-                    code: indicator.code.clone(),
-                    value: Some(value),
-                    points: Some(points),
-                    tier: None,
-                    records: refs(self.records, measurement),
-                    text: Names {
-                        zh: format!("{zh}：{}，计{points}分", number(value)),
-                        en: format!("{en}: {}, {points} points", number(value)),
-                    },
-                }),
-                (Some(_), _) => {}
-            }
-        }
-        reasons.append(&mut missing);
-        let groups = self
-            .classifier
-            .catalogue
-            .groups
-            .iter()
-            .zip(&points.by_group)
-            .zip(&self.classifier.group_caps);
-        for ((group, sum), cap) in groups.filter(|((_, sum), cap)| sum > cap) {
-            reasons.push(Reason {
-                step: Step::GroupCap,
-                code: group.code.clone(),
-                value: Some(f64::from(*sum)),
-                points: Some(cap - sum),
-                tier: None,
-                records: Vec::new(),
-                text: Names {
-                    zh: format!("{}：合计{sum}分，以{cap}分封顶", group.name.zh),
-                    en: format!("{}: {sum} points in all, capped at {cap}", group.name.en),
-                },
-            });
-        }
-    }
-
-    fn cutoff(&mut self, points: u16, tier: Tier) {
-        let Some(reasons) = self.reasons.as_deref_mut() else {
-            return;
-        };
-        let cutoffs = self.classifier.scorecard.cutoffs;
-        let from = BTreeMap::from([
-            (Tier::A, 0),
-            (Tier::B, cutoffs.b),
-            (Tier::C, cutoffs.c),
-            (Tier::D, cutoffs.d),
-        ]);
-        let least = from.get(&tier).copied().unwrap_or(0);
-        reasons.push(Reason {
-            step: Step::Cutoff,
-            code: format!("TIER_{tier}"),
-            value: Some(f64::from(points)),
-            points: None,
-            tier: Some(tier),
-            records: Vec::new(),
-            text: Names {
-                zh: format!("总分{points}分，{tier}类从{least}分起"),
-                en: format!("{points} points in all; tier {tier} begins at {least}"),
-            },
-        });
-    }
-
-    fn rule(&mut self, step: Step, code: &str, name: &Names, slot: usize, tier: Tier) {
-        let Some(reasons) = self.reasons.as_deref_mut() else {
-            return;
-        };
-        let measurement = self.measured.get(slot);
-        let (zh, en) = match step {
-            Step::DirectRule => ("直接判定", "sets the tier"),
-            Step::Floor => ("不低于", "is a floor"),
-            _ => ("下调", "worsens the tier"),
-        };
-        reasons.push(Reason {
-            step,
-            code: code.to_owned(),
-            value: measurement.and_then(|measurement| measurement.value),
-            points: None,
-            tier: Some(tier),
-            records: measurement
-                .map(|measurement| refs(self.records, measurement))
-                .unwrap_or_default(),
-            text: Names {
-                zh: format!("{}：{zh}，结果为{tier}类", name.zh),
-                en: format!("{}: {en}, now {tier}", name.en),
-            },
-        });
-    }
-
-    fn cold_start(&mut self, months: u16, tier: Tier) {
-        let Some(reasons) = self.reasons.as_deref_mut() else {
-            return;
-        };
-        reasons.push(Reason {
-            step: Step::ColdStart,
-            code: "COLD_START".to_owned(),
-            value: None,
-            points: None,
-            tier: Some(tier),
-            records: Vec::new(),
-            text: Names {
-                zh: format!("成立不足{months}个月：按{tier}类"),
-                en: format!("founded less than {months} months ago: tier {tier}"),
-            },
-        });
-    }
+            .filter(|decision| wanted(decision) && decision.counts_on(day))
+            .max_by_key(|decision| decision.precedence())
+    };
+    let freeze = latest(|decision| matches!(decision, Decision::Freeze { .. }));
+    let changed = latest(|decision| matches!(decision, Decision::Override { .. }));
+    freeze.into_iter().chain(changed)
 }
 
-fn refs(records: &[&Record], measurement: &Measurement) -> Vec<RecordRef> {
-    measurement
-        .evidence
+/// The first later day on which a decision begins or ends.
+pub(super) fn next_decision_on(decisions: &[Decision], day: Date) -> Option<Date> {
+    decisions
         .iter()
-        .filter_map(|position| records.get(*position))
-        .map(|record| RecordRef::from(*record))
-        .collect()
+        .flat_map(Decision::turning_days)
+        .flatten()
+        .filter(|turning| *turning > day && *turning < Date::MAX)
+        .min()
 }

@@ -25,6 +25,14 @@ pub enum Step {
     Shift,
     /// The enterprise is too young for its points' tier.
     ColdStart,
+    /// The professional grade combined with the tier.
+    Grade,
+    /// The owner's tier applies.
+    Owner,
+    /// The tier stays what it was while an objection is examined.
+    Freeze,
+    /// Two persons changed the tier.
+    Override,
 }
 
 /// A record that a reason rests on.

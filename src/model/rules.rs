@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+use super::grade::GradeMatrix;
 use crate::domain::{RecordKind, Tier};
 use crate::indicators::{Measure, Names};
 
 /// The `[tier]` part of a policy.
 ///
-/// Order: points → cut-offs → direct rules → floors → shifts → cold start. Each step that acts leaves a reason.
+/// Order: points → cut-offs → direct rules → floors → shifts → cold start → professional grade → owner → decisions of
+/// persons. Each step that acts leaves a reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TierRules {
@@ -25,6 +27,9 @@ pub struct TierRules {
     pub shift: Vec<ShiftRule>,
     /// What a young enterprise gets.
     pub cold_start: ColdStart,
+    /// How a professional grade combines with the tier so far; absent where there are no such grades.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<GradeMatrix>,
 }
 
 /// Sets the tier.

@@ -76,8 +76,11 @@ impl Frame {
         overlay: &ComplaintOverlay,
     ) -> Result<Self, FrameError> {
         let mut peers = Peers::default();
+        // What cannot be visited is nobody's peer: closed enterprises have no customers who could complain.
         for entry in &entries {
-            peers.add(peer_key(&entry.row), entry.load);
+            if cannot_be_visited(entry.row.status).is_none() {
+                peers.add(peer_key(&entry.row), entry.load);
+            }
         }
         let mut rows = Vec::with_capacity(entries.len());
         for FrameEntry { mut row, load } in entries {

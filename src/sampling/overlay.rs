@@ -113,7 +113,7 @@ impl Peers {
     /// Adds one object.
     pub(super) fn add(&mut self, key: PeerKey<'_>, load: ComplaintLoad) {
         if let Some(industry) = key.industry {
-            let letter = letter_of(industry);
+            let letter = industry.industry_section().to_owned();
             self.by_industry_and_size
                 .entry((industry.clone(), key.size))
                 .or_default()
@@ -139,7 +139,7 @@ impl Peers {
     ) -> f64 {
         let least = u64::from(policy.least_peers);
         let narrow = key.industry.and_then(|industry| {
-            let letter = letter_of(industry);
+            let letter = industry.industry_section().to_owned();
             [
                 self.by_industry_and_size.get(&(industry.clone(), key.size)),
                 self.by_letter_and_size.get(&(letter.clone(), key.size)),
@@ -164,14 +164,6 @@ pub(super) fn band_of(policy: &ComplaintOverlay, ratio: f64, load: ComplaintLoad
         .iter()
         .rposition(reached)
         .map_or(0, |position| position + 1)
-}
-
-/// The section letter of a GB/T 4754 code; a label of another system is its own section.
-fn letter_of(industry: &Label) -> String {
-    match industry.as_str().chars().next() {
-        Some(letter) if industry.in_industry(&letter.to_string()) => letter.to_string(),
-        _ => industry.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Label, Tier};
 use crate::files::{pack, read_frame, unpack, write_frame};
 use crate::indicators::current_versions;
+use crate::model::Case;
 use crate::sampling::{Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
 
 /// Objects by tier.
@@ -108,10 +109,10 @@ impl Service {
             {
                 return;
             }
-            let classification =
-                self.models
-                    .classifier
-                    .classify(enterprise, &dossier.versions, as_of);
+            let classification = self
+                .models
+                .classifier
+                .classify(&Case::of(enterprise, &dossier.versions), as_of);
             let (records, _) = current_versions(&dossier.versions, as_of.day);
             let load = complaint_load(overlay, &records, as_of.day);
             entries.push(FrameEntry {

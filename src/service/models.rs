@@ -1,12 +1,14 @@
 //! The three model files: catalogue, scorecard, policy.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
-use crate::model::{Classifier, ClassifierError, Scorecard, ScorecardError, TierRules};
+use crate::model::{Classifier, ClassifierError, Scorecard, ScorecardError, Scorecards, TierRules};
 use crate::sampling::{PolicyError, SamplingPolicy};
 
 /// The policy format this build reads.
@@ -19,6 +21,8 @@ pub struct ModelFiles {
     pub catalogue: Option<PathBuf>,
     /// Scorecard (JSON).
     pub scorecard: Option<PathBuf>,
+    /// Scorecards (JSON) for enterprises of single kinds; the others are scored by the general one.
+    pub scorecards: BTreeMap<EnterpriseKind, PathBuf>,
     /// Policy (TOML).
     pub policy: Option<PathBuf>,
 }
@@ -64,6 +68,14 @@ pub enum ModelsError {
     /// The scorecard is wrong.
     #[error(transparent)]
     Scorecard(#[from] ScorecardError),
+    /// The scorecard of a kind is wrong.
+    #[error("the scorecard for `{kind}`: {cause}")]
+    KindScorecard {
+        /// The kind.
+        kind: EnterpriseKind,
+        /// What is wrong.
+        cause: ScorecardError,
+    },
     /// The policy is not TOML of the policy's shape.
     #[error("the policy cannot be read: {0}")]
     PolicySyntax(#[from] toml::de::Error),
@@ -106,11 +118,17 @@ impl Models {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
+        let mut scorecards = Scorecards::from(Scorecard::from_json(&scorecard)?);
+        for (kind, path) in &files.scorecards {
+            let fail = |cause| ModelsError::KindScorecard { kind: *kind, cause };
+            let scorecard = Scorecard::from_json(&read(path)?).map_err(fail)?;
+            scorecards.by_kind.insert(*kind, scorecard);
+        }
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         Ok(Self {
             classifier: Classifier::new(
                 Catalogue::from_toml(&catalogue)?,
-                Scorecard::from_json(&scorecard)?,
+                scorecards,
                 policy.tier,
             )?,
             sampling: policy.sampling,
@@ -135,6 +153,60 @@ mod tests {
     fn the_default_files_go_together() {
         let models = Models::load(&ModelFiles::default()).unwrap();
         assert_eq!(models.policy_name, "cn-general/1");
+    }
+
+    #[test]
+    fn a_card_of_a_kind_belongs_to_the_epoch_and_is_refused_by_kind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("card.json");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Models::load(&ModelFiles {
+                scorecards: [(EnterpriseKind::IndividualBusiness, path.clone())].into(),
+                ..ModelFiles::default()
+            })
+        };
+        let text = include_str!("../../models/default/scorecard.json");
+        let own = load(&text.replacen("cn-general-expert", "shops", 1)).unwrap();
+        let general = Models::load(&ModelFiles::default()).unwrap();
+        assert_ne!(own.classifier.epoch(), general.classifier.epoch());
+        assert_ne!(
+            own.classifier.model_digest(),
+            general.classifier.model_digest()
+        );
+        let name = |kind| own.classifier.scorecard_of(kind).name.clone();
+        assert_eq!(name(EnterpriseKind::IndividualBusiness), "shops");
+        assert_eq!(name(EnterpriseKind::Enterprise), "cn-general-expert");
+
+        for wrong in [text.replacen("\"BAS01\"", "\"BAS99\"", 1), "{}".to_owned()] {
+            let error = load(&wrong).unwrap_err().to_string();
+            assert!(error.contains("`individual_business`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_of_grades_that_falls_is_refused_by_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.toml");
+        let load = |commented: &str| {
+            let (before, rest) = commented.split_once("# [tier.grade]\n").unwrap();
+            let (example, after) = rest.split_once("# ]\n").unwrap();
+            let example = example.replace("# ", "");
+            let text = format!("{before}[tier.grade]\n{example}]\n{after}");
+            std::fs::write(&path, text).unwrap();
+            Models::load(&ModelFiles {
+                policy: Some(path.clone()),
+                ..ModelFiles::default()
+            })
+        };
+        let policy = include_str!("../../models/policy.toml");
+        let with = load(policy).unwrap();
+        let without = Models::load(&ModelFiles::default()).unwrap();
+        assert_ne!(with.classifier.epoch(), without.classifier.epoch());
+
+        let falls = policy.replacen("C = \"C\", D = \"D\"", "C = \"D\", D = \"C\"", 1);
+        let error = load(&falls).unwrap_err().to_string();
+        assert!(error.contains("tier.grade"), "{error}");
     }
 
     #[test]

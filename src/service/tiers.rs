@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
 use crate::domain::{AsOf, Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
-use crate::model::Classification;
+use crate::model::{Case, Classification};
 use crate::store::{Store, StoredTier};
 
 /// How often a cache is brought to the end of the log of changes.
@@ -150,10 +150,9 @@ impl Service {
                     answers.push(None);
                     continue;
                 };
-                let classification =
-                    models
-                        .classifier
-                        .classify(&dossier.enterprise, &dossier.versions, today);
+                let classification = models
+                    .classifier
+                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), today);
                 let stored = stored_tier(&classification, dossier.revision);
                 computed.push((id.clone(), stored));
                 answers.push(Some(answer(id, epoch, cached(&stored), Origin::Computed)));
@@ -226,10 +225,10 @@ impl Service {
             (&a.source, &a.record_id, a.known_on).cmp(&(&b.source, &b.record_id, b.known_on))
         });
         carry_amendments(&mut versions);
-        let scorecard = classifier.scorecard();
+        let scorecard = classifier.scorecard_of(enterprise.kind);
         Explanation {
             enterprise_id: enterprise.enterprise_id.clone(),
-            classification: classifier.explain(enterprise, &versions, as_of),
+            classification: classifier.explain(&Case::of(enterprise, &versions), as_of),
             epoch: *classifier.epoch(),
             scorecard: format!("{}/{}", scorecard.name, scorecard.version),
             policy: self.models.policy_name.clone(),
@@ -252,10 +251,10 @@ impl Service {
                 .established_on
                 .is_none_or(|established| established <= as_of.day)
             {
-                let classification =
-                    self.models
-                        .classifier
-                        .classify(&dossier.enterprise, &dossier.versions, as_of);
+                let classification = self
+                    .models
+                    .classifier
+                    .classify(&Case::of(&dossier.enterprise, &dossier.versions), as_of);
                 visit(&dossier.enterprise, &dossier.versions, &classification);
             }
         })?;

@@ -191,6 +191,75 @@ fn standard_input_is_read_with_a_dash() {
 }
 
 #[test]
+fn individual_businesses_are_scored_by_their_own_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let enterprises = "enterprise_id,name,kind,established_on\nshop,店,individual_business,2015-01-01\n\
+        firm,某公司,enterprise,2015-01-01\n";
+    fs::write(folder.path().join("enterprises.csv"), enterprises).unwrap();
+    let records = "record_id,enterprise_id,kind,occurred_on,known_on\n\
+        m1,shop,tax_abnormal,2026-01-05,2026-01-06\nm2,firm,tax_abnormal,2026-01-05,2026-01-06\n";
+    fs::write(folder.path().join("records.csv"), records).unwrap();
+    let card = include_str!("../../models/default/scorecard.json")
+        .replacen("cn-general-expert", "shops", 1)
+        .replacen(
+            "\"SOC06\": { \"bins\": [{ \"points\": 0 }, { \"from\": 1, \"points\": 40 }]",
+            "\"SOC06\": { \"bins\": [{ \"points\": 0 }, { \"from\": 1, \"points\": 10 }]",
+            1,
+        );
+    fs::write(folder.path().join("shops.json"), card).unwrap();
+    stdout(risktier(folder.path()).args(["import", "folder", "."]), 0);
+
+    let explain = |id: &str, arguments: &[&str]| {
+        let mut command = risktier(folder.path());
+        command.args([
+            "classify",
+            "--explain",
+            id,
+            "--as-of",
+            "2026-02-01",
+            "--format",
+            "json",
+        ]);
+        command.args(arguments);
+        serde_json::from_str::<serde_json::Value>(&stdout(&mut command, 0)).unwrap()
+    };
+    let own = ["--kind-scorecard", "individual_business=shops.json"];
+    let (shop, firm) = (explain("shop", &own), explain("firm", &own));
+
+    assert_eq!(
+        (&shop["points"], &shop["tier"], &shop["scorecard"]),
+        (&10.into(), &"A".into(), &"shops/1".into())
+    );
+    assert_eq!((&firm["points"], &firm["tier"]), (&40.into(), &"B".into()));
+    assert_eq!(firm["scorecard"], "cn-general-expert/1");
+    assert_eq!(explain("shop", &[])["points"], 40);
+
+    let settings = "[models.scorecards]\nindividual_business = \"shops.json\"\n";
+    fs::write(folder.path().join("settings.toml"), settings).unwrap();
+    let by_settings = explain("shop", &["--config", "settings.toml"]);
+    assert_eq!(
+        (&by_settings["points"], &by_settings["epoch"]),
+        (&10.into(), &shop["epoch"])
+    );
+    for wrong in [
+        "individual_business",
+        "shop=shops.json",
+        "individual_business=",
+    ] {
+        stderr(
+            risktier(folder.path()).args(["classify", "--kind-scorecard", wrong]),
+            2,
+        );
+    }
+    fs::write(folder.path().join("wrong.json"), "{}").unwrap();
+    let wrong = stderr(
+        risktier(folder.path()).args(["classify", "--kind-scorecard", "cooperative=wrong.json"]),
+        3,
+    );
+    assert!(wrong.contains("`cooperative`"), "{wrong}");
+}
+
+#[test]
 fn a_tier_is_explained_in_both_languages() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("enterprises.csv"), ENTERPRISES).unwrap();

@@ -145,6 +145,7 @@ fn found_by_tier(folder: &Path, until: Date) -> [(u32, u32); 4] {
         catalogue: Some(data.join("indicators.toml")),
         scorecard: Some(data.join("scorecard.json")),
         policy: Some(data.join("policy.toml")),
+        ..ModelFiles::default()
     })
     .unwrap();
     let mapping = mapping();
@@ -174,7 +175,10 @@ fn found_by_tier(folder: &Path, until: Date) -> [(u32, u32); 4] {
         let Some(visit) = first_visit else { continue };
         let tier = models
             .classifier
-            .classify(&business, &records, AsOf::monthly(demo.as_of))
+            .classify(
+                &risktier::model::Case::of(&business, &records),
+                AsOf::monthly(demo.as_of),
+            )
             .tier;
         let (visited, critical) = &mut found[usize::from(tier.code()) - 1];
         *visited += 1;

@@ -8,8 +8,9 @@ use risktier::domain::{EnterpriseKind, EnterpriseSize, EnterpriseStatus, Tier};
 use risktier::sampling::plan::PPB;
 use risktier::sampling::sizes::{Target, exploration_split, largest_remainder};
 use risktier::sampling::{
-    Allocation, AllocationError, Band, Frame, FrameRow, ItemClass, NO_BAND, PoolFilter, RateBasis,
-    RateRule, SamplingPolicy, Stratum, TierRates, allocate, stratify,
+    Allocation, AllocationError, Band, ComplaintLoad, Frame, FrameEntry, FrameRow, ItemClass,
+    NO_BAND, PoolFilter, RateBasis, RateRule, SamplingPolicy, Stratum, TierRates, allocate,
+    stratify,
 };
 use risktier::service::Models;
 use std::collections::BTreeSet;
@@ -285,4 +286,47 @@ fn a_plan_without_a_visit_or_with_more_visits_than_objects_is_refused() {
         })
     );
     assert_eq!(allocate(&strata, Allocation::Total(3)), Ok(vec![3 * PPB]));
+}
+
+#[test]
+fn cancelled_objects_are_nobodys_peers() {
+    let rows = frames()
+        .new_tree(&mut proptest::test_runner::TestRunner::deterministic())
+        .unwrap()
+        .current()
+        .rows()
+        .to_vec();
+    let entry = |number: usize, status, weighted_milli| FrameEntry {
+        row: FrameRow {
+            enterprise_id: id(number),
+            status,
+            industry: None,
+            complaint_band: label(NO_BAND),
+            ..rows[0].clone()
+        },
+        load: ComplaintLoad {
+            weighted_milli,
+            upheld: 0,
+        },
+    };
+    let active = |number| {
+        entry(
+            number,
+            EnterpriseStatus::Active,
+            2_000 * (number as u32 % 2),
+        )
+    };
+    let ratios = |entries: Vec<FrameEntry>| -> Vec<u64> {
+        let frame =
+            Frame::freeze(date(2026, 11, 22), entries, &MODELS.sampling.complaints).unwrap();
+        let active = frame.rows().iter().take(300);
+        active.map(|row| row.complaint_ratio_milli).collect()
+    };
+    let alone: Vec<FrameEntry> = (0..300).map(active).collect();
+    let closed = (300..900).map(|number| entry(number, EnterpriseStatus::Cancelled, 0));
+
+    let among_closed = ratios(alone.iter().cloned().chain(closed).collect());
+
+    assert_eq!(among_closed, ratios(alone));
+    assert!(among_closed.iter().any(|ratio| *ratio > 1_000));
 }

@@ -14,8 +14,10 @@
 mod register;
 
 mod allocation;
+mod cases;
 mod files;
 mod generate;
 mod reasons;
 mod sampling;
+mod statistics;
 mod tiers;

@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use risktier::domain::dates::add_days;
 use risktier::domain::{AsOf, Tier};
 use risktier::indicators::Measure;
-use risktier::model::Step;
+use risktier::model::{Case, Step};
 use risktier::service::Models;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ proptest! {
     #[test]
     fn reasons_add_up_to_points_and_tier(enterprise in enterprises(), versions in histories(20), offset in 0..DAYS) {
         let as_of = AsOf::monthly(add_days(FIRST, offset));
-        let explained = MODELS.classifier.explain(&enterprise, &versions, as_of);
+        let explained = MODELS.classifier.explain(&Case::of(&enterprise, &versions), as_of);
 
         let sum: i32 = explained.reasons.iter().filter_map(|reason| reason.points).sum();
         prop_assert_eq!(i32::from(explained.points), sum.clamp(0, 1_000));
@@ -33,7 +33,7 @@ proptest! {
             match (reason.step, reason.tier, tier) {
                 (Step::Points | Step::Missing | Step::GroupCap, set, _) => prop_assert_eq!(set, None),
                 (Step::Cutoff, Some(scored), None) => {
-                    prop_assert_eq!(scored, MODELS.classifier.scorecard().cutoffs.tier(explained.points));
+                    prop_assert_eq!(scored, MODELS.classifier.scorecard_of(enterprise.kind).cutoffs.tier(explained.points));
                     prop_assert_eq!(scored, explained.scored_tier);
                     tier = Some(scored);
                 }
@@ -41,6 +41,7 @@ proptest! {
                     prop_assert!(set >= before, "{:?}", reason);
                     tier = Some(set);
                 }
+                // Nobody owns the random enterprises, nobody decided about them, and the default policy has no grades.
                 odd => prop_assert!(false, "{:?}", odd),
             }
         }
@@ -66,7 +67,9 @@ fn the_random_histories_reach_every_indicator_rule_and_tier() {
     for _ in 0..3_000 {
         let (enterprise, versions, offset) = strategy.new_tree(&mut runner).unwrap().current();
         let as_of = AsOf::monthly(add_days(FIRST, offset));
-        let explained = MODELS.classifier.explain(&enterprise, &versions, as_of);
+        let explained = MODELS
+            .classifier
+            .explain(&Case::of(&enterprise, &versions), as_of);
         tiers.insert(explained.tier);
         for reason in explained.reasons {
             steps.insert(reason.step);

@@ -9,7 +9,7 @@ use risktier::domain::{AsOf, Enterprise, Record, RecordKind};
 use risktier::indicators::{
     Aggregate, Measure, RecordFilter, RecordMeasure, Subject, current_versions,
 };
-use risktier::model::Classification;
+use risktier::model::{Case, Classification};
 use risktier::service::Models;
 use risktier::store::{Outcome, SqliteStore, Store};
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ static MODELS: LazyLock<Models> = LazyLock::new(default_models);
 fn explain(enterprise: &Enterprise, versions: &[Record], day: Date) -> Classification {
     MODELS
         .classifier
-        .explain(enterprise, versions, AsOf::monthly(day))
+        .explain(&Case::of(enterprise, versions), AsOf::monthly(day))
 }
 
 /// Everything that speaks for the day itself; the day of the next change speaks of what is to come.
@@ -230,8 +230,8 @@ proptest! {
     #[test]
     fn asking_why_changes_nothing(enterprise in enterprises(), versions in histories(14), offset in 0..DAYS) {
         let as_of = AsOf::monthly(add_days(FIRST, offset));
-        let plain = MODELS.classifier.classify(&enterprise, &versions, as_of);
-        let explained = MODELS.classifier.explain(&enterprise, &versions, as_of);
+        let plain = MODELS.classifier.classify(&Case::of(&enterprise, &versions), as_of);
+        let explained = MODELS.classifier.explain(&Case::of(&enterprise, &versions), as_of);
         prop_assert!(plain.reasons.is_empty() && !explained.reasons.is_empty());
         prop_assert_eq!(plain, Classification { reasons: Vec::new(), ..explained });
     }

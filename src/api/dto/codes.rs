@@ -111,6 +111,7 @@ mirror! {
     Step of service::Step {
         Points = "points", Missing = "missing", GroupCap = "group_cap", Cutoff = "cutoff",
         DirectRule = "direct_rule", Floor = "floor", Shift = "shift", ColdStart = "cold_start",
+        Grade = "grade", Owner = "owner", Freeze = "freeze", Override = "override",
     }
 }
 

@@ -1,0 +1,289 @@
+//! Binding the model files to each other: what is looked up by name is looked up once.
+
+use std::collections::BTreeSet;
+
+use super::rules::{Condition, TierRules};
+use super::scorecard::{Card, Cutoffs, MAX_POINTS, Scorecard, ScorecardError};
+use super::scorecards::Scorecards;
+use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::{EnterpriseKind, RecordKind, Tier, canonical::canonical_bytes};
+use crate::indicators::{Catalogue, Measure, RegisterStatistic, WantedFacts};
+
+/// Why the model files do not go together.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifierError {
+    /// The scorecard does not fit the catalogue.
+    #[error(transparent)]
+    Scorecard(#[from] ScorecardError),
+    /// The scorecard of a kind does not fit the catalogue.
+    #[error("the scorecard for `{kind}`: {cause}")]
+    KindScorecard {
+        /// The kind.
+        kind: EnterpriseKind,
+        /// What is wrong.
+        cause: ScorecardError,
+    },
+    /// A rule is wrong.
+    #[error("rule `{rule}`: {reason}")]
+    Rule {
+        /// Its code.
+        rule: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The professional grade is wrong.
+    #[error("`tier.grade`: {0}")]
+    Grade(String),
+    /// The files have no canonical form.
+    #[error("the model files have no digest: {0}")]
+    Digest(String),
+}
+
+/// How one slot, an indicator or a fact of a rule, gets its value.
+#[derive(Clone, Debug)]
+pub(super) enum Slot {
+    /// Its records do not reach this register: missing.
+    Uncovered,
+    /// From records of one kind.
+    Records {
+        /// The bit of the kind in a set of kinds.
+        bit: u32,
+        /// The value without a record of the kind.
+        without: Option<f64>,
+        /// How it is measured.
+        measure: Measure,
+    },
+    /// From the enterprise itself.
+    Own(Measure),
+    /// From the register.
+    Register(RegisterStatistic, Option<u32>),
+}
+
+/// The bit of a kind in a set of kinds.
+pub(super) fn kind_bit(kind: RecordKind) -> u32 {
+    1_u32.checked_shl(u32::from(kind.code())).unwrap_or(0)
+}
+
+/// What a rule does when it applies.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    Direct(Tier),
+    Floor(Tier),
+    Shift(u8),
+}
+
+/// A rule with its slot.
+#[derive(Clone, Debug)]
+pub(super) struct BoundRule {
+    pub(super) slot: usize,
+    pub(super) at_least: f64,
+    pub(super) act: Act,
+    /// Position among the rules of its sort.
+    pub(super) position: usize,
+}
+
+/// A scorecard by slot.
+#[derive(Clone, Debug)]
+pub(super) struct BoundCard {
+    pub(super) cards: Vec<Option<Card>>,
+    pub(super) group_caps: Vec<i64>,
+    pub(super) cutoffs: Cutoffs,
+}
+
+impl BoundCard {
+    pub(super) fn new(catalogue: &Catalogue, scorecard: &Scorecard) -> Self {
+        let indicators = catalogue.indicators.iter();
+        let groups = catalogue.groups.iter();
+        Self {
+            cards: indicators
+                .map(|indicator| scorecard.indicators.get(&indicator.code).cloned())
+                .collect(),
+            group_caps: groups
+                .map(|group| {
+                    let cap = scorecard.group_caps.get(&group.code).copied();
+                    i64::from(cap.unwrap_or(MAX_POINTS))
+                })
+                .collect(),
+            cutoffs: scorecard.cutoffs,
+        }
+    }
+
+    /// The points of sums by group: each group to its cap, together from 0 to 1000.
+    pub(super) fn total(&self, by_group: impl Iterator<Item = i64>) -> u16 {
+        let total: i64 = by_group
+            .zip(&self.group_caps)
+            .map(|(sum, cap)| sum.min(*cap))
+            .sum();
+        u16::try_from(total.clamp(0, i64::from(MAX_POINTS))).unwrap_or(MAX_POINTS)
+    }
+}
+
+/// Slots and rules of a catalogue and a policy.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub(super) slots: Vec<Slot>,
+    /// In the order in which they act.
+    pub(super) rules: Vec<BoundRule>,
+    /// Position of each indicator's group.
+    pub(super) groups: Vec<usize>,
+    pub(super) wanted: WantedFacts,
+    /// The slots that the register fills.
+    pub(super) register_slots: Vec<(usize, RegisterStatistic, Option<u32>)>,
+    /// The rules on such slots.
+    pub(super) register_rules: Vec<BoundRule>,
+}
+
+impl Bound {
+    pub(super) fn new(catalogue: &Catalogue, rules: &TierRules) -> Result<Self, ClassifierError> {
+        let measures = catalogue.indicators.iter();
+        let mut measures: Vec<Measure> = measures
+            .map(|indicator| indicator.measure.clone())
+            .collect();
+        let mut seen = BTreeSet::new();
+        let mut bound = Vec::new();
+        let direct = rules.direct.iter().enumerate();
+        let floor = rules.floor.iter().enumerate();
+        let shift = rules.shift.iter().enumerate();
+        let all =
+            direct
+                .map(|(position, rule)| (position, &rule.code, &rule.when, Act::Direct(rule.tier)))
+                .chain(floor.map(|(position, rule)| {
+                    (position, &rule.code, &rule.when, Act::Floor(rule.tier))
+                }))
+                .chain(shift.map(|(position, rule)| {
+                    (position, &rule.code, &rule.when, Act::Shift(rule.steps))
+                }));
+        for (position, code, when, act) in all {
+            let fail = |reason: &str| ClassifierError::Rule {
+                rule: code.clone(),
+                reason: reason.to_owned(),
+            };
+            if !seen.insert(code) {
+                return Err(fail("is declared twice; give every rule its own code"));
+            }
+            bound.push(BoundRule {
+                slot: slot_of(when, catalogue, &mut measures).map_err(fail)?,
+                at_least: when.at_least,
+                act,
+                position,
+            });
+        }
+        let covered = |kind: RecordKind| rules.record_kinds.contains(&kind);
+        let slots: Vec<Slot> = measures
+            .into_iter()
+            .map(|measure| slot(measure, &covered))
+            .collect();
+        let wants = |which: &[RegisterStatistic]| {
+            slots.iter().any(
+                |slot| matches!(slot, Slot::Register(statistic, _) if which.contains(statistic)),
+            )
+        };
+        let wanted = WantedFacts {
+            complaints: wants(&[RegisterStatistic::ComplaintShareBelow])
+                && covered(RecordKind::Complaint),
+            addresses: wants(&[RegisterStatistic::SameAddress]) && covered(RecordKind::Link),
+            persons: wants(&[RegisterStatistic::EnterprisesPerPerson]) && covered(RecordKind::Link),
+            links: wants(&[
+                RegisterStatistic::LinkedHighRisk,
+                RegisterStatistic::LinkedCancellations,
+            ]) && covered(RecordKind::Link),
+        };
+        let group_of = |code: &String| {
+            let position = catalogue
+                .groups
+                .iter()
+                .position(|group| group.code == *code);
+            position.unwrap_or(usize::MAX)
+        };
+        let register_slots: Vec<_> = slots
+            .iter()
+            .enumerate()
+            .filter_map(|(position, slot)| match slot {
+                Slot::Register(statistic, least_peers) => {
+                    Some((position, *statistic, *least_peers))
+                }
+                Slot::Uncovered | Slot::Records { .. } | Slot::Own(_) => None,
+            })
+            .collect();
+        let on_register =
+            |rule: &&BoundRule| register_slots.iter().any(|(slot, ..)| *slot == rule.slot);
+        Ok(Self {
+            register_rules: bound.iter().filter(on_register).cloned().collect(),
+            register_slots,
+            slots,
+            rules: bound,
+            groups: catalogue
+                .indicators
+                .iter()
+                .map(|indicator| group_of(&indicator.group))
+                .collect(),
+            wanted,
+        })
+    }
+}
+
+fn slot_of(
+    when: &Condition,
+    catalogue: &Catalogue,
+    measures: &mut Vec<Measure>,
+) -> Result<usize, &'static str> {
+    match (&when.indicator, &when.measure) {
+        (Some(indicator), None) => catalogue
+            .position(indicator)
+            .ok_or("names an indicator that is not in the catalogue"),
+        (None, Some(measure)) if measure.lacks_window() => Err("needs `window_months`"),
+        (None, Some(measure)) if measure.has_senseless_peers() => {
+            Err("has `least_peers` where there are no peers, or below 2")
+        }
+        (None, Some(measure)) => {
+            measures.push(measure.clone());
+            Ok(measures.len() - 1)
+        }
+        (Some(_), Some(_)) | (None, None) => Err("needs either `indicator` or `measure`"),
+    }
+}
+
+fn slot(measure: Measure, covered: &dyn Fn(RecordKind) -> bool) -> Slot {
+    match &measure {
+        Measure::Records(records) if !covered(records.kind) => Slot::Uncovered,
+        Measure::Records(records) => Slot::Records {
+            bit: kind_bit(records.kind),
+            without: records.without_records(),
+            measure,
+        },
+        Measure::Attribute { .. } | Measure::AgeMonths { .. } | Measure::Industry { .. } => {
+            Slot::Own(measure)
+        }
+        Measure::Register {
+            statistic,
+            least_peers,
+        } => Slot::Register(*statistic, *least_peers),
+    }
+}
+
+/// Digests of the model (catalogue and scorecards) and of all files that decide tiers.
+///
+/// A model with the general scorecard alone has the digest of catalogue and scorecard.
+pub(super) fn digests(
+    catalogue: &Catalogue,
+    scorecards: &Scorecards,
+    rules: &TierRules,
+) -> Result<(Digest, Digest), ClassifierError> {
+    let Scorecards { general, by_kind } = scorecards;
+    let (model, files) = if by_kind.is_empty() {
+        (
+            canonical_bytes(&(catalogue, general)),
+            canonical_bytes(&(catalogue, general, rules)),
+        )
+    } else {
+        (
+            canonical_bytes(&(catalogue, general, by_kind)),
+            canonical_bytes(&(catalogue, general, rules, by_kind)),
+        )
+    };
+    let fail = |error: crate::domain::canonical::CanonicalError| {
+        ClassifierError::Digest(error.to_string())
+    };
+    let hash = |bytes: Vec<u8>| HashAlgorithm::Sha256.hash(&[&bytes]);
+    Ok((hash(model.map_err(fail)?), hash(files.map_err(fail)?)))
+}
