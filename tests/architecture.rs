@@ -65,6 +65,11 @@ const STAYS: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli/"]),
     ("csv", &["files/"]),
     ("flate2", &["files/"]),
+    ("zstd", &["files/"]),
+    ("parquet", &["files/"]),
+    ("arrow_array", &["files/"]),
+    ("arrow_schema", &["files/"]),
+    ("tempfile", &["files/"]),
     ("rusqlite", &["store/"]),
     // `store/mod.rs` names the module of this name.
     ("postgres", &["store/"]),

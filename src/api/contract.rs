@@ -27,6 +27,7 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
     tags(
         (name = "enterprises", description = "The register of check objects"),
         (name = "records", description = "Credit and penalty records"),
+        (name = "imports", description = "What is kept of imports, and how far they have come"),
         (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "frames", description = "The classified register, frozen"),

@@ -25,7 +25,7 @@ impl List<'_> {
     }
 
     /// The cursor that goes on behind `place`.
-    fn cursor(&self, place: &str) -> String {
+    pub(super) fn cursor(&self, place: &str) -> String {
         format!("{}{}", hex::encode(self.mark()), hex::encode(place))
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 pub(super) const ENTERPRISE_ID: &str = "91990000MA00000017";
+const IMPORT_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a12";
 pub(super) const OVERRIDE_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const PLAN_ID: &str = "rtp1-0123456789abcdef0123456789abcdef";
@@ -40,11 +41,28 @@ pub(super) fn record() -> Value {
 
 pub(super) fn import_report() -> Value {
     json!({
-        "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1, "set_aside_count": 0,
-        "refused_count": 1,
-        "errors": [{
+        "import_id": IMPORT_ID, "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1,
+        "set_aside_count": 0, "refused_count": 1, "resumed_count": 0, "errors": [{
             "line": 3, "field": "established_on", "value": "2026-02-30", "reason": "is not a day of the calendar"
         }]
+    })
+}
+
+pub(super) fn import() -> Value {
+    json!({
+        "import_id": IMPORT_ID, "kind": "records", "file": "records.csv", "state": "finished",
+        "all_or_nothing": false, "started_at": "2026-11-22T08:00:00Z", "noted_at": "2026-11-22T08:00:05Z",
+        "row_count": 3, "created_count": 1, "updated_count": 0, "unchanged_count": 1, "set_aside_count": 0,
+        "refused_count": 1
+    })
+}
+
+pub(super) fn import_errors() -> Value {
+    json!({
+        "items": [{
+            "line": 3, "field": "established_on", "value": "2026-02-30", "reason": "is not a day of the calendar"
+        }],
+        "dropped_count": 0
     })
 }
 

@@ -41,8 +41,26 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
+/// Media types of imports.
+pub(super) const CSV: &str = "text/csv";
+pub(super) const NDJSON: &str = "application/x-ndjson";
+pub(super) const PARQUET: &str = "application/vnd.apache.parquet";
+
 /// Refuses a body whose media type is not one of `allowed`, and a compression that we do not read.
 pub(super) fn expect_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Problem> {
+    expect_body(request, allowed, &["gzip"])
+}
+
+/// Refuses a body that is no file of rows. Compressions are noticed by the reader itself.
+pub(super) fn expect_import(request: &HttpRequest) -> Result<(), Problem> {
+    expect_body(request, &[CSV, NDJSON, PARQUET], &["gzip", "zstd"])
+}
+
+fn expect_body(
+    request: &HttpRequest,
+    allowed: &[&str],
+    compressions: &[&str],
+) -> Result<(), Problem> {
     let given = request.content_type();
     if !allowed
         .iter()
@@ -59,12 +77,16 @@ pub(super) fn expect_media_type(request: &HttpRequest, allowed: &[&str]) -> Resu
         .get(header::CONTENT_ENCODING)
         .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
     match encoding.as_deref() {
-        None | Some("identity" | "gzip") => Ok(()),
-        Some(other) => Err(Problem::new(
-            ProblemKind::UnsupportedMediaType,
-            format!("the body is compressed with `{other}`; send it plain or with gzip"),
-        )
-        .with_header(header::ACCEPT_ENCODING, "gzip")),
+        None | Some("identity") => Ok(()),
+        Some(given) if compressions.contains(&given) => Ok(()),
+        Some(other) => {
+            let known = compressions.join(" or ");
+            Err(Problem::new(
+                ProblemKind::UnsupportedMediaType,
+                format!("the body is compressed with `{other}`; send it plain or with {known}"),
+            )
+            .with_header(header::ACCEPT_ENCODING, compressions.join(", ")))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod address;
 mod context;
 mod contract;
 mod cursor;
+mod download;
 mod dto;
 mod examples;
 mod extract;
@@ -48,6 +49,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::decisions::undo_merge)
         .service(handlers::decisions::list_enterprise_merges)
         .service(handlers::decisions::list_enterprise_acts)
+        .service(handlers::imports::list_imports)
+        .service(handlers::imports::get_import)
+        .service(handlers::imports::list_import_errors)
+        .service(handlers::exports::get_tiers_export)
         .service(handlers::tiers::get_enterprise_tier)
         .service(handlers::tiers::get_tier_explanation)
         .service(handlers::decisions::propose_override)

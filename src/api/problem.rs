@@ -81,6 +81,8 @@ problem_kinds! {
     UnknownEnterprise = NOT_FOUND "unknown-enterprise" "The enterprise is not in the register" "经营主体不在名录中",
     /// No such record.
     UnknownRecord = NOT_FOUND "unknown-record" "The record does not exist" "记录不存在",
+    /// No such import.
+    UnknownImport = NOT_FOUND "unknown-import" "The import does not exist" "导入任务不存在",
     /// No such frame.
     UnknownFrame = NOT_FOUND "unknown-frame" "The frame does not exist" "抽样框不存在",
     /// No such plan.

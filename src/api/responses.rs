@@ -38,7 +38,7 @@ problem_sets! {
     /// Of a step of a plan.
     StepProblems = [400, 404, 408, 409, 413, 415, 422, 500, 503],
     /// Of an import.
-    ImportProblems = [400, 408, 413, 415, 422, 500, 503],
+    ImportProblems = [400, 404, 408, 409, 413, 415, 422, 500, 503],
 }
 
 fn of_status(status: u16) -> (String, RefOr<Response>) {

@@ -5,12 +5,12 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::compose::{CommonFlags, blocking, runtime, service, service_on};
+use super::compose::{CommonFlags, blocking, import_options, runtime, service, service_on};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::progress::{ImportProgress, bar};
 use crate::domain::{AsOf, EnterpriseId};
-use crate::service::{Current, Entropy, Mapping, ReadOptions, Service, TierMix, TierWriter};
+use crate::service::{Current, Entropy, Mapping, Service, TierMix, TierWriter};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -23,7 +23,8 @@ pub(super) struct Arguments {
     /// Mapping file (TOML) of the folder; default: none, the files have our own columns.
     #[arg(long, value_name = "FILE", requires = "data")]
     mapping: Option<PathBuf>,
-    /// Write every tier to this CSV file; `-` is standard output; default: only the tier mix is shown.
+    /// Write every tier to this file: CSV, NDJSON or Parquet by its name (also with .gz or .zst), `-` is CSV on standard
+    /// output; default: only the tier mix is shown.
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
     /// Show one enterprise with every reason instead of the tier mix.
@@ -50,9 +51,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                     .as_deref()
                     .map(Mapping::load)
                     .transpose()?;
-                let options = ReadOptions {
-                    max_row_bytes: settings.limits.line_bytes,
-                };
+                let options = import_options(&settings);
                 let mut progress = ImportProgress::new(None)?;
                 let report =
                     service.import_folder(folder, mapping.as_ref(), &options, &mut progress)?;
@@ -98,7 +97,10 @@ pub(super) fn classify(
 ) -> Result<TierMix, Failure> {
     let progress = bar(service.counts()?.enterprises, "classifying");
     let mut mix = TierMix::default();
-    let mut writer = tiers.map(TierWriter::create).transpose()?;
+    let epoch = models.epoch().to_string();
+    let mut writer = tiers
+        .map(|path| TierWriter::create(path, &epoch))
+        .transpose()?;
     let mut failed = None;
     service.classify_under(models, as_of, &mut |enterprise, _, classification| {
         mix.add(classification.tier);
@@ -106,9 +108,7 @@ pub(super) fn classify(
         if let Some(writer) = &mut writer
             && failed.is_none()
         {
-            failed = writer
-                .write(&enterprise.enterprise_id, classification)
-                .err();
+            failed = writer.write(enterprise, classification).err();
         }
     })?;
     progress.finish_and_clear();

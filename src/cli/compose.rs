@@ -10,7 +10,7 @@ use super::exit::Failure;
 use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
 use crate::domain::{EnterpriseKind, UnknownCode};
-use crate::service::{Clock, Entropy, ModelFiles, Models, Service};
+use crate::service::{Clock, Entropy, ImportOptions, ModelFiles, Models, ReadOptions, Service};
 use crate::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 
 /// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
@@ -134,6 +134,14 @@ fn service_with(
     };
     let clock = settings.as_of.map_or(Clock::System, Clock::Fixed);
     Ok(Service::open(store, cache, models, clock, entropy)?)
+}
+
+/// How files are read under these settings.
+pub(super) fn import_options(settings: &Settings) -> ImportOptions {
+    ImportOptions::from(ReadOptions {
+        max_row_bytes: settings.limits.line_bytes,
+        max_spool_bytes: settings.limits.spool_bytes,
+    })
 }
 
 /// The asynchronous runtime of one verb.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::bench_data::BENCH_DAY;
 use super::classify::{classify, mix_table};
-use super::compose::{CommonFlags, blocking, runtime, service};
+use super::compose::{CommonFlags, blocking, import_options, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{Table, rounded, say};
 use super::plan::{strata_table, write_files};
@@ -18,12 +18,18 @@ use super::progress::{ImportProgress, bar, watched};
 use super::serve::serve;
 use crate::domain::AsOf;
 use crate::domain::digest::HashAlgorithm;
-use crate::service::bench_data::{BenchOptions, write_bench_files};
+use crate::service::bench_data::{BenchOptions, FileForm, write_bench_files};
 use crate::service::{
-    Entropy, ItemClass, Mapping, Method, OutcomeRule, Period, PlanRequest, PoolFilter, ReadOptions,
-    Rounding, Service,
+    Compression, Entropy, Format, ImportOptions, ItemClass, Mapping, Method, OutcomeRule, Period,
+    PlanRequest, PoolFilter, Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
+
+/// The form of the made-up register.
+const PLAIN_CSV: FileForm = FileForm {
+    format: Format::Csv,
+    compression: Compression::Plain,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -87,7 +93,7 @@ pub(super) fn run(mut arguments: Arguments) -> Ended {
         arguments,
         mapping,
         day,
-        line_bytes: settings.limits.line_bytes,
+        import_options: import_options(&settings),
     };
     let verified = blocking(&runtime()?, move || shown.run())?;
     if !once {
@@ -177,7 +183,7 @@ struct Shown {
     arguments: Arguments,
     mapping: Option<Mapping>,
     day: Date,
-    line_bytes: usize,
+    import_options: ImportOptions,
 }
 
 impl Shown {
@@ -201,9 +207,7 @@ impl Shown {
             Some(folder) => folder.clone(),
             None => self.made_up()?,
         };
-        let options = ReadOptions {
-            max_row_bytes: self.line_bytes,
-        };
+        let options = self.import_options.clone();
         let mut progress = ImportProgress::new(None)?;
         let report =
             self.service
@@ -229,7 +233,7 @@ impl Shown {
             as_of: self.day,
         };
         let progress = bar(self.arguments.enterprises, "making the register");
-        write_bench_files(options, &folder, false, &mut |made| {
+        write_bench_files(options, &folder, PLAIN_CSV, &mut |made| {
             progress.set_position(made)
         })?;
         progress.finish_and_clear();

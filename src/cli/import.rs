@@ -1,13 +1,16 @@
 //! `risktier import`: files into the register.
+//!
+//! A file that was broken off, by a kill or a power cut, is gone on with by the same command; standard input is not, for
+//! nobody can tell whether it is the same.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-use super::compose::{CommonFlags, blocking, runtime, service};
+use super::compose::{CommonFlags, blocking, import_options, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table};
 use super::progress::ImportProgress;
-use crate::service::{Entropy, Format, ImportReport, Mapping, ReadOptions, Source, label};
+use crate::service::{Entropy, Format, ImportReport, Mapping, Resume, Source, label};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -19,9 +22,15 @@ pub(super) struct Arguments {
     /// Format of the files; default: by their names.
     #[arg(long, value_enum, global = true)]
     input_format: Option<InputFormat>,
-    /// Write every fault to this file, one line of NDJSON each; default: the first ten to standard error.
-    #[arg(long, value_name = "FILE", global = true)]
-    error_report: Option<PathBuf>,
+    /// Write every fault to this file: CSV, or NDJSON or Parquet by its name; default: the first ten to standard error.
+    #[arg(long, value_name = "FILE", global = true, alias = "error-report")]
+    errors: Option<PathBuf>,
+    /// Write nothing at all if a single row is refused anywhere; default: good rows go in.
+    #[arg(long, global = true)]
+    all_or_nothing: bool,
+    /// Begin at the first row even if an import of the same file was broken off; default: go on where it stopped.
+    #[arg(long, global = true)]
+    restart: bool,
     /// Form of the result; default: table.
     #[arg(long, value_enum, default_value_t, global = true)]
     format: OutputFormat,
@@ -31,18 +40,18 @@ pub(super) struct Arguments {
 enum What {
     /// Enterprises in our own columns.
     Enterprises {
-        /// CSV or NDJSON, plain or gzip; `-` is standard input.
+        /// CSV, NDJSON or Parquet, plain, gzip or zstd; `-` is standard input.
         file: PathBuf,
     },
     /// Records in our own columns.
     Records {
-        /// CSV or NDJSON, plain or gzip; `-` is standard input.
+        /// CSV, NDJSON or Parquet, plain, gzip or zstd; `-` is standard input.
         file: PathBuf,
         /// Source of records that name none.
         #[arg(long)]
         source: String,
     },
-    /// A folder of files: through a mapping, or enterprises.csv and records.csv.
+    /// A folder of files: through a mapping, or enterprises and records as CSV, NDJSON or Parquet.
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -58,6 +67,8 @@ enum InputFormat {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// Apache Parquet; from standard input it is kept in a temporary file first.
+    Parquet,
 }
 
 pub(super) fn run(arguments: Arguments) -> Ended {
@@ -66,11 +77,16 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let format = arguments.input_format.map(|format| match format {
         InputFormat::Csv => Format::Csv,
         InputFormat::Ndjson => Format::Ndjson,
+        InputFormat::Parquet => Format::Parquet,
     });
-    let options = ReadOptions {
-        max_row_bytes: settings.limits.line_bytes,
+    let mut options = import_options(&settings);
+    options.all_or_nothing = arguments.all_or_nothing;
+    options.resume = if arguments.restart {
+        Resume::Never
+    } else {
+        Resume::SameFile
     };
-    let mut progress = ImportProgress::new(arguments.error_report.as_deref())?;
+    let mut progress = ImportProgress::new(arguments.errors.as_deref())?;
     let runtime = runtime()?;
     let report = blocking(&runtime, move || {
         let service = service(&settings, Entropy::System)?;
@@ -96,6 +112,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         Ok(report)
     })?;
     show(&report, arguments.format)?;
+    if report.nothing_written {
+        eprintln!("risktier: nothing was written, because not every row could be");
+    }
     if let Some(failure) = &report.failure {
         eprintln!("risktier: {failure}");
     }

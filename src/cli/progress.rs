@@ -1,17 +1,26 @@
 //! Progress bars on standard error for work that can take more than two seconds.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::exit::Failure;
-use crate::service::{ImportObserver, ImportReport, LineError};
+use crate::service::{
+    ColumnType, ExportWriter, FilesError, Format, ImportObserver, ImportReport, LineError, Sink,
+    Value,
+};
 
 const SHOWN_FAULTS: u64 = 10;
+/// The columns of an error report.
+const FAULT_COLUMNS: [(&str, ColumnType); 5] = [
+    ("file", ColumnType::Text),
+    ("line", ColumnType::Count),
+    ("field", ColumnType::Text),
+    ("value", ColumnType::Text),
+    ("reason", ColumnType::Text),
+];
 
 /// A bar over a known number of steps; nothing is shown where standard error is no terminal.
 pub(super) fn bar(length: u64, what: &str) -> ProgressBar {
@@ -44,24 +53,27 @@ pub(super) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
 pub(super) struct ImportProgress {
     bar: ProgressBar,
     bytes_taken: Arc<AtomicU64>,
+    file: String,
     faults: u64,
-    /// Every fault as a line of NDJSON.
-    report: Option<BufWriter<File>>,
+    report: Option<ExportWriter>,
+    failure: Option<FilesError>,
 }
 
 impl ImportProgress {
     /// `report` is where the error report goes; default: none.
     pub(super) fn new(report: Option<&Path>) -> Result<Self, Failure> {
         let create = |path: &Path| {
-            File::create(path)
-                .map(BufWriter::new)
-                .map_err(Failure::at(path))
+            let format = Format::of_path(path).unwrap_or(Format::Csv);
+            let sink = Sink::create(path, Some(format))?;
+            ExportWriter::open(sink, &FAULT_COLUMNS)
         };
         Ok(Self {
             bar: ProgressBar::hidden(),
             bytes_taken: Arc::default(),
+            file: String::new(),
             faults: 0,
             report: report.map(create).transpose()?,
+            failure: None,
         })
     }
 
@@ -71,10 +83,30 @@ impl ImportProgress {
         if self.faults > SHOWN_FAULTS {
             eprintln!("… and {} more faults", self.faults - SHOWN_FAULTS);
         }
-        match self.report {
-            Some(mut report) => report.flush().map_err(Failure::Output),
-            None => Ok(()),
+        if let Some(failure) = self.failure {
+            return Err(failure.into());
         }
+        if let Some(report) = self.report {
+            report.finish()?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, error: &LineError) {
+        let Some(report) = &mut self.report else {
+            return;
+        };
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (field, value) = (text(&error.field), text(&error.value));
+        let written = report.row(&[
+            Value::Text(error.file.as_deref().unwrap_or(&self.file)),
+            u32::try_from(error.line).map_or(Value::Absent, Value::Count),
+            Value::Text(&field),
+            Value::Text(&value),
+            Value::Text(&error.reason),
+        ]);
+        // A report that cannot be written must not stop the import; its completion tells the failure.
+        self.failure = self.failure.take().or(written.err());
     }
 }
 
@@ -86,6 +118,26 @@ impl ImportObserver for ImportProgress {
             .map_or(file.into(), |name| name.to_string_lossy());
         self.bar = length.map_or_else(|| spinner(&name), |length| bar(length, &name));
         self.bytes_taken = bytes_taken;
+        self.file = name.into_owned();
+    }
+
+    fn resumed(&mut self, rows_done: u64, kept: &[LineError], dropped_count: u64) {
+        let file = &self.file;
+        self.bar.suspend(|| {
+            eprintln!(
+                "going on with an import of {file} that was broken off: its first {rows_done} rows are done (`--restart` begins anew)"
+            );
+        });
+        for error in kept {
+            self.report(error);
+        }
+        if dropped_count > 0 && self.report.is_some() {
+            self.bar.suspend(|| {
+                eprintln!(
+                    "{dropped_count} faults of the earlier run are not in the error report; `--restart` finds them again"
+                );
+            });
+        }
     }
 
     fn progress(&mut self, _report: &ImportReport) {
@@ -98,10 +150,6 @@ impl ImportObserver for ImportProgress {
         if self.faults <= SHOWN_FAULTS {
             self.bar.suspend(|| eprintln!("{error}"));
         }
-        if let Some(report) = &mut self.report {
-            // A report that cannot be written must not stop the import; its completion tells the failure.
-            let line = serde_json::to_string(error).unwrap_or_default();
-            let _ = writeln!(report, "{line}");
-        }
+        self.report(error);
     }
 }

@@ -107,6 +107,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest import, in bytes after decompression.
     pub import_bytes: u64,
+    /// Most bytes kept on disk of a Parquet file that is imported from a stream.
+    pub spool_bytes: u64,
     /// Longest line of an import, in bytes.
     pub line_bytes: usize,
     /// Most enterprises in one bulk look-up.
@@ -178,6 +180,7 @@ impl Settings {
         let Limits {
             body_bytes,
             import_bytes,
+            spool_bytes,
             line_bytes,
             lookup_ids,
             page,
@@ -205,6 +208,7 @@ impl Settings {
         )?;
         in_range("limits.body_bytes", as_u64(*body_bytes), 1_024, 1 << 30)?;
         in_range("limits.import_bytes", *import_bytes, 1_024, 1 << 40)?;
+        in_range("limits.spool_bytes", *spool_bytes, 1_024, 1 << 40)?;
         in_range("limits.line_bytes", as_u64(*line_bytes), 256, 1 << 26)?;
         in_range("limits.lookup_ids", as_u64(*lookup_ids), 1, 100_000)?;
         in_range("limits.page", as_u64(*page), 1, 10_000)?;

@@ -66,6 +66,23 @@ impl Cells {
         }
     }
 
+    /// Begins a new row.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a cell that `write` appends to the text of the row.
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    /// The bytes of all cells.
+    pub(super) fn byte_count(&self) -> usize {
+        self.text.len()
+    }
+
     /// How many cells the row has.
     pub(super) fn len(&self) -> usize {
         self.ends.len()

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-use crate::domain::{Enterprise, EnterpriseDraft, FieldError, Record, RecordDefaults, RecordDraft};
+use super::parquet::{ColumnType, Value, Wanted};
+use crate::domain::{
+    Enterprise, EnterpriseDraft, FieldError, Record, RecordDefaults, RecordDraft, dates,
+};
 
 /// Separates the items of a list inside one cell.
 pub(super) const LIST_SEPARATOR: char = '|';
@@ -29,11 +32,11 @@ pub(super) enum Slot<D: 'static> {
 }
 
 /// What can stand in a row of a file: an [`Enterprise`] or a [`Record`].
-pub trait Tabular: Sized + sealed::Sealed {
+pub trait Tabular: Sized + Send + sealed::Sealed + 'static {
     /// The unchecked form.
     type Draft: Default + Serialize + DeserializeOwned + 'static;
     /// What a draft leaves to its surroundings.
-    type Defaults: Clone + Send + 'static;
+    type Defaults: Clone + Send + Sync + 'static;
     /// What one row is called in messages.
     const NOUN: &'static str;
     /// Every column in the order of writing.
@@ -154,6 +157,18 @@ impl<D> Column<D> {
         matches!(self.slot, Slot::Number(_) | Slot::Count(_))
     }
 
+    /// What a typed column must hold to fill this one.
+    pub(super) fn wanted(&self) -> Wanted {
+        match self.slot {
+            _ if self.is_date() => Wanted::Day,
+            Slot::Required(_) | Slot::Text(_) => Wanted::Text,
+            Slot::Number(_) => Wanted::Number,
+            Slot::Count(_) => Wanted::Count,
+            Slot::Flag(_) => Wanted::Flag,
+            Slot::List(_) => Wanted::List,
+        }
+    }
+
     /// Puts a text into the draft; an empty text leaves an optional field absent.
     pub(super) fn set(&self, draft: &mut D, text: &str) -> Result<(), FieldError> {
         let text = text.trim();
@@ -204,15 +219,35 @@ impl<D> Column<D> {
         }
     }
 
-    /// The text of this column in a draft; empty where the draft has none.
-    pub(super) fn text(&self, draft: &mut D) -> String {
+    /// The value of this column in a draft.
+    pub(super) fn value<'a>(&self, draft: &'a mut D) -> Value<'a> {
         match self.slot {
-            Slot::Required(slot) => slot(draft).clone(),
-            Slot::Text(slot) => slot(draft).clone().unwrap_or_default(),
-            Slot::Number(slot) => slot(draft).map(|n| n.to_string()).unwrap_or_default(),
-            Slot::Count(slot) => slot(draft).map(|n| n.to_string()).unwrap_or_default(),
-            Slot::Flag(slot) => slot(draft).map(|b| b.to_string()).unwrap_or_default(),
-            Slot::List(slot) => join_list(slot(draft)),
+            Slot::Required(slot) => self.text_or_day(slot(draft)),
+            Slot::Text(slot) => match slot(draft) {
+                Some(text) => self.text_or_day(text),
+                None => Value::Absent,
+            },
+            Slot::Number(slot) => slot(draft).map_or(Value::Absent, Value::Number),
+            Slot::Count(slot) => slot(draft).map_or(Value::Absent, Value::Count),
+            Slot::Flag(slot) => slot(draft).map_or(Value::Absent, Value::Flag),
+            Slot::List(slot) => Value::List(slot(draft)),
+        }
+    }
+
+    fn text_or_day<'a>(&self, text: &'a str) -> Value<'a> {
+        let day = self.is_date().then(|| dates::parse_date(text).ok());
+        day.flatten().map_or(Value::Text(text), Value::Day)
+    }
+
+    /// What this column holds in a file with types.
+    pub(super) fn column_type(&self) -> ColumnType {
+        match self.slot {
+            Slot::Required(_) | Slot::Text(_) if self.is_date() => ColumnType::Day,
+            Slot::Required(_) | Slot::Text(_) => ColumnType::Text,
+            Slot::Number(_) => ColumnType::Number,
+            Slot::Count(_) => ColumnType::Count,
+            Slot::Flag(_) => ColumnType::Flag,
+            Slot::List(_) => ColumnType::List,
         }
     }
 
@@ -277,7 +312,7 @@ fn split_list(text: &str, items: &mut Vec<String>) {
     }
 }
 
-fn join_list(items: &[String]) -> String {
+pub(super) fn join_list(items: &[String]) -> String {
     let escaped: Vec<String> = items
         .iter()
         .map(|item| item.replace('\\', "\\\\").replace(LIST_SEPARATOR, "\\|"))

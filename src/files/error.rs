@@ -1,6 +1,6 @@
 //! What can be wrong with a line, and what can be wrong with a whole file.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::domain::FieldError;
@@ -13,7 +13,7 @@ const SHOWN_CHARACTERS: usize = 80;
 pub enum Row<T> {
     /// A row that became a value.
     Good {
-        /// The physical line on which the row starts, from 1.
+        /// The physical line on which the row starts, or the number of the row in a Parquet file, from 1.
         line: u64,
         /// The value.
         item: T,
@@ -23,12 +23,12 @@ pub enum Row<T> {
 }
 
 /// A line that was refused: where, what it held, why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineError {
     /// The file, where several are read together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The physical line on which the row starts, from 1.
+    /// The physical line on which the row starts, or the number of the row in a Parquet file, from 1.
     pub line: u64,
     /// The field that is wrong, if the fault lies in one.
     pub field: Option<String>,
@@ -75,7 +75,10 @@ impl fmt::Display for LineError {
         if let Some(file) = &self.file {
             write!(f, "`{file}` ")?;
         }
-        write!(f, "line {}: ", self.line)?;
+        // A Parquet file has columns but no header line.
+        if self.line > 0 {
+            write!(f, "line {}: ", self.line)?;
+        }
         if let Some(field) = &self.field {
             write!(f, "`{field}`: ")?;
         }
@@ -101,7 +104,7 @@ pub enum FilesError {
     },
     /// A folder lacks a file that it needs.
     #[error(
-        "`{folder}` has no {name}.csv or {name}.ndjson (also with .gz); name a mapping for other files"
+        "`{folder}` has no {name}.csv, {name}.ndjson or {name}.parquet (also with .gz or .zst); name a mapping for other files"
     )]
     Missing {
         /// The folder.
@@ -119,11 +122,11 @@ pub enum FilesError {
         /// What the operating system says.
         cause: std::io::Error,
     },
-    /// A gzip file ends before its end or holds damaged blocks.
+    /// A gzip or zstd file ends before its end or holds damaged blocks.
     #[error(
         "`{file}` is damaged or cut off after line {line}: {cause}; copy the file again, its checksum is wrong"
     )]
-    DamagedGzip {
+    Damaged {
         /// The file.
         file: String,
         /// The last line that was read whole.
@@ -133,7 +136,7 @@ pub enum FilesError {
     },
     /// Neither the name nor the caller says which format it is.
     #[error(
-        "the format of `{file}` is unknown; name the file .csv, .ndjson or .jsonl (also with .gz), or state the format"
+        "the format of `{file}` is unknown; name the file .csv, .ndjson, .jsonl or .parquet (also with .gz or .zst), or state the format"
     )]
     UnknownFormat {
         /// The file.
@@ -149,6 +152,30 @@ pub enum FilesError {
         /// What to do.
         advice: &'static str,
     },
+    /// A Parquet file cannot be read.
+    #[error("`{file}` is no Parquet file that can be read{place}: {cause}; export the table again")]
+    Parquet {
+        /// The file.
+        file: String,
+        /// Where, as in ` beyond row 7`; empty for the file as a whole.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A Parquet file that arrives as a stream is larger than what is kept of it at a time.
+    #[error(
+        "`{file}` has more than {limit} bytes, which is the most that is kept of a Parquet file that arrives as a stream; \
+         give it as a file, or send CSV or NDJSON"
+    )]
+    Spool {
+        /// The file.
+        file: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A thread that parsed a part of the file ended early.
+    #[error("a part of the file was not parsed, please report it; what came before it was read")]
+    Stopped,
     /// The file has no row at all.
     #[error("`{file}` is empty; a file needs {needs}")]
     Empty {

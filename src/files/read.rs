@@ -1,14 +1,14 @@
 //! Enterprises and records from files in our own columns.
 
-use std::marker::PhantomData;
-use std::str;
-
-use super::columns::{self, ATTRIBUTE_PREFIX, Column, Tabular};
-use super::error::{FilesError, LineError, Row, shorten};
-use super::lines::{Next, RowReader};
-use super::source::{Format, Source, read_failure};
-use super::table::{CsvTable, NOT_UTF8, Step, too_long};
-use super::{columns::number, json};
+use super::blocks::{Splitter, TextSplitter};
+use super::cells::Cells;
+use super::columns::{self, ATTRIBUTE_PREFIX, Column, Tabular, number};
+use super::error::{FilesError, LineError, Row};
+use super::lines::RowReader;
+use super::parquet::{ListForm, ParquetTable, Wanted};
+use super::rows::{Cutter, Parser, Rows, Rule, finish};
+use super::source::{Format, Source};
+use super::table::{CsvCutter, Header};
 use crate::domain::{Enterprise, Record, RecordDefaults};
 
 /// Bounds of reading.
@@ -16,36 +16,17 @@ use crate::domain::{Enterprise, Record, RecordDefaults};
 pub struct ReadOptions {
     /// Longest row in bytes, line feeds in quoted cells included; a longer one is refused and passed over.
     pub max_row_bytes: usize,
+    /// Most bytes kept on disk of a Parquet file that arrives as a stream; a larger one is refused.
+    pub max_spool_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             max_row_bytes: 1 << 20,
+            max_spool_bytes: 4 << 30,
         }
     }
-}
-
-/// The rows of a file as a stream: a [`FilesError`] ends it, a bad row does not.
-pub struct Rows<T: Tabular> {
-    input: Input<T>,
-    defaults: T::Defaults,
-    failed: bool,
-    of: PhantomData<T>,
-}
-
-enum Input<T: Tabular> {
-    Csv {
-        table: CsvTable,
-        cells: Vec<Cell<T::Draft>>,
-    },
-    Ndjson {
-        rows: RowReader,
-        name: String,
-        gzip: bool,
-        max_row_bytes: usize,
-        any: bool,
-    },
 }
 
 /// What a column of the file fills.
@@ -59,7 +40,7 @@ pub fn read_enterprises(
     source: Source,
     options: &ReadOptions,
 ) -> Result<Rows<Enterprise>, FilesError> {
-    Rows::open(source, options, ())
+    open(source, options, ())
 }
 
 /// Reads records; `defaults` fill in what a row leaves to its import.
@@ -68,168 +49,140 @@ pub fn read_records(
     options: &ReadOptions,
     defaults: RecordDefaults,
 ) -> Result<Rows<Record>, FilesError> {
-    Rows::open(source, options, defaults)
+    open(source, options, defaults)
 }
 
-impl<T: Tabular> Rows<T> {
-    fn open(
-        source: Source,
-        options: &ReadOptions,
-        defaults: T::Defaults,
-    ) -> Result<Self, FilesError> {
-        let input = match source.format {
-            Format::Csv => {
-                let table = CsvTable::open(source, ',', options.max_row_bytes)?;
-                let cells = plan::<T>(&table)?;
-                Input::Csv { table, cells }
+fn open<T: Tabular>(
+    source: Source,
+    options: &ReadOptions,
+    defaults: T::Defaults,
+) -> Result<Rows<T>, FilesError> {
+    let limit = options.max_row_bytes;
+    let (splitter, cutter) = match source.format {
+        Format::Csv => {
+            let (splitter, csv) = open_csv(source, ',', limit)?;
+            let rule = OwnColumns::<T>::plan(&csv.header, &defaults)?;
+            (splitter, Cutter::Csv(csv, Box::new(rule)))
+        }
+        Format::Ndjson => {
+            let (name, compression) = (source.name.clone(), source.compression);
+            let rows = RowReader::new(source.into_stream(), None, limit);
+            let needs = Some("one JSON object per line");
+            let splitter = TextSplitter::new(rows, name, compression, limit, needs);
+            (Splitter::Text(splitter), Cutter::Ndjson)
+        }
+        Format::Parquet => {
+            let table = ParquetTable::open(source, options)?;
+            let rule = OwnColumns::<T>::plan(table.header(), &defaults)?;
+            for (cell, place) in rule.cells.iter().zip(0..) {
+                table.expect(place, cell.wanted())?;
             }
-            Format::Ndjson => Input::Ndjson {
-                rows: RowReader::new(source.reader, None, options.max_row_bytes),
-                name: source.name,
-                gzip: source.gzip,
-                max_row_bytes: options.max_row_bytes,
-                any: false,
-            },
-        };
+            let all: Vec<usize> = (0..table.header().names.len()).collect();
+            let (splitter, cutter) = table.read(&all, ListForm::Escaped)?;
+            (splitter, Cutter::Parquet(cutter, Box::new(rule)))
+        }
+    };
+    Ok(Rows::new(splitter, Parser { cutter, defaults }))
+}
+
+/// Reads the header of a CSV file.
+pub(super) fn open_csv(
+    source: Source,
+    delimiter: char,
+    max_row_bytes: usize,
+) -> Result<(Splitter, CsvCutter), FilesError> {
+    let (name, compression) = (source.name.clone(), source.compression);
+    // INVARIANT: delimiters are ASCII; mappings check theirs.
+    let quoting = u8::try_from(delimiter).unwrap_or(b',');
+    let mut rows = RowReader::new(source.into_stream(), Some(quoting), max_row_bytes);
+    let csv = CsvCutter::open(&mut rows, &name, compression, delimiter, max_row_bytes)?;
+    let splitter = TextSplitter::new(rows, name, compression, max_row_bytes, None);
+    Ok((Splitter::Text(splitter), csv))
+}
+
+/// Cells in our own columns.
+struct OwnColumns<T: Tabular> {
+    cells: Vec<Cell<T::Draft>>,
+    defaults: T::Defaults,
+}
+
+impl<T: Tabular> OwnColumns<T> {
+    /// Says for every column of the header what it fills.
+    fn plan(header: &Header, defaults: &T::Defaults) -> Result<Self, FilesError> {
+        let has_attributes = T::attributes(&mut T::Draft::default()).is_some();
+        let mut cells = Vec::with_capacity(header.names.len());
+        for name in &header.names {
+            let attribute = name.strip_prefix(ATTRIBUTE_PREFIX);
+            cells.push(match (columns::find::<T>(name), attribute) {
+                (Some(column), _) => Cell::Column(column),
+                (None, Some(attribute)) if has_attributes && !attribute.is_empty() => {
+                    Cell::Attribute {
+                        column: name.clone(),
+                        name: attribute.to_owned(),
+                    }
+                }
+                (None, _) => {
+                    let known = columns::names::<T>();
+                    let noun = T::NOUN;
+                    return Err(header.fault(
+                        name,
+                        &format!(
+                            "is not a column of {noun} files; known are {known}; use a mapping file for other columns"
+                        ),
+                    ));
+                }
+            });
+        }
+        for column in T::COLUMNS.iter().filter(|column| column.is_required()) {
+            if header.position(column.name).is_none() {
+                let noun = T::NOUN;
+                return Err(header.fault(
+                    column.name,
+                    &format!("is missing from the header; every {noun} needs it"),
+                ));
+            }
+        }
         Ok(Self {
-            input,
-            defaults,
-            failed: false,
-            of: PhantomData,
+            cells,
+            defaults: defaults.clone(),
         })
     }
 
-    fn advance(&mut self) -> Result<Option<Row<T>>, FilesError> {
-        let (line, draft) = match &mut self.input {
-            Input::Csv { table, cells } => match table.step()? {
-                Step::End => return Ok(None),
-                Step::Bad(error) => return Ok(Some(Row::Bad(error))),
-                Step::Cells { line } => (line, fill::<T>(line, table, cells)),
-            },
-            Input::Ndjson {
-                rows,
-                name,
-                gzip,
-                max_row_bytes,
-                any,
-            } => {
-                let next = rows
-                    .advance()
-                    .map_err(|cause| read_failure(name, rows.lines_ended(), *gzip, cause))?;
-                let line = match next {
-                    Next::End if !*any => {
-                        return Err(FilesError::Empty {
-                            file: name.clone(),
-                            needs: "one JSON object per line",
-                        });
+    fn fill(&self, line: u64, cells: &Cells) -> Result<T::Draft, LineError> {
+        let mut draft = T::Draft::default();
+        for (cell, text) in self.cells.iter().zip(cells.iter()) {
+            let set = match cell {
+                Cell::Column(column) => column.set(&mut draft, text),
+                Cell::Attribute { .. } if text.trim().is_empty() => Ok(()),
+                Cell::Attribute { column, name } => number(column, text.trim()).map(|value| {
+                    if let Some(attributes) = T::attributes(&mut draft) {
+                        attributes.insert(name.clone(), value);
                     }
-                    Next::End => return Ok(None),
-                    Next::TooLong { line, last_line } => {
-                        *any = true;
-                        let error = too_long(line, last_line, *max_row_bytes);
-                        return Ok(Some(Row::Bad(error)));
-                    }
-                    // INVARIANT: only CSV rows have quotes that stay open.
-                    Next::Row { line } | Next::OpenQuote { line } => line,
-                };
-                *any = true;
-                let draft = match str::from_utf8(rows.row()) {
-                    Ok(text) => json::draft::<T>(line, text),
-                    Err(_) => Err(LineError {
-                        value: Some(shorten(&String::from_utf8_lossy(rows.row()))),
-                        ..LineError::whole(line, NOT_UTF8)
-                    }),
-                };
-                (line, draft)
-            }
-        };
-        Ok(Some(finish(line, draft, &self.defaults)))
-    }
-}
-
-impl<T: Tabular> Iterator for Rows<T> {
-    type Item = Result<Row<T>, FilesError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
+                }),
+            };
+            set.map_err(|error| LineError::in_field(line, error))?;
         }
-        let row = self.advance().transpose();
-        self.failed = !matches!(row, Some(Ok(_)));
-        row
+        Ok(draft)
     }
 }
 
-/// Checks a draft and keeps its line.
-pub(super) fn finish<T: Tabular>(
-    line: u64,
-    draft: Result<T::Draft, LineError>,
-    defaults: &T::Defaults,
-) -> Row<T> {
-    let checked = draft.and_then(|draft| {
-        T::check(draft, defaults).map_err(|error| LineError::in_field(line, error))
-    });
-    match checked {
-        Ok(item) => Row::Good { line, item },
-        Err(error) => Row::Bad(error),
+impl<T: Tabular> Rule<T> for OwnColumns<T> {
+    fn row(&self, line: u64, cells: &Cells) -> Option<Row<T>> {
+        Some(finish(line, self.fill(line, cells), &self.defaults))
+    }
+
+    fn located(&self, error: LineError) -> LineError {
+        error
     }
 }
 
-/// Says for every column of the header what it fills.
-fn plan<T: Tabular>(table: &CsvTable) -> Result<Vec<Cell<T::Draft>>, FilesError> {
-    let has_attributes = T::attributes(&mut T::Draft::default()).is_some();
-    let mut cells = Vec::with_capacity(table.header().len());
-    for header in table.header() {
-        let attribute = header.strip_prefix(ATTRIBUTE_PREFIX);
-        cells.push(match (columns::find::<T>(header), attribute) {
-            (Some(column), _) => Cell::Column(column),
-            (None, Some(name)) if has_attributes && !name.is_empty() => Cell::Attribute {
-                column: header.clone(),
-                name: name.to_owned(),
-            },
-            (None, _) => {
-                let known = columns::names::<T>();
-                let noun = T::NOUN;
-                return Err(table.header_fault(
-                    header,
-                    &format!(
-                        "is not a column of {noun} files; known are {known}; use a mapping file for other columns"
-                    ),
-                ));
-            }
-        });
-    }
-    for column in T::COLUMNS.iter().filter(|column| column.is_required()) {
-        if !table.header().iter().any(|header| header == column.name) {
-            let noun = T::NOUN;
-            return Err(table.header_fault(
-                column.name,
-                &format!("is missing from the header; every {noun} needs it"),
-            ));
+impl<D> Cell<D> {
+    fn wanted(&self) -> Wanted {
+        match self {
+            Self::Column(column) => column.wanted(),
+            Self::Attribute { .. } => Wanted::Number,
         }
     }
-    Ok(cells)
-}
-
-fn fill<T: Tabular>(
-    line: u64,
-    table: &CsvTable,
-    cells: &[Cell<T::Draft>],
-) -> Result<T::Draft, LineError> {
-    let mut draft = T::Draft::default();
-    for (cell, text) in cells.iter().zip(table.cells().iter()) {
-        let set = match cell {
-            Cell::Column(column) => column.set(&mut draft, text),
-            Cell::Attribute { .. } if text.trim().is_empty() => Ok(()),
-            Cell::Attribute { column, name } => number(column, text.trim()).map(|value| {
-                if let Some(attributes) = T::attributes(&mut draft) {
-                    attributes.insert(name.clone(), value);
-                }
-            }),
-        };
-        set.map_err(|error| LineError::in_field(line, error))?;
-    }
-    Ok(draft)
 }
 
 #[cfg(test)]

@@ -1,17 +1,22 @@
-//! Where bytes come from: a path, standard input or any reader; gzip is noticed by its first bytes.
+//! Where bytes come from: a path, standard input or any reader; gzip and zstd are noticed by their first bytes.
 
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::bounded::Bounded;
 use super::error::FilesError;
+use super::fingerprint::{Fingerprint, Peeked};
 
 const BUFFER_BYTES: usize = 64 * 1024;
+/// How every Parquet file begins and ends.
+pub(super) const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// How a file lays out its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +25,63 @@ pub enum Format {
     Csv,
     /// One JSON object per line.
     Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How the bytes of a file are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    Plain,
+    /// gzip, any number of members.
+    Gzip,
+    /// zstd, any number of frames.
+    Zstd,
 }
 
 impl Format {
-    /// The format that a file name states: `.csv`, `.ndjson` or `.jsonl`, each also with `.gz`.
+    /// The format that a file name states: `.csv`, `.ndjson`, `.jsonl` or `.parquet`, each also with `.gz` or `.zst`.
     pub fn of_path(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
+        let name = name.strip_suffix(".zst").unwrap_or(name);
         match name.rsplit_once('.')?.1 {
             "csv" => Some(Self::Csv),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "parquet" => Some(Self::Parquet),
             _ => None,
+        }
+    }
+
+    /// The word for it in settings and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+impl Compression {
+    /// The compression that a file name states: `.gz`, `.zst` or none.
+    pub fn of_path(path: &Path) -> Self {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    fn of_start(start: &[u8]) -> Self {
+        if start.starts_with(&GZIP_MAGIC) {
+            Self::Gzip
+        } else if start.starts_with(&ZSTD_MAGIC) {
+            Self::Zstd
+        } else {
+            Self::Plain
         }
     }
 }
@@ -39,10 +90,19 @@ impl Format {
 pub struct Source {
     pub(super) name: String,
     pub(super) format: Format,
-    pub(super) reader: Box<dyn BufRead + Send>,
-    pub(super) gzip: bool,
+    pub(super) content: Content,
+    pub(super) compression: Compression,
+    fingerprint: Fingerprint,
     taken: Arc<AtomicU64>,
     length: Option<u64>,
+}
+
+/// The bytes of a source.
+pub(super) enum Content {
+    /// They are read from the beginning to the end.
+    Stream(Box<dyn BufRead + Send>),
+    /// They are read wherever one likes.
+    File(File),
 }
 
 impl Source {
@@ -55,20 +115,47 @@ impl Source {
         if path.as_os_str() == "-" {
             return Self::from_reader("standard input", format, io::stdin());
         }
-        match File::open(path) {
-            Ok(opened) => {
-                let length = opened
-                    .metadata()
-                    .ok()
-                    .filter(Metadata::is_file)
-                    .map(|metadata| metadata.len());
-                Ok(Self {
-                    length,
-                    ..Self::from_reader(&file, format, opened)?
-                })
+        let opened = File::open(path).map_err(|cause| FilesError::Open {
+            file: file.clone(),
+            cause,
+        })?;
+        let length = opened
+            .metadata()
+            .ok()
+            .filter(Metadata::is_file)
+            .map(|metadata| metadata.len());
+        let Some(length) = length else {
+            // A pipe or a device: it has no length and cannot be read twice.
+            return Self::from_reader(&file, format, opened);
+        };
+        let failed = |cause| FilesError::Read {
+            file: file.clone(),
+            line: 0,
+            cause,
+        };
+        let mut opened = opened;
+        let fingerprint = Fingerprint::of_file(&mut opened, length).map_err(failed)?;
+        if format == Format::Parquet {
+            let mut start = Vec::with_capacity(4);
+            (&opened).take(4).read_to_end(&mut start).map_err(failed)?;
+            opened.seek(SeekFrom::Start(0)).map_err(failed)?;
+            if start == PARQUET_MAGIC {
+                return Ok(Self {
+                    name: file,
+                    format,
+                    content: Content::File(opened),
+                    compression: Compression::Plain,
+                    fingerprint,
+                    taken: Arc::default(),
+                    length: Some(length),
+                });
             }
-            Err(cause) => Err(FilesError::Open { file, cause }),
         }
+        Ok(Self {
+            length: Some(length),
+            fingerprint,
+            ..Self::streamed(&file, format, opened, Fingerprint::default())?
+        })
     }
 
     /// Takes any reader; `name` is what errors call it.
@@ -77,34 +164,47 @@ impl Source {
         format: Format,
         reader: impl Read + Send + 'static,
     ) -> Result<Self, FilesError> {
+        let peeked = Peeked::new(reader);
+        let fingerprint = peeked.fingerprint();
+        Self::streamed(name, format, peeked, fingerprint)
+    }
+
+    fn streamed(
+        name: &str,
+        format: Format,
+        reader: impl Read + Send + 'static,
+        fingerprint: Fingerprint,
+    ) -> Result<Self, FilesError> {
         let taken = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             inner: reader,
             taken: Arc::clone(&taken),
         };
         let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
-        let (reader, gzip) = decode(name, buffered)?;
+        let (reader, compression) = decode(name, format, buffered)?;
         Ok(Self {
             name: name.to_owned(),
             format,
-            reader,
-            gzip,
+            content: Content::Stream(reader),
+            compression,
+            fingerprint,
             taken,
             length: None,
         })
     }
 
-    /// The same file with a bound on its bytes after decompression; `exceeded` is set when it has more.
+    /// The same file with a bound on its bytes after decompression; `exceeded` is set when it has more. A Parquet file
+    /// that lies on a disk already is not bounded.
     pub fn bounded(self, most: u64, exceeded: Arc<AtomicBool>) -> Self {
-        let inner = self.reader;
-        Self {
-            reader: Box::new(Bounded {
+        let content = match self.content {
+            Content::Stream(inner) => Content::Stream(Box::new(Bounded {
                 inner,
                 left: most,
                 exceeded,
-            }),
-            ..self
-        }
+            })),
+            Content::File(file) => Content::File(file),
+        };
+        Self { content, ..self }
     }
 
     /// What errors call this file.
@@ -122,9 +222,22 @@ impl Source {
         self.length
     }
 
+    /// What tells this file from others without reading it whole.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
     /// A counter of the bytes taken from the file itself (before decompression), for progress bars.
     pub fn bytes_taken(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.taken)
+    }
+
+    /// The bytes as a stream.
+    pub(super) fn into_stream(self) -> Box<dyn BufRead + Send> {
+        match self.content {
+            Content::Stream(reader) => reader,
+            Content::File(file) => Box::new(BufReader::with_capacity(BUFFER_BYTES, file)),
+        }
     }
 }
 
@@ -151,40 +264,57 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Unpacks gzip (any number of members), drops a byte-order mark, and names files that are neither text nor gzip.
+/// Unpacks gzip and zstd, drops a byte-order mark, and names files that are none of what is read here.
 fn decode(
     name: &str,
+    format: Format,
     raw: impl BufRead + Send + 'static,
-) -> Result<(Box<dyn BufRead + Send>, bool), FilesError> {
-    let (start, raw) = sniff(name, raw, false)?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        let unpacked = BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw));
-        let (start, text) = sniff(name, unpacked, true)?;
-        refuse_other_kinds(name, &start)?;
-        return Ok((text, true));
-    }
-    refuse_other_kinds(name, &start)?;
-    Ok((raw, false))
+) -> Result<(Box<dyn BufRead + Send>, Compression), FilesError> {
+    let (start, raw) = sniff(name, raw, Compression::Plain)?;
+    let compression = Compression::of_start(&start);
+    let unpacked: Box<dyn Read + Send> = match compression {
+        Compression::Plain => {
+            refuse_other_kinds(name, format, &start)?;
+            return Ok((raw, compression));
+        }
+        Compression::Gzip => Box::new(MultiGzDecoder::new(raw)),
+        Compression::Zstd => Box::new(
+            zstd::stream::read::Decoder::with_buffer(raw)
+                .map_err(|cause| read_failure(name, 0, compression, cause))?,
+        ),
+    };
+    let unpacked = BufReader::with_capacity(BUFFER_BYTES, unpacked);
+    let (start, text) = sniff(name, unpacked, compression)?;
+    refuse_other_kinds(name, format, &start)?;
+    Ok((text, compression))
 }
 
 /// The first bytes and a reader that still yields them, without a UTF-8 byte-order mark.
 fn sniff(
     name: &str,
     mut reader: impl BufRead + Send + 'static,
-    gzip: bool,
+    compression: Compression,
 ) -> Result<(Vec<u8>, Box<dyn BufRead + Send>), FilesError> {
     let mut start = Vec::with_capacity(4);
     (&mut reader)
         .take(4)
         .read_to_end(&mut start)
-        .map_err(|cause| read_failure(name, 0, gzip, cause))?;
+        .map_err(|cause| read_failure(name, 0, compression, cause))?;
     let kept = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
     let whole = Cursor::new(kept.to_vec()).chain(reader);
     Ok((start, Box::new(whole)))
 }
 
-fn refuse_other_kinds(name: &str, start: &[u8]) -> Result<(), FilesError> {
+fn refuse_other_kinds(name: &str, format: Format, start: &[u8]) -> Result<(), FilesError> {
+    let is_parquet = start == PARQUET_MAGIC;
+    if format == Format::Parquet && (is_parquet || start.is_empty()) {
+        return Ok(());
+    }
     let (found, advice) = match start {
+        _ if is_parquet => (
+            "a Parquet file",
+            "name it .parquet or state the format `parquet`",
+        ),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             ("in UTF-16", "save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)")
         }
@@ -192,11 +322,13 @@ fn refuse_other_kinds(name: &str, start: &[u8]) -> Result<(), FilesError> {
             "a zip archive or a spreadsheet",
             "unpack it, or save the sheet as CSV in UTF-8",
         ),
-        [0x28, 0xb5, 0x2f, 0xfd] => (
-            "compressed with zstd",
-            "unpack it (`zstd -d`) or compress it with gzip",
+        _ if Compression::of_start(start) != Compression::Plain => {
+            ("compressed twice", "unpack it once")
+        }
+        _ if format == Format::Parquet => (
+            "not a Parquet file",
+            "state its format, or export the table again",
         ),
-        [b'P', b'A', b'R', b'1'] => ("a Parquet file", "convert it to CSV or NDJSON first"),
         _ => return Ok(()),
     };
     Err(FilesError::Unreadable {
@@ -206,16 +338,30 @@ fn refuse_other_kinds(name: &str, start: &[u8]) -> Result<(), FilesError> {
     })
 }
 
-/// Words a failure of the reader; a damaged gzip is told apart from a disk that fails.
-pub(super) fn read_failure(name: &str, line: u64, gzip: bool, cause: io::Error) -> FilesError {
+/// Words a failure of the reader; a damaged archive is told apart from a disk that fails.
+pub(super) fn read_failure(
+    name: &str,
+    line: u64,
+    compression: Compression,
+    cause: io::Error,
+) -> FilesError {
     let file = name.to_owned();
-    match cause.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-            if gzip =>
-        {
-            FilesError::DamagedGzip { file, line, cause }
+    let of_archive = match compression {
+        Compression::Plain => false,
+        Compression::Gzip => matches!(
+            cause.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        ),
+        // The decoder gives damaged blocks no kind of their own; what the system says has a number.
+        Compression::Zstd => {
+            cause.kind() == io::ErrorKind::UnexpectedEof
+                || (cause.kind() == io::ErrorKind::Other && cause.raw_os_error().is_none())
         }
-        _ => FilesError::Read { file, line, cause },
+    };
+    if of_archive {
+        FilesError::Damaged { file, line, cause }
+    } else {
+        FilesError::Read { file, line, cause }
     }
 }
 
@@ -230,6 +376,8 @@ mod tests {
             ("A.CSV.GZ", Some(Format::Csv)),
             ("a.b.ndjson", Some(Format::Ndjson)),
             ("a.jsonl.gz", Some(Format::Ndjson)),
+            ("a.csv.zst", Some(Format::Csv)),
+            ("a.parquet", Some(Format::Parquet)),
             ("a.xlsx", None),
             ("csv", None),
         ] {
@@ -242,7 +390,6 @@ mod tests {
         for (bytes, word) in [
             (&b"PK\x03\x04rest"[..], "spreadsheet"),
             (b"\xff\xfea\0", "UTF-16"),
-            (b"\x28\xb5\x2f\xfd0", "zstd"),
             (b"PAR1....", "Parquet"),
         ] {
             let error =
@@ -263,7 +410,7 @@ mod tests {
         let error = Source::open(Path::new("-"), None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the format of `-` is unknown; name the file .csv, .ndjson or .jsonl (also with .gz), or state the format"
+            "the format of `-` is unknown; name the file .csv, .ndjson, .jsonl or .parquet (also with .gz or .zst), or state the format"
         );
     }
 }

@@ -1,167 +1,151 @@
-//! CSV rows under a header, for the plain reader and for mappings.
+//! The header of a CSV file, and its rows cut into cells.
 
 use std::str;
 
 use super::cells::Cells;
 use super::error::{FilesError, LineError, shorten};
 use super::lines::{Next, RowReader};
-use super::source::{Source, read_failure};
+use super::source::{Compression, read_failure};
 
-/// A CSV file whose header has been read.
-pub(super) struct CsvTable {
-    name: String,
-    gzip: bool,
-    delimiter: char,
-    max_row_bytes: usize,
-    rows: RowReader,
-    header: Vec<String>,
-    header_line: u64,
-    cells: Cells,
+/// The reason given for a line in another encoding.
+pub(super) const NOT_UTF8: &str =
+    "is not UTF-8; convert the file, for example with `iconv -f GB18030 -t UTF-8`";
+
+/// The reason given for a row with a quote that nothing closes.
+pub(super) const OPEN_QUOTE: &str = "a quoted cell starts here and is never closed, so the rest of the file was not read; \
+     close the quote or double it (`\"\"`)";
+
+/// The names of the columns, of whatever kind of file.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    pub(super) file: String,
+    /// The line on which the header stands; 0 in files without lines.
+    pub(super) line: u64,
+    pub(super) names: Vec<String>,
 }
 
-/// What a step through the table found.
-pub(super) enum Step {
-    /// A row with as many cells as the header; they are in [`CsvTable::cells`].
-    Cells {
-        /// Its first physical line.
-        line: u64,
-    },
-    /// A row that cannot be cut into cells.
-    Bad(LineError),
-    /// The end of the file.
-    End,
-}
-
-impl CsvTable {
-    /// Reads the header: the first row that is not blank.
-    pub(super) fn open(
-        source: Source,
-        delimiter: char,
-        max_row_bytes: usize,
-    ) -> Result<Self, FilesError> {
-        // INVARIANT: delimiters are ASCII; mappings check theirs.
-        let quoting = u8::try_from(delimiter).unwrap_or(b',');
-        let mut table = Self {
-            rows: RowReader::new(source.reader, Some(quoting), max_row_bytes),
-            name: source.name,
-            gzip: source.gzip,
-            delimiter,
-            max_row_bytes,
-            header: Vec::new(),
-            header_line: 1,
-            cells: Cells::default(),
-        };
-        match table.step_any()? {
-            Step::Cells { line } => table.header_line = line,
-            Step::Bad(error) => return Err(FilesError::Header(error.of_file(&table.name))),
-            Step::End => {
-                return Err(FilesError::Empty {
-                    file: table.name,
-                    needs: "a header line with the names of its columns",
-                });
-            }
-        }
-        table.header = table.cells.iter().map(|c| c.trim().to_owned()).collect();
-        for (index, name) in table.header.iter().enumerate() {
-            if table.header.iter().take(index).any(|other| other == name) {
-                let reason = if name.is_empty() {
-                    "two columns have no name; name each column or remove it".to_owned()
-                } else {
-                    "stands twice in the header; remove or rename one".to_owned()
-                };
-                return Err(table.header_fault(name, &reason));
-            }
-        }
-        Ok(table)
-    }
-
-    /// The names of the columns.
-    pub(super) fn header(&self) -> &[String] {
-        &self.header
-    }
-
-    /// The cells of the last row.
-    pub(super) fn cells(&self) -> &Cells {
-        &self.cells
+impl Header {
+    /// The place of a column.
+    pub(super) fn position(&self, column: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == column)
     }
 
     /// A failure of the header, named by column.
-    pub(super) fn header_fault(&self, column: &str, reason: &str) -> FilesError {
+    pub(super) fn fault(&self, column: &str, reason: &str) -> FilesError {
         FilesError::Header(LineError {
-            file: Some(self.name.clone()),
-            line: self.header_line,
+            file: Some(self.file.clone()),
+            line: self.line,
             field: Some(shorten(column)),
             value: None,
             reason: reason.to_owned(),
         })
     }
 
-    /// Goes to the next row.
-    pub(super) fn step(&mut self) -> Result<Step, FilesError> {
-        let step = self.step_any()?;
-        if let Step::Cells { line } = step
-            && self.cells.len() != self.header.len()
-        {
-            return Ok(Step::Bad(LineError::whole(
-                line,
-                format!(
-                    "the row has {} cells, the header {}; look for a missing comma or an unquoted one",
-                    self.cells.len(),
-                    self.header.len()
-                ),
-            )));
+    /// Refuses columns that cannot be told apart.
+    pub(super) fn check(&self) -> Result<(), FilesError> {
+        for (index, name) in self.names.iter().enumerate() {
+            if self.names.iter().take(index).any(|other| other == name) {
+                let reason = if name.is_empty() {
+                    "two columns have no name; name each column or remove it"
+                } else {
+                    "stands twice in the header; remove or rename one"
+                };
+                return Err(self.fault(name, reason));
+            }
         }
-        Ok(step)
+        Ok(())
+    }
+}
+
+/// Cuts the rows of one CSV file.
+#[derive(Debug, Clone)]
+pub(super) struct CsvCutter {
+    pub(super) header: Header,
+    delimiter: char,
+}
+
+impl CsvCutter {
+    /// Reads the header: the first row that is not blank.
+    pub(super) fn open(
+        rows: &mut RowReader,
+        file: &str,
+        compression: Compression,
+        delimiter: char,
+        max_row_bytes: usize,
+    ) -> Result<Self, FilesError> {
+        let mut cutter = Self {
+            header: Header {
+                file: file.to_owned(),
+                line: 1,
+                names: Vec::new(),
+            },
+            delimiter,
+        };
+        let next = rows
+            .advance()
+            .map_err(|cause| read_failure(file, rows.lines_ended(), compression, cause))?;
+        let mut cells = Cells::default();
+        let cut = match next {
+            Next::End => {
+                return Err(FilesError::Empty {
+                    file: file.to_owned(),
+                    needs: "a header line with the names of its columns",
+                });
+            }
+            Next::TooLong { line, last_line } => Err(too_long(line, last_line, max_row_bytes)),
+            Next::OpenQuote { line } => Err(LineError::whole(line, OPEN_QUOTE)),
+            Next::Row { line } => {
+                cutter.header.line = line;
+                cutter.split(line, rows.row(), &mut cells)
+            }
+        };
+        cut.map_err(|error| FilesError::Header(error.of_file(file)))?;
+        cutter.header.names = cells.iter().map(|c| c.trim().to_owned()).collect();
+        cutter.header.check()?;
+        Ok(cutter)
     }
 
-    fn step_any(&mut self) -> Result<Step, FilesError> {
-        let next = self
-            .rows
-            .advance()
-            .map_err(|cause| read_failure(&self.name, self.rows.lines_ended(), self.gzip, cause))?;
-        let line = match next {
-            Next::End => return Ok(Step::End),
-            Next::Row { line } => line,
-            Next::TooLong { line, last_line } => {
-                return Ok(Step::Bad(too_long(line, last_line, self.max_row_bytes)));
-            }
-            Next::OpenQuote { line } => {
-                return Ok(Step::Bad(LineError::whole(
-                    line,
-                    "a quoted cell starts here and is never closed, so the rest of the file was not read; \
-                     close the quote or double it (`\"\"`)",
-                )));
-            }
-        };
-        let row = match str::from_utf8(self.rows.row()) {
-            Ok(row) => row,
-            Err(fault) => return Ok(Step::Bad(self.not_utf8(line, fault))),
-        };
-        Ok(match self.cells.split(row, self.delimiter) {
-            Ok(()) => Step::Cells { line },
-            Err(fault) => Step::Bad(LineError {
-                field: self.header.get(fault.cell).cloned(),
-                value: Some(shorten(self.cells.get(fault.cell))),
+    /// Cuts a row into as many cells as the header has.
+    pub(super) fn cut(&self, line: u64, row: &[u8], cells: &mut Cells) -> Result<(), LineError> {
+        self.split(line, row, cells)?;
+        let (found, wanted) = (cells.len(), self.header.names.len());
+        if found == wanted {
+            return Ok(());
+        }
+        Err(LineError::whole(
+            line,
+            format!(
+                "the row has {found} cells, the header {wanted}; look for a missing comma or an unquoted one"
+            ),
+        ))
+    }
+
+    fn split(&self, line: u64, row: &[u8], cells: &mut Cells) -> Result<(), LineError> {
+        let text = str::from_utf8(row).map_err(|fault| self.not_utf8(line, row, fault))?;
+        cells
+            .split(text, self.delimiter)
+            .map_err(|fault| LineError {
+                field: self.header.names.get(fault.cell).cloned(),
+                value: Some(shorten(cells.get(fault.cell))),
                 ..LineError::whole(
                     line,
                     "has text after its closing quote; double the quotes inside the cell (`\"\"`)",
                 )
-            }),
-        })
+            })
     }
 
     /// Names the cell in which the bytes stop being UTF-8.
-    fn not_utf8(&mut self, line: u64, fault: str::Utf8Error) -> LineError {
-        let bytes = self.rows.row();
-        let (valid, rest) = bytes
+    fn not_utf8(&self, line: u64, row: &[u8], fault: str::Utf8Error) -> LineError {
+        let (valid, rest) = row
             .split_at_checked(fault.valid_up_to())
             .unwrap_or_default();
         let start = String::from_utf8_lossy(valid);
-        let field = match self.cells.split(&start, self.delimiter) {
-            Ok(()) => self.header.get(self.cells.len() - 1).cloned(),
+        let mut cells = Cells::default();
+        let field = match cells.split(&start, self.delimiter) {
+            Ok(()) => self.header.names.get(cells.len() - 1).cloned(),
             Err(_) => None,
         };
-        let value = self.cells.iter().last().unwrap_or_default().to_owned();
+        let value = cells.iter().last().unwrap_or_default().to_owned();
         let tail = rest
             .split(|&b| b == b'"' || char::from(b) == self.delimiter)
             .next();
@@ -173,10 +157,6 @@ impl CsvTable {
         }
     }
 }
-
-/// The reason given for a line in another encoding.
-pub(super) const NOT_UTF8: &str =
-    "is not UTF-8; convert the file, for example with `iconv -f GB18030 -t UTF-8`";
 
 /// A row over the limit.
 pub(super) fn too_long(line: u64, last_line: u64, limit: usize) -> LineError {

@@ -1,118 +1,104 @@
-//! Enterprises, records and error reports to files that the readers take back unchanged.
+//! Enterprises, records and tables of results to files; the readers take enterprises and records back unchanged.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::sync::Arc;
 
 use super::columns::{ATTRIBUTE_PREFIX, Tabular};
+use super::encode::{Block, Columns, Encoded, Target, write_failure};
 use super::error::FilesError;
+use super::parquet::{ColumnType, Value};
+use super::sink::Sink;
 use super::source::Format;
 use crate::domain::{Enterprise, Label, Record};
 
-const BUFFER_BYTES: usize = 64 * 1024;
-
-/// Where a file goes: a path, standard output or any writer, plain or gzip.
-pub struct Sink {
-    name: String,
+/// Turns rows of one kind into blocks of a file; several may work on one file, as long as their blocks are appended in
+/// order.
+pub struct Encoder<T> {
+    file: String,
     format: Format,
-    output: Output,
+    columns: Columns,
+    attributes: Arc<[String]>,
+    block: Block,
+    of: PhantomData<fn(&T)>,
 }
 
-enum Output {
-    Plain(BufWriter<Box<dyn Write + Send>>),
-    Gzip(GzEncoder<BufWriter<Box<dyn Write + Send>>>),
-}
-
-impl Sink {
-    /// Creates a file, or takes standard output for `-`; a name that ends in `.gz` is compressed.
-    pub fn create(path: &Path, format: Option<Format>) -> Result<Self, FilesError> {
-        let file = path.display().to_string();
-        let Some(format) = format.or_else(|| Format::of_path(path)) else {
-            return Err(FilesError::UnknownFormat { file });
-        };
-        if path.as_os_str() == "-" {
-            return Ok(Self::to_writer(
-                "standard output",
-                format,
-                false,
-                io::stdout(),
-            ));
-        }
-        let gzip = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-        match File::create(path) {
-            Ok(created) => Ok(Self::to_writer(&file, format, gzip, created)),
-            Err(cause) => Err(FilesError::Open { file, cause }),
-        }
-    }
-
-    /// Takes any writer; `name` is what errors call it.
-    pub fn to_writer(
-        name: &str,
-        format: Format,
-        gzip: bool,
-        writer: impl Write + Send + 'static,
-    ) -> Self {
-        let buffered =
-            BufWriter::with_capacity(BUFFER_BYTES, Box::new(writer) as Box<dyn Write + Send>);
+impl<T: Tabular> Encoder<T> {
+    /// Another encoder for the same file.
+    #[must_use]
+    pub fn another(&self) -> Self {
         Self {
-            name: name.to_owned(),
-            format,
-            output: if gzip {
-                // The header carries no time and no file name, so the same rows give the same bytes.
-                Output::Gzip(GzEncoder::new(buffered, Compression::new(6)))
-            } else {
-                Output::Plain(buffered)
-            },
-        }
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(output) => output.write(bytes),
-            Self::Gzip(output) => output.write(bytes),
+            file: self.file.clone(),
+            format: self.format,
+            columns: Arc::clone(&self.columns),
+            attributes: Arc::clone(&self.attributes),
+            block: Block::new(self.format, &self.columns),
+            of: PhantomData,
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(output) => output.flush(),
-            Self::Gzip(output) => output.flush(),
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// When the row has an attribute for which the file has no column.
+    pub fn push(&mut self, item: &T) -> Result<(), FilesError> {
+        let mut draft = item.draft();
+        if self.format == Format::Ndjson {
+            let written = self.block.object(&draft);
+            return written.map(drop).map_err(|cause| self.failure(cause));
         }
+        if let Some(attributes) = T::attributes(&mut draft)
+            && let Some(name) = attributes
+                .keys()
+                .find(|name| !self.attributes.contains(name))
+        {
+            return Err(FilesError::UndeclaredAttribute {
+                file: self.file.clone(),
+                enterprise_id: item.key().to_owned(),
+                attribute: name.clone(),
+            });
+        }
+        self.cells(&mut draft).map_err(|cause| self.failure(cause))
     }
-}
 
-impl Output {
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Plain(mut output) => output.flush(),
-            Self::Gzip(output) => output.finish()?.flush(),
+    /// The rows so far; the encoder begins anew.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit together, which does not happen with valid rows.
+    pub fn take(&mut self) -> Result<Encoded, FilesError> {
+        self.block.take().map_err(|cause| self.failure(cause))
+    }
+
+    fn cells(&mut self, draft: &mut T::Draft) -> io::Result<()> {
+        for (place, column) in T::COLUMNS.iter().enumerate() {
+            self.block.field(place, column.value(draft))?;
         }
+        if let Some(attributes) = T::attributes(draft) {
+            for (place, name) in (T::COLUMNS.len()..).zip(self.attributes.iter()) {
+                let value = attributes.get(name).copied();
+                self.block
+                    .field(place, value.map_or(Value::Absent, Value::Number))?;
+            }
+        }
+        self.block.end_row()
+    }
+
+    fn failure(&self, cause: io::Error) -> FilesError {
+        write_failure(&self.file, cause)
     }
 }
 
 /// Writes rows of one kind; nothing is complete before [`Writer::finish`].
 pub struct Writer<T> {
-    name: String,
-    output: Lines,
-    attributes: Vec<String>,
-    row_count: u64,
-    of: PhantomData<fn(&T)>,
+    target: Target,
+    encoder: Encoder<T>,
 }
 
-enum Lines {
-    Csv(Box<csv::Writer<Output>>),
-    Ndjson(Output),
-}
-
-/// A writer of enterprises. `attributes` names the attributes that get a column of a CSV file; NDJSON needs none.
+/// A writer of enterprises. `attributes` names the attributes that get a column of a CSV or Parquet file; NDJSON needs
+/// none.
 pub fn enterprise_writer(
     sink: Sink,
     attributes: &BTreeSet<Label>,
@@ -127,80 +113,108 @@ pub fn record_writer(sink: Sink) -> Result<Writer<Record>, FilesError> {
 
 impl<T: Tabular> Writer<T> {
     fn open(sink: Sink, attributes: Vec<String>) -> Result<Self, FilesError> {
-        let output = match sink.format {
-            Format::Csv => {
-                let mut csv = csv::Writer::from_writer(sink.output);
-                let names = T::COLUMNS.iter().map(|column| column.name.to_owned());
-                let extra = attributes.iter().map(|a| format!("{ATTRIBUTE_PREFIX}{a}"));
-                csv.write_record(names.chain(extra))
-                    .map_err(|cause| write_failure(&sink.name, cause.into()))?;
-                Lines::Csv(Box::new(csv))
-            }
-            Format::Ndjson => Lines::Ndjson(sink.output),
-        };
+        let own = T::COLUMNS
+            .iter()
+            .map(|column| (column.name.to_owned(), column.column_type()));
+        let extra = attributes
+            .iter()
+            .map(|name| (format!("{ATTRIBUTE_PREFIX}{name}"), ColumnType::Number));
+        let columns: Columns = own.chain(extra).collect();
+        let (file, format) = (sink.name.clone(), sink.format);
         Ok(Self {
-            name: sink.name,
-            output,
-            attributes,
-            row_count: 0,
-            of: PhantomData,
+            target: Target::open(sink, &columns)?,
+            encoder: Encoder {
+                file,
+                format,
+                block: Block::new(format, &columns),
+                columns,
+                attributes: attributes.into(),
+                of: PhantomData,
+            },
         })
     }
 
     /// Writes one row.
     pub fn write(&mut self, item: &T) -> Result<(), FilesError> {
-        let mut draft = item.draft();
-        let written = match &mut self.output {
-            Lines::Ndjson(output) => serde_json::to_writer(&mut *output, &draft)
-                .map_err(io::Error::from)
-                .and_then(|()| output.write_all(b"\n")),
-            Lines::Csv(csv) => {
-                if let Some(attributes) = T::attributes(&mut draft)
-                    && let Some(name) = attributes
-                        .keys()
-                        .find(|name| !self.attributes.contains(name))
-                {
-                    return Err(FilesError::UndeclaredAttribute {
-                        file: self.name.clone(),
-                        enterprise_id: item.key().to_owned(),
-                        attribute: name.clone(),
-                    });
-                }
-                let mut cells: Vec<String> = T::COLUMNS
-                    .iter()
-                    .map(|column| column.text(&mut draft))
-                    .collect();
-                if let Some(attributes) = T::attributes(&mut draft) {
-                    cells.extend(self.attributes.iter().map(|name| {
-                        let value = attributes.get(name);
-                        value.map(ToString::to_string).unwrap_or_default()
-                    }));
-                }
-                csv.write_record(&cells).map_err(io::Error::from)
-            }
-        };
-        written.map_err(|cause| write_failure(&self.name, cause))?;
-        self.row_count += 1;
+        self.encoder.push(item)?;
+        if self.encoder.block.is_full() {
+            self.target.append(self.encoder.take()?)?;
+        }
         Ok(())
     }
 
+    /// An encoder for this file, whose blocks [`Writer::append`] takes.
+    pub fn encoder(&self) -> Encoder<T> {
+        self.encoder.another()
+    }
+
+    /// Appends rows that were encoded elsewhere.
+    pub fn append(&mut self, encoded: Encoded) -> Result<(), FilesError> {
+        self.target.append(encoded)
+    }
+
     /// Ends the file and says how many rows it has.
-    pub fn finish(self) -> Result<u64, FilesError> {
-        let ended = match self.output {
-            Lines::Ndjson(output) => output.finish(),
-            Lines::Csv(csv) => csv
-                .into_inner()
-                .map_err(|fault| io::Error::other(fault.to_string()))
-                .and_then(Output::finish),
-        };
-        ended.map_err(|cause| write_failure(&self.name, cause))?;
-        Ok(self.row_count)
+    pub fn finish(mut self) -> Result<u64, FilesError> {
+        self.target.append(self.encoder.take()?)?;
+        self.target.finish()
     }
 }
 
-fn write_failure(name: &str, cause: io::Error) -> FilesError {
-    FilesError::Write {
-        file: name.to_owned(),
-        cause,
+/// Writes a table of results; nothing is complete before [`ExportWriter::finish`].
+pub struct ExportWriter {
+    target: Target,
+    block: Block,
+}
+
+impl ExportWriter {
+    /// Begins a table with these columns.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn open(sink: Sink, columns: &[(&str, ColumnType)]) -> Result<Self, FilesError> {
+        let columns: Columns = columns
+            .iter()
+            .map(|(name, of)| ((*name).to_owned(), *of))
+            .collect();
+        let format = sink.format;
+        Ok(Self {
+            target: Target::open(sink, &columns)?,
+            block: Block::new(format, &columns),
+        })
+    }
+
+    /// Writes one row: a value for every column, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn row(&mut self, values: &[Value<'_>]) -> Result<(), FilesError> {
+        let written = values
+            .iter()
+            .enumerate()
+            .try_for_each(|(place, value)| self.block.field(place, *value))
+            .and_then(|()| self.block.end_row());
+        written.map_err(|cause| write_failure(&self.target.name, cause))?;
+        if self.block.is_full() {
+            self.pass_on()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the table and says how many rows it has.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<u64, FilesError> {
+        self.pass_on()?;
+        self.target.finish()
+    }
+
+    fn pass_on(&mut self) -> Result<(), FilesError> {
+        let encoded = self.block.take();
+        let encoded = encoded.map_err(|cause| write_failure(&self.target.name, cause))?;
+        self.target.append(encoded)
     }
 }

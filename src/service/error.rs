@@ -61,6 +61,25 @@ pub enum ServiceError {
     /// No such plan.
     #[error("plan `{0}` does not exist")]
     UnknownPlan(String),
+    /// No such import.
+    #[error("import `{0}` does not exist")]
+    UnknownImport(String),
+    /// A file is to go on an import of another file.
+    #[error(
+        "import `{import_id}` was of another file, or was read in another way; send the same file, or leave `resume` out"
+    )]
+    OtherFile {
+        /// The import.
+        import_id: String,
+    },
+    /// An import that is kept only as a whole has nothing to go on with.
+    #[error(
+        "import `{import_id}` is all or nothing and was not finished; send the file again without `resume`"
+    )]
+    WholeImport {
+        /// The import.
+        import_id: String,
+    },
     /// The register holds nothing to freeze.
     #[error("the register is empty; import enterprises first")]
     EmptyRegister,

@@ -13,7 +13,6 @@ mod error;
 mod frames;
 mod import;
 mod in_force;
-mod intake;
 mod lineage;
 mod merges;
 mod models;
@@ -43,7 +42,10 @@ pub use dossiers::Life;
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
-pub use import::{ImportObserver, ImportReport, Importable};
+pub use import::{
+    ImportKind, ImportObserver, ImportOptions, ImportReport, ImportState, ImportSummary,
+    ImportView, Importable, KeptFaults, Resume,
+};
 pub use in_force::Current;
 pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
@@ -57,7 +59,8 @@ pub use plans::{
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
 pub use crate::files::{
-    FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
+    ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
+    ReadOptions, Sink, Source, TableWriter, Value,
 };
 pub use crate::indicators::Names;
 pub use crate::model::{Classification, Reason, RecordRef, Step};

@@ -8,6 +8,7 @@ mod arrivals;
 mod change_log;
 mod decide;
 mod error;
+mod imports;
 mod life;
 mod postgres;
 mod rows;
@@ -26,6 +27,7 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use change_log::ChangeLog;
 pub use error::StoreError;
+pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 pub use runs::{
     FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
@@ -41,7 +43,7 @@ pub use tiers::{
 
 /// The system of record.
 pub trait Store:
-    ChangeLog + LifeStore + RunStore + Scan + SetAside + TierStore + Send + Sync
+    ChangeLog + ImportStore + LifeStore + RunStore + Scan + SetAside + TierStore + Send + Sync
 {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;

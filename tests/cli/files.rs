@@ -101,6 +101,75 @@ fn refused_rows_are_told_by_line_and_the_answer_is_no() {
 }
 
 #[test]
+fn the_error_report_is_complete_and_all_or_nothing_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = "enterprise_id,name,established_on\nE0,good,\n".to_owned();
+    for number in 1..=250 {
+        rows.push_str(&format!("E{number},bad,2026-02-3{}\n", number % 2));
+    }
+    fs::write(folder.path().join("enterprises.csv"), rows).unwrap();
+    let import = |more: &[&str]| {
+        let mut command = risktier(folder.path());
+        command.args([
+            "import",
+            "enterprises",
+            "enterprises.csv",
+            "--format",
+            "csv",
+        ]);
+        command.args(more);
+        stdout(&mut command, 1)
+    };
+    let told = import(&["--all-or-nothing", "--errors", "faults.csv"]);
+    assert_eq!(
+        told,
+        "rows,created,updated,unchanged,refused\n251,0,0,0,250\n"
+    );
+    let report = fs::read_to_string(folder.path().join("faults.csv")).unwrap();
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(lines.len(), 251);
+    assert_eq!(lines[0], "file,line,field,value,reason");
+    assert_eq!(
+        lines[1],
+        "enterprises.csv,3,established_on,2026-02-31,is not a day of the calendar"
+    );
+    // Nothing was there before, so the good row is new now.
+    assert!(import(&[]).ends_with("\n251,1,0,0,250\n"));
+}
+
+#[test]
+fn every_form_of_a_made_up_register_is_the_same_register() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tiers = Vec::new();
+    for form in ["csv", "csv.zst", "ndjson.gz", "parquet"] {
+        let mut make = risktier(folder.path());
+        make.args([
+            "bench-data",
+            "--enterprises",
+            "300",
+            "--records",
+            "2000",
+            "--files",
+            form,
+        ]);
+        stdout(make.args(["--out", form]), 0);
+        let mut classify = risktier(folder.path());
+        classify.args([
+            "classify",
+            "--data",
+            form,
+            "--as-of",
+            "2026-09-30",
+            "--tiers",
+            "-",
+        ]);
+        tiers.push(stdout(&mut classify, 0));
+    }
+    assert_eq!(tiers[0].lines().count(), 301);
+    assert!(tiers.iter().all(|other| *other == tiers[0]));
+}
+
+#[test]
 fn a_missing_file_an_empty_one_and_a_wrong_column_could_not_run() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("empty.csv"), "").unwrap();

@@ -16,6 +16,7 @@ mod register;
 mod allocation;
 mod cases;
 mod decisions;
+mod files;
 mod generate;
 mod reasons;
 mod sampling;

@@ -6,7 +6,9 @@ use risktier::domain::{Enterprise, Record, RecordDefaults, Tier};
 use risktier::files::{
     FilesError, Format, LineError, ReadOptions, Row, Source, read_enterprises, read_records,
 };
-use risktier::service::{ImportObserver, ImportReport, Importable, Origin, Service};
+use risktier::service::{
+    ImportObserver, ImportOptions, ImportReport, ImportState, Importable, Origin, Resume, Service,
+};
 
 use crate::register::{TODAY, enterprise, id, label, serious_penalty};
 use crate::{Place, read, register};
@@ -219,4 +221,172 @@ async fn a_file_that_breaks_off_keeps_what_came_before() {
     );
     assert!(!report.is_clean());
     assert_eq!(service.counts().unwrap().enterprises, 2);
+}
+
+/// Stands for a process that is killed after its first batch.
+struct Killed;
+
+impl ImportObserver for Killed {
+    fn progress(&mut self, _report: &ImportReport) {
+        panic!("killed");
+    }
+}
+
+/// Watches an import that goes on.
+#[derive(Default)]
+struct GoingOn {
+    rows_done: Vec<u64>,
+    kept: Vec<LineError>,
+}
+
+impl ImportObserver for GoingOn {
+    fn resumed(&mut self, rows_done: u64, kept: &[LineError], dropped_count: u64) {
+        assert_eq!(dropped_count, 0);
+        self.rows_done.push(rows_done);
+        self.kept = kept.to_vec();
+    }
+}
+
+fn file(directory: &tempfile::TempDir, rows: usize) -> std::path::PathBuf {
+    let path = directory.path().join("enterprises.csv");
+    let mut text = "enterprise_id,name,established_on\nbad,Bad,2026-02-30\n".to_owned();
+    for number in 1..=rows {
+        text.push_str(&format!("{},N{number},2015-01-01\n", id(number)));
+    }
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+async fn run_import<O: ImportObserver + Send + 'static>(
+    service: &Arc<Service>,
+    path: &std::path::Path,
+    options: ImportOptions,
+    mut observer: O,
+) -> Result<(ImportReport, O), tokio::task::JoinError> {
+    let (service, path) = (Arc::clone(service), path.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let source = Source::open(&path, None).unwrap();
+        let report = service
+            .import_enterprises(source, &options, &mut observer)
+            .unwrap();
+        (report, observer)
+    })
+    .await
+}
+
+fn same_file() -> ImportOptions {
+    ImportOptions {
+        resume: Resume::SameFile,
+        ..ImportOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn a_killed_import_goes_on_where_it_stopped_and_counts_the_whole() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let path = file(&place.directory, 12_000);
+    assert!(
+        run_import(&service, &path, same_file(), Killed)
+            .await
+            .is_err()
+    );
+    let killed = service.imports(None, 9).unwrap();
+    assert_eq!(killed[0].summary.state, ImportState::Running);
+
+    let (report, going_on) = run_import(&service, &path, same_file(), GoingOn::default())
+        .await
+        .unwrap();
+
+    assert_eq!(going_on.rows_done, [5_001]);
+    assert_eq!((going_on.kept.len(), going_on.kept[0].line), (1, 2));
+    assert_eq!(
+        (
+            report.row_count,
+            report.created_count,
+            report.unchanged_count,
+            report.refused_count
+        ),
+        (12_001, 12_000, 0, 1)
+    );
+    assert_eq!(report.import_ids, [killed[0].summary.import_id.clone()]);
+    assert_eq!(report.errors.len(), 1);
+    assert_eq!(service.counts().unwrap().enterprises, 12_000);
+    // It came to its end, so the same file once more is a new import; and so it is where one asks for it.
+    let (again, going_on) = run_import(&service, &path, same_file(), GoingOn::default())
+        .await
+        .unwrap();
+    assert_eq!((again.unchanged_count, again.resumed_count), (12_000, 0));
+    assert!(going_on.rows_done.is_empty());
+    assert_eq!(service.imports(None, 9).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn another_file_or_a_restart_goes_on_with_nothing() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    let path = file(&place.directory, 6_000);
+    assert!(
+        run_import(&service, &path, same_file(), Killed)
+            .await
+            .is_err()
+    );
+    let never = ImportOptions::default();
+    let (restarted, _) = run_import(&service, &path, never, ()).await.unwrap();
+    assert_eq!(
+        (restarted.created_count, restarted.unchanged_count),
+        (1_000, 5_000)
+    );
+
+    assert!(
+        run_import(&service, &path, ImportOptions::default(), Killed)
+            .await
+            .is_err()
+    );
+    let path = file(&place.directory, 6_001);
+    let (other, _) = run_import(&service, &path, same_file(), ()).await.unwrap();
+    assert_eq!((other.resumed_count, other.created_count), (0, 1));
+}
+
+#[tokio::test]
+async fn all_or_nothing_writes_nothing_for_one_fault_and_everything_without() {
+    let place = Place::empty();
+    let service = Arc::new(place.service());
+    service.catch_up().await.unwrap();
+    let path = file(&place.directory, 12_000);
+    let whole = || ImportOptions {
+        all_or_nothing: true,
+        ..ImportOptions::default()
+    };
+    let (refused, _) = run_import(&service, &path, whole(), ()).await.unwrap();
+    assert!(refused.nothing_written && !refused.is_clean());
+    assert_eq!(
+        (
+            refused.row_count,
+            refused.created_count,
+            refused.refused_count
+        ),
+        (12_001, 0, 1)
+    );
+    assert_eq!(service.counts().unwrap().enterprises, 0);
+    let kept = &service.imports(None, 9).unwrap()[0].summary;
+    assert_eq!(
+        (kept.state, kept.created_count),
+        (ImportState::NothingWritten, 0)
+    );
+    let faults = service.import_faults(&kept.import_id, 0, 9).unwrap();
+    assert_eq!((faults.faults.len(), faults.dropped_count), (1, 0));
+
+    // A kill in the middle leaves nothing, not even word of the import.
+    let good = std::fs::read_to_string(&path)
+        .unwrap()
+        .replacen("bad,Bad,2026-02-30\n", "", 1);
+    std::fs::write(&path, good).unwrap();
+    assert!(run_import(&service, &path, whole(), Killed).await.is_err());
+    assert_eq!(service.counts().unwrap().enterprises, 0);
+    let (done, _) = run_import(&service, &path, whole(), ()).await.unwrap();
+    assert_eq!((done.created_count, done.nothing_written), (12_000, false));
+    assert_eq!(service.counts().unwrap().enterprises, 12_000);
+    assert_eq!(service.imports(None, 9).unwrap().len(), 2);
+    assert_eq!(read(&service, 7).await.0, Tier::A);
 }

@@ -76,6 +76,52 @@ fn replicas_on_one_database_see_each_others_changes() {
 }
 
 #[test]
+fn two_replicas_that_import_the_same_file_at_once_give_the_register_of_one() {
+    let (together, alone) = (
+        Place::on(PostgresServer::shared()),
+        Place::on(PostgresServer::shared()),
+    );
+    let runtime = Runtime::new().unwrap();
+    let enterprises: Vec<Enterprise> = (1..=12_000).map(enterprise).collect();
+    let records: Vec<Record> = (1..=12_000)
+        .map(|number| serious_penalty(number, &format!("p{number}"), 30))
+        .collect();
+    let one = Arc::new(alone.service());
+    import(&runtime, &one, enterprises.clone());
+    import(&runtime, &one, records.clone());
+
+    let both = [Arc::new(together.service()), Arc::new(together.service())];
+    let created = |counts: Vec<ImportReport>| -> (u64, u64) {
+        counts.iter().fold((0, 0), |(created, refused), report| {
+            (
+                created + report.created_count,
+                refused + report.refused_count,
+            )
+        })
+    };
+    let at_once = |work: &(dyn Fn(&Arc<Service>) -> ImportReport + Sync)| -> Vec<ImportReport> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = both.iter().map(|one| scope.spawn(|| work(one))).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    };
+    let made = at_once(&|service| import(&runtime, service, enterprises.clone()));
+    let told = at_once(&|service| import(&runtime, service, records.clone()));
+
+    // Every row is new once, whoever came first.
+    assert_eq!((created(made), created(told)), ((12_000, 0), (12_000, 0)));
+    let register = |place: &Place| {
+        let mut dossiers = Vec::new();
+        place
+            .store()
+            .each_dossier(&mut |dossier| dossiers.push(dossier))
+            .unwrap();
+        dossiers
+    };
+    assert!(register(&together) == register(&alone));
+}
+
+#[test]
 fn a_plan_drawn_by_one_replica_verifies_on_the_other() {
     let place = Place::on(PostgresServer::shared());
     let (here, request) = world(&place);

@@ -2,6 +2,7 @@
 
 pub(super) mod decisions;
 pub(super) mod enterprises;
+pub(super) mod exports;
 pub(super) mod frames;
 pub(super) mod imports;
 pub(super) mod jobs;

@@ -64,6 +64,14 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/jobs` lists those that do"),
             )
             .with_member("job_id", id),
+            ServiceError::UnknownImport(id) => Self::new(
+                ProblemKind::UnknownImport,
+                format!("{detail}; `GET /v1/imports` lists those that do"),
+            )
+            .with_member("import_id", id),
+            ServiceError::OtherFile { import_id } | ServiceError::WholeImport { import_id } => {
+                Self::new(ProblemKind::Conflict, detail).with_member("import_id", import_id)
+            }
             ServiceError::EmptyRegister => Self::new(ProblemKind::RuleViolated, detail),
             ServiceError::Refused {
                 subject,
@@ -138,11 +146,16 @@ impl Problem {
                 Self::new(ProblemKind::InvalidBody, detail).with_item(line_item(line.clone()))
             }
             FilesError::Read { .. }
-            | FilesError::DamagedGzip { .. }
+            | FilesError::Damaged { .. }
+            | FilesError::Parquet { .. }
             | FilesError::UnknownFormat { .. }
             | FilesError::Unreadable { .. }
             | FilesError::Empty { .. } => Self::new(ProblemKind::MalformedBody, detail),
+            FilesError::Spool { limit, .. } => {
+                Self::new(ProblemKind::TooLarge, detail).with_member("limit_bytes", *limit)
+            }
             FilesError::Open { .. }
+            | FilesError::Stopped
             | FilesError::Missing { .. }
             | FilesError::Frame { .. }
             | FilesError::Write { .. }

@@ -8,6 +8,7 @@ use super::spec::{
     Conditions, DemoSpec, FieldSpec, MappingSpec, Otherwise, TableSpec, ValueSpec, Yields,
 };
 use super::value::Notation;
+use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{Enterprise, Label, Record, RecordKind, dates};
 use crate::files::columns::{self, Column, Tabular};
 use crate::files::{FilesError, Format, Source};
@@ -98,6 +99,7 @@ pub struct Outcome {
 /// One table: a file and how its rows become values of `T`.
 pub struct Table<T: Tabular> {
     name: String,
+    digest: Digest,
     file: String,
     pub(super) delimiter: char,
     pub(super) notation: Notation,
@@ -143,10 +145,14 @@ impl Mapping {
             enterprise_tables: Vec::new(),
             record_tables: Vec::new(),
         };
-        for table in spec.table {
+        for (place, table) in spec.table.into_iter().enumerate() {
+            let place = place.to_string();
+            let digest = HashAlgorithm::Sha256.hash(&[text.as_bytes(), b"\0", place.as_bytes()]);
             match table.yields {
-                Yields::Enterprise => mapping.enterprise_tables.push(Table::check(table)?),
-                Yields::Record => mapping.record_tables.push(Table::check(table)?),
+                Yields::Enterprise => {
+                    mapping.enterprise_tables.push(Table::check(table, digest)?);
+                }
+                Yields::Record => mapping.record_tables.push(Table::check(table, digest)?),
             }
         }
         Ok(mapping)
@@ -184,12 +190,23 @@ impl<T: Tabular> Table<T> {
         &self.file
     }
 
-    /// Opens the table's file in a folder.
-    pub fn open(&self, folder: &Path) -> Result<Source, FilesError> {
-        Source::open(&folder.join(&self.file), Some(Format::Csv))
+    /// Digest of the mapping, and which of its tables this is.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
-    fn check(spec: TableSpec) -> Result<Self, MappingError> {
+    /// Opens the table's file in a folder.
+    pub fn open(&self, folder: &Path) -> Result<Source, FilesError> {
+        // A table is CSV under any name but that of a Parquet file.
+        let path = folder.join(&self.file);
+        let format = match Format::of_path(&path) {
+            Some(Format::Parquet) => Format::Parquet,
+            Some(Format::Csv | Format::Ndjson) | None => Format::Csv,
+        };
+        Source::open(&path, Some(format))
+    }
+
+    fn check(spec: TableSpec, digest: Digest) -> Result<Self, MappingError> {
         let name = spec.name.unwrap_or_else(|| spec.file.clone());
         let fault = |key: &str, reason: String| MappingError::Table {
             table: name.clone(),
@@ -266,6 +283,7 @@ impl<T: Tabular> Table<T> {
         }
         Ok(Self {
             name,
+            digest,
             file: spec.file,
             delimiter,
             notation: Notation {

@@ -54,4 +54,3 @@ mod spec;
 mod value;
 
 pub use check::{Demo, Mapping, MappingError, Outcome, Table};
-pub use rows::MappedRows;

@@ -3,24 +3,24 @@
 use super::check::Table;
 use super::value::{BoundConditions, BoundValue, Taken};
 use crate::domain::FieldError;
+use crate::files::cells::Cells;
 use crate::files::columns::{ATTRIBUTE_PREFIX, Column, Tabular, number};
 use crate::files::error::{FilesError, LineError, Row};
-use crate::files::read::{ReadOptions, finish};
-use crate::files::source::Source;
-use crate::files::table::{CsvTable, Step};
+use crate::files::parquet::{ListForm, ParquetTable, Wanted};
+use crate::files::read::{ReadOptions, open_csv};
+use crate::files::rows::{Cutter, Parser, Rows, Rule, finish};
+use crate::files::source::{Format, Source};
+use crate::files::table::Header;
 
-/// The rows that a table yields; rows that its conditions leave out are only counted.
+/// How the rows of a table become values; rows that its conditions leave out are only counted.
 ///
 /// Line errors name the file, the field that the row was to fill, and the column it comes from.
-pub struct MappedRows<T: Tabular> {
-    table: CsvTable,
+struct Mapped<T: Tabular> {
     file: String,
     conditions: BoundConditions,
     fields: Vec<(&'static Column<T::Draft>, Vec<BoundValue>)>,
     attributes: Vec<(String, BoundValue)>,
     defaults: T::Defaults,
-    skipped_count: u64,
-    ended: bool,
 }
 
 impl<T: Tabular> Table<T> {
@@ -30,21 +30,48 @@ impl<T: Tabular> Table<T> {
         source: Source,
         options: &ReadOptions,
         defaults: T::Defaults,
-    ) -> Result<MappedRows<T>, FilesError> {
-        let file = source.name().to_owned();
-        let table = CsvTable::open(source, self.delimiter, options.max_row_bytes)?;
+    ) -> Result<Rows<T>, FilesError> {
+        let (splitter, cutter) = match source.format {
+            Format::Parquet => {
+                let table = ParquetTable::open(source, options)?;
+                let (mapped, used) =
+                    self.bind(table.header(), &|place| table.is_list(place), &defaults)?;
+                for place in &used {
+                    table.expect(*place, Wanted::Anything)?;
+                }
+                let (splitter, cutter) = table.read(&used, ListForm::Parted)?;
+                (splitter, Cutter::Parquet(cutter, Box::new(mapped) as _))
+            }
+            Format::Csv | Format::Ndjson => {
+                let (splitter, csv) = open_csv(source, self.delimiter, options.max_row_bytes)?;
+                let (mapped, _) = self.bind(&csv.header, &|_| false, &defaults)?;
+                (splitter, Cutter::Csv(csv, Box::new(mapped) as _))
+            }
+        };
+        Ok(Rows::new(splitter, Parser { cutter, defaults }))
+    }
+
+    /// Finds every column in the header; the places of those that are used come with the rule.
+    fn bind(
+        &self,
+        header: &Header,
+        is_list: &dyn Fn(usize) -> bool,
+        defaults: &T::Defaults,
+    ) -> Result<(Mapped<T>, Vec<usize>), FilesError> {
+        let used = std::cell::RefCell::new(Vec::new());
         let find = |used_by: &str, column: &str| -> Result<usize, FilesError> {
-            let position = table.header().iter().position(|name| name == column);
-            position.ok_or_else(|| {
-                let known = table.header().join("`, `");
-                table.header_fault(
+            let position = header.position(column).ok_or_else(|| {
+                let known = header.names.join("`, `");
+                header.fault(
                     column,
                     &format!(
                         "is not in the header, but mapping table `{}` needs it for `{used_by}`; the header has `{known}`",
                         self.name()
                     ),
                 )
-            })
+            })?;
+            used.borrow_mut().push(position);
+            Ok(position)
         };
         let mut fields = Vec::with_capacity(self.fields.len());
         for (field, values) in &self.fields {
@@ -57,7 +84,8 @@ impl<T: Tabular> Table<T> {
                     })
                 })
                 .collect();
-            fields.push((*field, bound?));
+            let bound = bound?.into_iter().map(|value| value.with_lists(is_list));
+            fields.push((*field, bound.collect()));
         }
         let mut attributes = Vec::with_capacity(self.attributes.len());
         for (name, value) in &self.attributes {
@@ -69,50 +97,38 @@ impl<T: Tabular> Table<T> {
         let conditions = BoundConditions::bind(&self.conditions, self.notation, |column| {
             find("where", column)
         })?;
-        Ok(MappedRows {
-            table,
-            file,
+        let mapped = Mapped {
+            file: header.file.clone(),
             conditions,
             fields,
             attributes,
-            defaults,
-            skipped_count: 0,
-            ended: false,
-        })
+            defaults: defaults.clone(),
+        };
+        Ok((mapped, used.into_inner()))
     }
 }
 
-impl<T: Tabular> MappedRows<T> {
-    /// Rows left out so far, by `where` or by `otherwise = "skip-row"`.
-    pub fn skipped_count(&self) -> u64 {
-        self.skipped_count
+impl<T: Tabular> Rule<T> for Mapped<T> {
+    fn row(&self, line: u64, cells: &Cells) -> Option<Row<T>> {
+        let draft = match self.draft(cells) {
+            Ok(Some(draft)) => Ok(draft),
+            Ok(None) => return None,
+            Err(error) => Err(LineError::in_field(line, error)),
+        };
+        Some(match finish(line, draft, &self.defaults) {
+            Row::Bad(error) => Row::Bad(self.with_origin(error).of_file(&self.file)),
+            good @ Row::Good { .. } => good,
+        })
     }
 
-    fn advance(&mut self) -> Result<Option<Row<T>>, FilesError> {
-        loop {
-            let line = match self.table.step()? {
-                Step::End => return Ok(None),
-                Step::Bad(error) => return Ok(Some(Row::Bad(error.of_file(&self.file)))),
-                Step::Cells { line } => line,
-            };
-            let draft = match self.draft() {
-                Ok(Some(draft)) => Ok(draft),
-                Ok(None) => {
-                    self.skipped_count += 1;
-                    continue;
-                }
-                Err(error) => Err(LineError::in_field(line, error)),
-            };
-            return Ok(Some(match finish(line, draft, &self.defaults) {
-                Row::Bad(error) => Row::Bad(self.with_origin(error).of_file(&self.file)),
-                good @ Row::Good { .. } => good,
-            }));
-        }
+    fn located(&self, error: LineError) -> LineError {
+        error.of_file(&self.file)
     }
+}
 
-    /// The draft of the current row; nothing where the row is left out.
-    fn draft(&self) -> Result<Option<T::Draft>, FieldError> {
-        let cells = self.table.cells();
+impl<T: Tabular> Mapped<T> {
+    /// The draft of a row; nothing where the row is left out.
+    fn draft(&self, cells: &Cells) -> Result<Option<T::Draft>, FieldError> {
         if !self.conditions.hold(cells)? {
             return Ok(None);
         }
@@ -179,19 +195,6 @@ impl<T: Tabular> MappedRows<T> {
             },
             None => error,
         }
-    }
-}
-
-impl<T: Tabular> Iterator for MappedRows<T> {
-    type Item = Result<Row<T>, FilesError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let row = self.advance().transpose();
-        self.ended = !matches!(row, Some(Ok(_)));
-        row
     }
 }
 

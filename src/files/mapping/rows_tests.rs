@@ -36,7 +36,7 @@ note          = [{ column = "remark" }, { constant = "none" }]
 const HEADER: &str =
     "office;number;credit_code;decided;class;fine;upheld;articles;earlier;status;dropped;remark\n";
 
-fn mapped(mapping: &str, csv: &str) -> Result<MappedRows<Record>, FilesError> {
+fn mapped(mapping: &str, csv: &str) -> Result<Rows<Record>, FilesError> {
     let mapping = Mapping::parse(mapping).unwrap();
     let bytes = Cursor::new(csv.as_bytes().to_vec());
     let source = Source::from_reader("fines.csv", Format::Csv, bytes)?;

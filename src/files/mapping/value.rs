@@ -5,6 +5,7 @@ use super::spec::{Condition, Conditions, Otherwise, ValueSpec};
 use crate::domain::{FieldError, dates};
 use crate::files::cells::Cells;
 use crate::files::columns::number;
+use crate::files::parquet::ITEM_END;
 
 /// A value specification whose columns have been found in the header.
 pub(super) struct BoundValue {
@@ -13,6 +14,8 @@ pub(super) struct BoundValue {
     /// How the file writes numbers, if this is one.
     number: Option<Notation>,
     spec: ValueSpec,
+    /// Whether the file holds several values in the column itself, as Parquet can.
+    is_list: bool,
 }
 
 /// How a file writes numbers.
@@ -131,7 +134,17 @@ impl BoundValue {
             conditions: BoundConditions::bind(&spec.conditions, notation, find)?,
             number: is_number.then_some(notation),
             spec: spec.clone(),
+            is_list: false,
         })
+    }
+
+    /// The same value where `is_list` says which columns hold lists.
+    pub(super) fn with_lists(self, is_list: &dyn Fn(usize) -> bool) -> Self {
+        let is_list = match &self.origin {
+            Origin::Column(place) => is_list(*place),
+            Origin::Columns(..) | Origin::Constant(_) => false,
+        };
+        Self { is_list, ..self }
     }
 
     /// Where the value comes from, for messages.
@@ -145,7 +158,8 @@ impl BoundValue {
 
     /// The separator of several values in one cell.
     pub(super) fn separator(&self) -> Option<&str> {
-        self.spec.split.as_deref()
+        let of_list = self.is_list.then_some(ITEM_END);
+        self.spec.split.as_deref().or(of_list)
     }
 
     /// Takes the whole text of the value, translated.

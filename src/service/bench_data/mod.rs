@@ -1,9 +1,10 @@
 //! Realistic fictional registers of any size for demonstrations, calibration and measurement.
 //!
 //! A register is a pure function of [`BenchOptions`]: same options, same bytes, on any machine. Only whole numbers and
-//! the four basic operations decide anything, and every enterprise has a stream of its own, so registers of different
-//! size with one seed share their first enterprises. Divisions (99xxxx) do not exist, credit codes verify, names and
-//! numbers are invented.
+//! the four basic operations decide anything, and every enterprise has a stream of its own: several threads make the
+//! blocks of one register, in bounded memory, and their number changes no byte. Registers of different size with one seed
+//! share their first enterprises, but not whom these are linked to. Divisions (99xxxx) do not exist, credit codes verify,
+//! names and numbers are invented.
 //!
 //! What to expect of a large register (tested in bands):
 //!
@@ -18,7 +19,17 @@
 //! | one of the two last (a direct D) | 1.4 % |
 //! | a floor C without a direct D | 5–6 % |
 //! | complaints per enterprise and year | about 0.1, over-dispersed; platforms have hundreds |
-//! | records per enterprise | about 4.5 |
+//! | at an address of ten or more | about 1 %; another 11 % share one with a few |
+//! | with a legal representative of ten or more | about 0.3 %; another 8 % share one with a few |
+//! | with a shareholder, an affiliate in the register | 2 %, 1 % |
+//! | records per enterprise | about 5 |
+//!
+//! | share of records | expected |
+//! |---|---|
+//! | known two months to a year late | 1 % |
+//! | followed by a corrected version, known later | about 2 % |
+//! | repeated word for word | 1 % |
+//! | withdrawn | 0.4 % |
 //!
 //! With the points of the default scorecard and cut-offs B 40, C 150, D 300, a register of 40,000 comes out at A 71, B 21,
 //! C 5.3 and D 2.5 %, inside the measured bands of real provinces (A 48–74, B 18–42, C 5–8, D 1.5–3.5 %).
@@ -27,24 +38,27 @@
 
 mod behaviour;
 mod enterprise;
+mod life;
+mod links;
 mod records;
 mod vocabulary;
+mod writing;
 
 use jiff::civil::Date;
-use std::path::Path;
 
-use crate::domain::{Enterprise, EnterpriseId, FieldError, Label, Record};
-use crate::files::{FilesError, Sink, enterprise_writer, record_writer};
+use crate::domain::{Enterprise, EnterpriseId, FieldError, Record};
+use crate::files::FilesError;
 
 pub use enterprise::ATTRIBUTES;
+pub use writing::{FileForm, write_bench_data, write_bench_files};
 
 /// What the register depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct BenchOptions {
     /// How many enterprises.
     pub enterprise_count: u64,
-    /// At least so many records: where behaviour gives fewer, old changes of registration fill up, which lie outside
-    /// every window and move no tier.
+    /// So many records, as far as possible: where behaviour gives fewer, old changes of registration fill up, which lie
+    /// outside every window; where it gives more, annual reports filed in time are left out. Neither moves a tier.
     pub record_count: Option<u64>,
     /// The seed.
     pub seed: u64,
@@ -61,6 +75,9 @@ pub enum BenchError {
     /// A generated value is refused by its own rules.
     #[error("the generator made an invalid value, please report it: {0}")]
     Invalid(#[from] FieldError),
+    /// A thread that made a part of the register ended early.
+    #[error("a part of the register was not made, please report it")]
+    Stopped,
     /// A file cannot be written.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -84,12 +101,15 @@ pub struct BenchCounts {
     pub record_count: u64,
 }
 
+/// Enterprises made together; their number of records is decided by nothing outside.
+const BLOCK: u64 = 1_000;
+
 /// The register, one enterprise after the other.
 #[derive(Debug)]
 pub struct BenchRegister {
     options: BenchOptions,
-    next: u64,
-    record_count: u64,
+    next_block: u64,
+    made: std::vec::IntoIter<BenchEnterprise>,
 }
 
 impl BenchRegister {
@@ -100,8 +120,8 @@ impl BenchRegister {
         }
         Ok(Self {
             options,
-            next: 0,
-            record_count: 0,
+            next_block: 0,
+            made: Vec::new().into_iter(),
         })
     }
 
@@ -109,84 +129,91 @@ impl BenchRegister {
     pub fn id_at(options: &BenchOptions, index: u64) -> Result<EnterpriseId, BenchError> {
         Ok(enterprise::Identity::of(options, index).id()?)
     }
-
-    fn make(&mut self, index: u64) -> Result<BenchEnterprise, BenchError> {
-        let made = enterprise::make(&self.options, index)?;
-        let mut records = records::make(&self.options, index, &made)?;
-        let so_far = self.record_count + records.len() as u64;
-        if let Some(wanted) = self.options.record_count {
-            let due = u128::from(wanted) * u128::from(index + 1)
-                / u128::from(self.options.enterprise_count.max(1));
-            let missing = u64::try_from(due)
-                .unwrap_or(u64::MAX)
-                .saturating_sub(so_far);
-            records::fill_up(&self.options, index, &made, missing, &mut records)?;
-        }
-        self.record_count += records.len() as u64;
-        Ok(BenchEnterprise {
-            enterprise: made.enterprise,
-            records,
-        })
-    }
 }
 
 impl Iterator for BenchRegister {
     type Item = Result<BenchEnterprise, BenchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.options.enterprise_count {
-            return None;
+        loop {
+            if let Some(made) = self.made.next() {
+                return Some(Ok(made));
+            }
+            if self.next_block >= block_count(&self.options) {
+                return None;
+            }
+            match make_block(&self.options, self.next_block) {
+                Ok(made) => self.made = made.into_iter(),
+                Err(error) => return Some(Err(error.into())),
+            }
+            self.next_block += 1;
         }
-        let index = self.next;
-        self.next += 1;
-        Some(self.make(index))
     }
 }
 
-/// Writes a register to two sinks, enterprises and records, in one pass. `progress` is told how many enterprises are
-/// done.
-pub fn write_bench_data(
-    options: BenchOptions,
-    enterprises: Sink,
-    records: Sink,
-    progress: &mut dyn FnMut(u64),
-) -> Result<BenchCounts, BenchError> {
-    let attributes = ATTRIBUTES
-        .iter()
-        .filter_map(|name| Label::parse(name).ok())
-        .collect();
-    let mut enterprise_rows = enterprise_writer(enterprises, &attributes)?;
-    let mut record_rows = record_writer(records)?;
-    for (made, done) in BenchRegister::new(options)?.zip(1..) {
-        let made = made?;
-        enterprise_rows.write(&made.enterprise)?;
-        for record in &made.records {
-            record_rows.write(record)?;
-        }
-        progress(done);
-    }
-    Ok(BenchCounts {
-        enterprise_count: enterprise_rows.finish()?,
-        record_count: record_rows.finish()?,
-    })
+fn block_count(options: &BenchOptions) -> u64 {
+    options.enterprise_count.div_ceil(BLOCK)
 }
 
-/// Writes `enterprises.csv` and `records.csv` into a folder, with `.gz` where asked for; see [`write_bench_data`].
-pub fn write_bench_files(
-    options: BenchOptions,
-    folder: &Path,
-    gzip: bool,
-    progress: &mut dyn FnMut(u64),
-) -> Result<BenchCounts, BenchError> {
-    let sink = |name: &str| {
-        let file = if gzip {
-            format!("{name}.csv.gz")
-        } else {
-            format!("{name}.csv")
+/// Makes the enterprises of one block with their records.
+fn make_block(options: &BenchOptions, block: u64) -> Result<Vec<BenchEnterprise>, FieldError> {
+    let first = block * BLOCK;
+    let last = (first + BLOCK).min(options.enterprise_count);
+    let mut all = Vec::new();
+    let mut record_count = 0_u64;
+    for index in first..last {
+        let made = enterprise::make(options, index)?;
+        let mut records = records::make(options, index, &made)?;
+        records.extend(records::make_links(options, index, &made)?);
+        record_count += records.len() as u64;
+        all.push((index, made, records));
+    }
+    if let Some(wanted) = options.record_count {
+        // The block's part of all wanted records; those that are missing go evenly to the enterprises old enough.
+        let due = |index: u64| {
+            let due = u128::from(wanted) * u128::from(index)
+                / u128::from(options.enterprise_count.max(1));
+            u64::try_from(due).unwrap_or(u64::MAX)
         };
-        Sink::create(&folder.join(file), None)
-    };
-    write_bench_data(options, sink("enterprises")?, sink("records")?, progress)
+        let due = due(last) - due(first);
+        leave_out(&mut all, record_count.saturating_sub(due));
+        let missing = due.saturating_sub(record_count);
+        let old = |made: &enterprise::Made| records::has_archive(options, made);
+        let old_count = all.iter().filter(|(_, made, _)| old(made)).count() as u64;
+        let aged = all.iter_mut().filter(|(_, made, _)| old(made));
+        for ((index, made, records), place) in aged.zip(0..) {
+            let share = missing * (place + 1) / old_count - missing * place / old_count;
+            records::fill_up(options, *index, made, share, records)?;
+        }
+    }
+    let done = all.into_iter().map(|(_, made, records)| BenchEnterprise {
+        enterprise: made.enterprise,
+        records,
+    });
+    Ok(done.collect())
+}
+
+/// Leaves `excess` annual reports out, evenly, as far as there are so many that were filed in time.
+fn leave_out(all: &mut [(u64, enterprise::Made, Vec<Record>)], excess: u64) {
+    let count = all.len() as u64;
+    let mut owed = 0;
+    // What the last ones have not enough of is left out in a second round.
+    for place in 0..2 * count {
+        if place < count {
+            owed += excess * (place + 1) / count - excess * place / count;
+        }
+        let Some((_, _, records)) = usize::try_from(place % count)
+            .ok()
+            .and_then(|place| all.get_mut(place))
+        else {
+            continue;
+        };
+        records.retain(|record| {
+            let leaves = owed > 0 && records::is_routine(record);
+            owed -= u64::from(leaves);
+            !leaves
+        });
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
-use super::BenchOptions;
 use super::behaviour::{
     BAD_LINK, COMPLAINTS_BY_SIZE, COMPLAINTS_PER_YEAR, PLATFORM_CHANCE, PLATFORM_COMPLAINTS,
     REPAIRED, REPEATED_PARTY, REPORTS_PER_COMPLAINT, UNDECIDED,
 };
 use super::enterprise::{Identity, Made};
+use super::{BenchOptions, life, links};
 use crate::domain::rng::SeededRng;
 use crate::domain::{
     EnterpriseSize, FieldError, Label, Record, RecordDefaults, RecordDraft, RecordKind, Severity,
@@ -36,11 +36,41 @@ pub(super) fn make(
     maker.changes();
     maker.permit();
     maker.courts_and_taxes();
-    maker.links(options);
+    maker.bad_links(options);
     maker.finish()
 }
 
-/// Adds up to `wanted` changes of registration that are too old for any window, as far as the age allows.
+/// Makes the links of an enterprise to addresses, persons and other enterprises.
+pub(super) fn make_links(
+    options: &BenchOptions,
+    index: u64,
+    made: &Made,
+) -> Result<Vec<Record>, FieldError> {
+    let mut maker = Maker::new(options, index, made, "links");
+    links::add(&mut maker, options.enterprise_count);
+    maker.finish()
+}
+
+/// Whether a record says only that an annual report was filed in time.
+pub(super) fn is_routine(record: &Record) -> bool {
+    let is_plain = record.count == Some(0) && record.codes.len() == 1;
+    record.kind == RecordKind::AnnualReport
+        && is_plain
+        && record.codes.iter().all(|code| code.as_str() == "filed")
+}
+
+/// Whether an enterprise is old enough for changes that lie outside every window.
+pub(super) fn has_archive(options: &BenchOptions, made: &Made) -> bool {
+    archive_days(options, made).is_some()
+}
+
+/// The oldest day of the archive, in days ago.
+fn archive_days(options: &BenchOptions, made: &Made) -> Option<u64> {
+    let age = u64::try_from(dates::days_between(made.established_on, options.as_of)).ok()?;
+    Some(age.min(3_650)).filter(|oldest| *oldest >= HISTORY_DAYS + 60)
+}
+
+/// Adds `wanted` changes of registration that are too old for any window, before all other records.
 pub(super) fn fill_up(
     options: &BenchOptions,
     index: u64,
@@ -48,12 +78,9 @@ pub(super) fn fill_up(
     wanted: u64,
     records: &mut Vec<Record>,
 ) -> Result<(), FieldError> {
-    let age_days =
-        u64::try_from(dates::days_between(made.established_on, options.as_of)).unwrap_or(0);
-    let oldest = age_days.min(3_650);
-    if wanted == 0 || oldest < HISTORY_DAYS + 60 {
+    let Some(oldest) = archive_days(options, made).filter(|_| wanted > 0) else {
         return Ok(());
-    }
+    };
     let mut maker = Maker::new(options, index, made, "old changes");
     for _ in 0..wanted {
         let days_ago = HISTORY_DAYS + 45 + maker.rng.below(oldest - HISTORY_DAYS - 45 + 1);
@@ -65,12 +92,17 @@ pub(super) fn fill_up(
             |_| {},
         );
     }
-    records.splice(0..0, maker.finish()?);
+    let mut filled = maker.finish()?;
+    // Repeated rows count like any other, so that as many come about as were wanted.
+    filled.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+    records.splice(0..0, filled);
     Ok(())
 }
 
-struct Maker<'a> {
-    rng: SeededRng,
+/// Makes the records of one enterprise, each kind in its turn.
+pub(super) struct Maker<'a> {
+    pub(super) rng: SeededRng,
+    options: &'a BenchOptions,
     as_of: Date,
     index: u64,
     made: &'a Made,
@@ -78,9 +110,10 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn new(options: &BenchOptions, index: u64, made: &'a Made, purpose: &str) -> Self {
+    fn new(options: &'a BenchOptions, index: u64, made: &'a Made, purpose: &str) -> Self {
         Self {
             rng: SeededRng::new(options.seed, &format!("bench {purpose} {index}")),
+            options,
             as_of: options.as_of,
             index,
             made,
@@ -95,8 +128,7 @@ impl<'a> Maker<'a> {
             source,
             known_on: self.as_of,
         };
-        let parsed = self
-            .drafts
+        let parsed = life::live(self.options, self.index, self.drafts)
             .into_iter()
             .map(|draft| Record::parse(draft, &defaults));
         let mut records = parsed.collect::<Result<Vec<_>, _>>()?;
@@ -473,7 +505,27 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn links(&mut self, options: &BenchOptions) {
+    /// Adds a link to what has this key.
+    pub(super) fn link(&mut self, codes: &[&str], key: &str) {
+        let age = dates::days_between(self.made.established_on, self.as_of);
+        let day = self.day_within(u64::try_from(age).unwrap_or(0).clamp(1, 3_650));
+        self.push("link_register", RecordKind::Link, day, |draft| {
+            draft.codes = codes.iter().map(|code| (*code).to_owned()).collect();
+            draft.related_id = Some(key.to_owned());
+        });
+    }
+
+    /// Adds a link to the enterprise at `other`, unless it is this one.
+    pub(super) fn link_to(&mut self, codes: &[&str], other: u64) {
+        if other != self.index
+            && let Ok(related) = Identity::of(self.options, other).id()
+        {
+            self.link(codes, related.as_str());
+        }
+    }
+
+    /// Links to persons and enterprises of which something bad is known.
+    fn bad_links(&mut self, options: &BenchOptions) {
         let chance = BAD_LINK
             .get(self.made.behaviour_rank)
             .copied()
@@ -487,13 +539,18 @@ impl<'a> Maker<'a> {
             }
             let other = self.rng.below(options.enterprise_count);
             let day = self.day_within(HISTORY_DAYS);
-            let Ok(related) = Identity::of(options, other).id() else {
+            // A legal representative is a person.
+            let related = if codes.contains(&"legal_representative") {
+                links::lone_person(self.index)
+            } else if let Ok(id) = Identity::of(options, other).id() {
+                id.to_string()
+            } else {
                 continue;
             };
             if other != self.index {
                 self.push("registry", RecordKind::Link, day, |draft| {
                     draft.codes = codes.map(str::to_owned).to_vec();
-                    draft.related_id = Some(related.to_string());
+                    draft.related_id = Some(related);
                 });
             }
         }

@@ -2,9 +2,9 @@ use super::*;
 use crate::domain::dates::{add_months, days_between};
 use crate::domain::digest::HashAlgorithm;
 use crate::domain::{EnterpriseKind, IdCheck, RecordKind, Severity};
-use crate::files::Format;
+use crate::files::{Compression, Format, Sink};
 use jiff::civil::date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -41,9 +41,15 @@ impl Write for Shared {
 }
 
 fn written(options: BenchOptions) -> (BenchCounts, Vec<u8>) {
+    written_by(options, 1)
+}
+
+fn written_by(options: BenchOptions, threads: usize) -> (BenchCounts, Vec<u8>) {
     let (first, second) = (Shared::default(), Shared::default());
-    let sink = |shared: &Shared| Sink::to_writer("f", Format::Csv, false, shared.clone());
-    let counts = write_bench_data(options, sink(&first), sink(&second), &mut |_| {}).unwrap();
+    let sink =
+        |shared: &Shared| Sink::to_writer("f", Format::Csv, Compression::Plain, shared.clone());
+    let counts =
+        write_bench_data(options, sink(&first), sink(&second), threads, &mut |_| {}).unwrap();
     let mut bytes = first.0.lock().unwrap().clone();
     bytes.extend(second.0.lock().unwrap().iter());
     (counts, bytes)
@@ -54,6 +60,11 @@ fn the_same_options_give_the_same_bytes() {
     let (counts, bytes) = written(options(300));
     assert_eq!(written(options(300)), (counts, bytes.clone()));
     assert_eq!(counts.enterprise_count, 300);
+    let many = BenchOptions {
+        record_count: Some(20_000),
+        ..options(4_500)
+    };
+    assert_eq!(written_by(many, 1), written_by(many, 4));
     let other = BenchOptions {
         seed: 8,
         ..options(300)
@@ -71,7 +82,7 @@ fn the_bytes_of_a_small_register_are_stable() {
     let digest = HashAlgorithm::Sha256.hash(&[&bytes]);
     assert_eq!(
         digest.to_string(),
-        "bcbc316013354bd184086b403da0696f701842767bbc2115d3e336c9cd7480c3"
+        "e9e278d6cad564051711ced3bf49495ee88e08cc07e1e57bd9e6c70b227ebb45"
     );
 }
 
@@ -101,15 +112,25 @@ fn codes_verify_and_are_unique() {
 
 #[test]
 fn nothing_lies_before_the_founding_or_is_known_after_the_day() {
-    let mut keys = BTreeSet::new();
+    let (mut keys, mut last, mut rows, mut repeated) = (BTreeSet::new(), None, 0_u32, 0_u32);
     for made in register(options(3_000)) {
         let founded = made.enterprise.established_on.unwrap();
         for record in made.records {
             assert!(founded <= record.occurred_on && record.known_on <= AS_OF);
             assert_eq!(record.enterprise_id, made.enterprise.enterprise_id);
-            assert!(keys.insert((record.source, record.record_id)));
+            // Repeated rows and later versions follow their first one.
+            let version = (record.source, record.record_id);
+            rows += 1;
+            if keys.insert(version.clone()) {
+                last = Some(version);
+            } else {
+                repeated += 1;
+                assert_eq!(last.as_ref(), Some(&version));
+            }
         }
     }
+    let share = f64::from(repeated) / f64::from(rows);
+    assert!((0.02..0.04).contains(&share), "{share}");
 }
 
 #[test]
@@ -126,7 +147,13 @@ fn a_wanted_record_count_is_filled_up_with_old_changes() {
         .into_iter()
         .flat_map(|made| made.records)
         .collect();
-    assert!((19_990..20_300).contains(&filled.len()), "{}", filled.len());
+    assert_eq!(filled.len(), 20_000);
+    let fewer = BenchOptions {
+        record_count: Some(8_000),
+        ..options(2_000)
+    };
+    let few: usize = register(fewer).iter().map(|made| made.records.len()).sum();
+    assert_eq!(few, 8_000);
     let added = filled
         .iter()
         .filter(|r| r.source.as_str() == "registry_archive");
@@ -233,13 +260,34 @@ fn prevalences_lie_in_their_bands() {
         ("direct D", share(&register, direct), 0.013, 0.023),
         ("floor C only", floor_only, 0.045, 0.075),
         ("complaints a year", mean, 0.08, 0.14),
-        ("records", records as f64 / register.len() as f64, 3.3, 4.7),
+        ("records", records as f64 / register.len() as f64, 4.6, 5.3),
     ];
     let outside: Vec<_> = bands
         .iter()
         .filter(|(_, value, low, high)| value < low || value > high)
         .collect();
     assert!(outside.is_empty(), "{outside:?} of {bands:?}");
+    let crowded = |code: &str| {
+        let mut shared: BTreeMap<String, u64> = BTreeMap::new();
+        for record in register.iter().flat_map(|made| &made.records) {
+            let is_link = record.kind == RecordKind::Link
+                && record.source.as_str() == "link_register"
+                && record.codes.iter().any(|of| of.as_str() == code);
+            if is_link {
+                let key = format!("{}", record.related_id.as_ref().unwrap());
+                *shared.entry(key).or_default() += 1;
+            }
+        }
+        let crowds: u64 = shared.values().filter(|count| **count >= 10).sum();
+        crowds as f64 / register.len() as f64
+    };
+    for (code, low, high) in [
+        ("address", 0.008, 0.013),
+        ("legal_representative", 0.002, 0.0045),
+    ] {
+        let share = crowded(code);
+        assert!((low..high).contains(&share), "{code}: {share}");
+    }
     let largest = complaints.iter().max().unwrap();
     assert!(*largest >= 30, "{largest}");
 }

@@ -21,6 +21,7 @@
 
 mod change_log;
 mod copy;
+mod imports;
 mod life;
 mod lock;
 mod migrate;

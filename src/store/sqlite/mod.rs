@@ -3,6 +3,7 @@
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
 mod change_log;
+mod imports;
 mod life;
 mod plans;
 mod register;
@@ -30,6 +31,7 @@ use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 /// Forward-only migrations; the position plus one is the schema version they lead to.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_register.sql"),
+    include_str!("../migrations/0003_imports.sql"),
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
