@@ -154,6 +154,10 @@ impl Service {
             let owner = store
                 .record_owner(&source, &record_id)?
                 .ok_or_else(unknown)?;
+            // A record that is set aside is changed once its enterprise is registered.
+            if store.enterprise(&owner)?.is_none() {
+                return Err(ServiceError::UnknownEnterprise(owner));
+            }
             let concerned = Concerned {
                 record: Some((&source, &record_id, today)),
                 ..concerning(&owner)

@@ -20,6 +20,14 @@ pub(super) fn removed_until(first: u64, last: u64, keep: u64, at_most: u64) -> O
     (first > 0 && until >= first).then_some(until)
 }
 
+/// Whether the log still has every change after `seq`; `first` is the first that it has.
+pub(super) fn unbroken_since(seq: u64, first: u64) -> Result<(), StoreError> {
+    if first > seq + 1 {
+        return Err(StoreError::LogShortened { after: seq, first });
+    }
+    Ok(())
+}
+
 /// Changes read after `seq`, unless some between are missing: numbers have no gaps.
 pub(super) fn without_gap(seq: u64, changes: Vec<Changed>) -> Result<Vec<Changed>, StoreError> {
     match changes.first() {

@@ -285,7 +285,7 @@ fn same_file() -> ImportOptions {
 async fn a_killed_import_goes_on_where_it_stopped_and_counts_the_whole() {
     let place = Place::empty();
     let service = Arc::new(place.service());
-    let path = file(&place.directory, 12_000);
+    let path = file(&place.directory, 45_000);
     assert!(
         run_import(&service, &path, same_file(), Killed)
             .await
@@ -298,7 +298,7 @@ async fn a_killed_import_goes_on_where_it_stopped_and_counts_the_whole() {
         .await
         .unwrap();
 
-    assert_eq!(going_on.rows_done, [5_001]);
+    assert_eq!(going_on.rows_done, [20_001]);
     assert_eq!((going_on.kept.len(), going_on.kept[0].line), (1, 2));
     assert_eq!(
         (
@@ -307,16 +307,16 @@ async fn a_killed_import_goes_on_where_it_stopped_and_counts_the_whole() {
             report.unchanged_count,
             report.refused_count
         ),
-        (12_001, 12_000, 0, 1)
+        (45_001, 45_000, 0, 1)
     );
     assert_eq!(report.import_ids, [killed[0].summary.import_id.clone()]);
     assert_eq!(report.errors.len(), 1);
-    assert_eq!(service.counts().unwrap().enterprises, 12_000);
+    assert_eq!(service.counts().unwrap().enterprises, 45_000);
     // It came to its end, so the same file once more is a new import; and so it is where one asks for it.
     let (again, going_on) = run_import(&service, &path, same_file(), GoingOn::default())
         .await
         .unwrap();
-    assert_eq!((again.unchanged_count, again.resumed_count), (12_000, 0));
+    assert_eq!((again.unchanged_count, again.resumed_count), (45_000, 0));
     assert!(going_on.rows_done.is_empty());
     assert_eq!(service.imports(None, 9).unwrap().len(), 2);
 }
@@ -325,7 +325,7 @@ async fn a_killed_import_goes_on_where_it_stopped_and_counts_the_whole() {
 async fn another_file_or_a_restart_goes_on_with_nothing() {
     let place = Place::empty();
     let service = Arc::new(place.service());
-    let path = file(&place.directory, 6_000);
+    let path = file(&place.directory, 21_000);
     assert!(
         run_import(&service, &path, same_file(), Killed)
             .await
@@ -335,7 +335,7 @@ async fn another_file_or_a_restart_goes_on_with_nothing() {
     let (restarted, _) = run_import(&service, &path, never, ()).await.unwrap();
     assert_eq!(
         (restarted.created_count, restarted.unchanged_count),
-        (1_000, 5_000)
+        (1_000, 20_000)
     );
 
     assert!(
@@ -343,7 +343,7 @@ async fn another_file_or_a_restart_goes_on_with_nothing() {
             .await
             .is_err()
     );
-    let path = file(&place.directory, 6_001);
+    let path = file(&place.directory, 21_001);
     let (other, _) = run_import(&service, &path, same_file(), ()).await.unwrap();
     assert_eq!((other.resumed_count, other.created_count), (0, 1));
 }
@@ -353,7 +353,7 @@ async fn all_or_nothing_writes_nothing_for_one_fault_and_everything_without() {
     let place = Place::empty();
     let service = Arc::new(place.service());
     service.catch_up().await.unwrap();
-    let path = file(&place.directory, 12_000);
+    let path = file(&place.directory, 45_000);
     let whole = || ImportOptions {
         all_or_nothing: true,
         ..ImportOptions::default()
@@ -366,7 +366,7 @@ async fn all_or_nothing_writes_nothing_for_one_fault_and_everything_without() {
             refused.created_count,
             refused.refused_count
         ),
-        (12_001, 0, 1)
+        (45_001, 0, 1)
     );
     assert_eq!(service.counts().unwrap().enterprises, 0);
     let kept = &service.imports(None, 9).unwrap()[0].summary;
@@ -385,8 +385,8 @@ async fn all_or_nothing_writes_nothing_for_one_fault_and_everything_without() {
     assert!(run_import(&service, &path, whole(), Killed).await.is_err());
     assert_eq!(service.counts().unwrap().enterprises, 0);
     let (done, _) = run_import(&service, &path, whole(), ()).await.unwrap();
-    assert_eq!((done.created_count, done.nothing_written), (12_000, false));
-    assert_eq!(service.counts().unwrap().enterprises, 12_000);
+    assert_eq!((done.created_count, done.nothing_written), (45_000, false));
+    assert_eq!(service.counts().unwrap().enterprises, 45_000);
     assert_eq!(service.imports(None, 9).unwrap().len(), 2);
     assert_eq!(read(&service, 7).await.0, Tier::A);
 }

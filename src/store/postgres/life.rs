@@ -257,7 +257,7 @@ fn any_merge(tx: &mut Session) -> Result<bool, StoreError> {
 }
 
 /// Those into which one of `ids` is merged, over any number of steps.
-fn successors<'a>(
+pub(super) fn successors<'a>(
     tx: &mut Session,
     ids: impl IntoIterator<Item = &'a EnterpriseId>,
 ) -> Result<BTreeSet<EnterpriseId>, StoreError> {

@@ -15,6 +15,7 @@ use super::tiers::{
 };
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
+use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
@@ -418,6 +419,8 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
     }
     whole_tables(tx)?;
     let number = live.as_ref().map_or(0, |live| live.number);
+    let row = tx.one("SELECT coalesce(min(seq), 0) FROM tier_changes", &[])?;
+    unbroken_since(start_seq, rows::number(&row, 0, "seq")?)?;
     if let Some(live) = &live {
         carry_over(tx, table(live.slot), table(held.slot), start_seq)?;
     }
@@ -479,6 +482,14 @@ fn carry_over(tx: &mut Session, old: &str, new: &str, start_seq: u64) -> Result<
              SELECT o.enterprise_id, 0, o.tier, o.points, o.as_of, o.next_change_on, o.from_on, 0, o.is_surge \
              FROM {old} o WHERE o.enterprise_id IN ({changed}) \
              AND NOT EXISTS (SELECT 1 FROM {new} n WHERE n.enterprise_id = o.enterprise_id)"
+        ),
+        &[&since],
+    )?;
+    // What is new has no live tier to keep: it is computed when it is asked for.
+    tx.execute(
+        &format!(
+            "DELETE FROM {new} n WHERE n.enterprise_id IN ({changed}) \
+             AND NOT EXISTS (SELECT 1 FROM {old} o WHERE o.enterprise_id = n.enterprise_id)"
         ),
         &[&since],
     )?;

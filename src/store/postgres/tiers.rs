@@ -5,6 +5,7 @@ use postgres::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PostgresStore;
+use super::life::successors;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use crate::domain::dates::to_epoch_day;
@@ -572,9 +573,13 @@ fn touch_dependants(tx: &mut Session, ids: &[&str]) -> Result<Vec<Changed>, Stor
     }
     let dependants: BTreeSet<EnterpriseId> = tx
         .query(
-            "SELECT v.enterprise_id FROM record_versions v \
-             WHERE v.related_id = ANY($1) AND v.kind = $2 AND v.enterprise_id <> v.related_id \
-             UNION SELECT enterprise_id FROM enterprises WHERE owner_id = ANY($1) AND enterprise_id <> owner_id",
+            "WITH RECURSIVE named (id) AS (SELECT unnest($1::text[]) \
+                 UNION SELECT p.enterprise_id FROM proceedings p JOIN named ON p.related_id = named.id \
+                 WHERE p.kind = 3 AND p.is_open) \
+             SELECT v.enterprise_id FROM record_versions v \
+             WHERE v.related_id IN (SELECT id FROM named) AND v.kind = $2 AND v.enterprise_id <> v.related_id \
+             UNION SELECT enterprise_id FROM enterprises \
+             WHERE owner_id IN (SELECT id FROM named) AND enterprise_id <> owner_id",
             &[&ids, &i16::from(RecordKind::Link.code())],
         )?
         .iter()
@@ -583,6 +588,9 @@ fn touch_dependants(tx: &mut Session, ids: &[&str]) -> Result<Vec<Changed>, Stor
     if dependants.is_empty() {
         return Ok(Vec::new());
     }
+    // What is linked under a merged id counts for its successor.
+    let mut dependants = dependants;
+    dependants.extend(successors(tx, &dependants)?);
     let dependants: Vec<&str> = dependants.iter().map(EnterpriseId::as_str).collect();
     tx.query(
         "SELECT 1 FROM enterprises WHERE enterprise_id = ANY($1) ORDER BY enterprise_id FOR NO KEY UPDATE",

@@ -141,7 +141,9 @@ fn decide(
     all.extend(successors(tx, &touched)?);
     let mut changes = Vec::with_capacity(all.len());
     for id in &all {
-        changes.extend(touch(tx, id)?);
+        changes.push(touch(tx, id)?.ok_or(StoreError::Corrupt {
+            column: "enterprise_id",
+        })?);
     }
     Ok(changes)
 }

@@ -8,6 +8,7 @@ use super::SqliteStore;
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
+use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
@@ -385,6 +386,12 @@ fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreErr
     }
     let live = live(tx)?;
     let number = live.as_ref().map_or(0, |live| live.number);
+    let first: u64 = tx.query_row(
+        "SELECT coalesce(min(seq), 0) FROM tier_changes",
+        [],
+        |row| row.get(0),
+    )?;
+    unbroken_since(start_seq, first)?;
     if let Some(live) = &live {
         carry_over(tx, table(live.slot), table(held.slot), start_seq)?;
     }
@@ -448,6 +455,14 @@ fn carry_over(
              SELECT enterprise_id, 0, tier, points, as_of, next_change_on, from_on, 0, is_surge FROM {old} \
              WHERE enterprise_id IN ({changed}) \
              AND NOT EXISTS (SELECT 1 FROM {new} n WHERE n.enterprise_id = {old}.enterprise_id)"
+        ),
+        [start_seq],
+    )?;
+    // What is new has no live tier to keep: it is computed when it is asked for.
+    tx.execute(
+        &format!(
+            "DELETE FROM {new} WHERE enterprise_id IN ({changed}) \
+             AND NOT EXISTS (SELECT 1 FROM {old} o WHERE o.enterprise_id = {new}.enterprise_id)"
         ),
         [start_seq],
     )?;

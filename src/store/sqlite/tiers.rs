@@ -3,8 +3,10 @@
 use jiff::civil::Date;
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeSet;
 
 use super::SqliteStore;
+use super::life::successors;
 use super::write::touch;
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind, Tier};
@@ -415,8 +417,11 @@ fn put_tier(
     ])?;
     let link_before = before.map_or(LinkState::UNKNOWN, |(_, link, _)| link);
     if link_before != link {
-        for dependant in dependants(tx, id)? {
-            touched.extend(touch(tx, &dependant)?);
+        let mut dependants = dependants(tx, id)?;
+        // What is linked under a merged id counts for its successor.
+        dependants.extend(successors(tx, &dependants)?);
+        for dependant in dependants.iter().collect::<BTreeSet<_>>() {
+            touched.extend(touch(tx, dependant)?);
         }
     }
     Ok(())
@@ -424,9 +429,13 @@ fn put_tier(
 
 /// The registered enterprises that have a link, or an owner, which names `id`.
 fn dependants(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<Vec<EnterpriseId>, StoreError> {
-    let sql = "SELECT v.enterprise_id FROM record_versions v JOIN enterprises e USING (enterprise_id) \
-               WHERE v.related_id = ?1 AND v.kind = ?2 AND v.enterprise_id <> ?1 \
-               UNION SELECT enterprise_id FROM enterprises WHERE owner_id = ?1 AND enterprise_id <> ?1 ORDER BY 1";
+    let sql = "WITH RECURSIVE named (id) AS (SELECT ?1 \
+                   UNION SELECT p.enterprise_id FROM proceedings p JOIN named ON p.related_id = named.id \
+                   WHERE p.kind = 3 AND p.is_open = 1) \
+               SELECT v.enterprise_id FROM record_versions v JOIN enterprises e USING (enterprise_id) \
+               WHERE v.related_id IN (SELECT id FROM named) AND v.kind = ?2 AND v.enterprise_id <> ?1 \
+               UNION SELECT enterprise_id FROM enterprises \
+               WHERE owner_id IN (SELECT id FROM named) AND enterprise_id <> ?1 ORDER BY 1";
     all(tx, sql, &[&id.as_str(), &RecordKind::Link.code()], |row| {
         rows::id(row, 0, "enterprise_id")
     })
