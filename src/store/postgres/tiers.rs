@@ -573,7 +573,7 @@ fn touch_dependants(tx: &mut Session, ids: &[&str]) -> Result<Vec<Changed>, Stor
     }
     let dependants: BTreeSet<EnterpriseId> = tx
         .query(
-            "WITH RECURSIVE named (id) AS (SELECT unnest($1::text[]) \
+            "WITH RECURSIVE named (id) AS (SELECT n COLLATE \"C\" FROM unnest($1::text[]) AS n \
                  UNION SELECT p.enterprise_id FROM proceedings p JOIN named ON p.related_id = named.id \
                  WHERE p.kind = 3 AND p.is_open) \
              SELECT v.enterprise_id FROM record_versions v \
