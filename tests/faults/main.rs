@@ -28,4 +28,5 @@ mod clock;
 mod full;
 mod kill;
 mod replicas;
+mod whole;
 mod world;
