@@ -47,7 +47,7 @@ fn on_postgresql_kills_lose_and_double_nothing() {
 struct Undisturbed {
     /// What is counted when so many rows of a file are noted.
     counts: BTreeMap<(&'static str, u64), Counts>,
-    /// How often each kind of event comes, and how long after the one before it at most.
+    /// How often each kind of event comes, and how long all of them take.
     pace: BTreeMap<Phase, (u64, Duration)>,
     sample: Vec<EnterpriseId>,
     /// The sample's tiers and points before and after the flip, by epoch and the entry of the log.
@@ -120,7 +120,7 @@ impl Undisturbed {
             });
             for (event, elapsed) in told.into_inner().unwrap().1 {
                 let of = pace.entry(Phase::of(step, event)).or_default();
-                *of = (of.0 + 1, of.1.max(elapsed));
+                *of = (of.0 + 1, of.1 + elapsed);
             }
         }
         let (epoch, entry) = stored_answers(place, &sample);
@@ -349,10 +349,11 @@ fn kill(
     let step = STEPS[number];
     let phases = Phase::of_step(step);
     let phase = phases[rng.below(phases.len() as u64) as usize];
-    let (events, gap) = undisturbed.pace[&phase];
+    let (events, together) = undisturbed.pace[&phase];
+    let each = together.as_micros() as u64 / events;
     // So many events of the phase are waited for; the flip begins when all is complete.
     let wanted = rng.below(events);
-    let pause = Duration::from_micros(rng.below(gap.as_micros() as u64 * 5 / 4 + 1));
+    let pause = Duration::from_micros(rng.below(each + 1));
     let stop = AtomicBool::new(false);
     let (was_at_work, told) = std::thread::scope(|scope| {
         let reader = (step == Step::Reclassify)
