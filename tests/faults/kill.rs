@@ -255,7 +255,7 @@ fn read_until(stop: &AtomicBool, place: &Place, undisturbed: &Undisturbed) -> u6
     .unwrap();
     let runtime = Runtime::new().unwrap();
     let mut count = 0;
-    while !stop.load(Ordering::Relaxed) {
+    loop {
         let answers = runtime
             .block_on(service.tiers(&undisturbed.sample))
             .unwrap();
@@ -266,9 +266,11 @@ fn read_until(stop: &AtomicBool, place: &Place, undisturbed: &Undisturbed) -> u6
             assert_eq!((answer.tier, answer.points), *expected);
         }
         count += 1;
+        if stop.load(Ordering::Relaxed) {
+            return count;
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
-    count
 }
 
 fn kills_on(base: &Place, folder: &Path) {
@@ -353,7 +355,9 @@ fn kill(
     let each = together.as_micros() as u64 / events;
     // So many events of the phase are waited for; the flip begins when all is complete.
     let wanted = rng.below(events);
-    let pause = Duration::from_micros(rng.below(each + 1));
+    // Rather early than late: a process that has ended cannot be killed.
+    let at_most = rng.below(each + 1);
+    let pause = Duration::from_micros(rng.below(at_most + 1));
     let stop = AtomicBool::new(false);
     let (was_at_work, told) = std::thread::scope(|scope| {
         let reader = (step == Step::Reclassify)
