@@ -82,7 +82,7 @@ pub(super) fn explanation() -> Value {
             "records": [{"source": "penalties", "record_id": "P-2026-0042"}],
             "text": {"zh": "行政处罚次数：1", "en": "administrative penalties: 1"}
         }],
-        "epoch": "0123456789abcdef", "scorecard": "default/1", "policy": "cn-general/1"
+        "files": files(), "epoch": "0123456789abcdef", "scorecard": "default/1", "policy": "cn-general/1"
     })
 }
 
@@ -149,6 +149,62 @@ fn add(shown: &mut Value, name: &str, value: Value) {
     if let Some(members) = shown.as_object_mut() {
         members.insert(name.to_owned(), value);
     }
+}
+
+fn files() -> Value {
+    json!({"number": 2, "from_on": "2026-11-01", "files_id": DIGEST, "statistics": DIGEST, "why": "in_force"})
+}
+
+pub(super) fn tier_history() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID,
+        "items": [
+            {"tier": "B", "points": 120, "from_on": "2026-10-09", "epoch": "0123456789abcdef",
+                "brought_by": [{"what": "record", "subject": "penalties/P-2026-0042"}]},
+            {"tier": "A", "points": 20, "from_on": "2026-09-01", "until_on": "2026-10-09",
+                "epoch": "0123456789abcdef", "brought_by": [{"what": "first"}]}
+        ],
+        "overrides": [], "objections": [], "merges": []
+    })
+}
+
+pub(super) fn alerts() -> Value {
+    json!({
+        "items": [{
+            "seq": 108, "kind": "worsened", "enterprise_id": ENTERPRISE_ID, "on": "2026-10-09", "from_tier": "A",
+            "tier": "B", "points": 120, "noted_at": "2026-10-09T08:00:00Z"
+        }],
+        "next_cursor": "5f1d0c6ba3e84297313038"
+    })
+}
+
+pub(super) fn migrations() -> Value {
+    let tiers = ["A", "B", "C", "D"];
+    let moves: Vec<Value> = tiers
+        .iter()
+        .flat_map(|from| tiers.iter().map(move |to| (from, to)))
+        .map(|(from, to)| json!({"from": from, "to": to, "count": if from == to { 90 } else { 3 }}))
+        .collect();
+    let each = |count: u64| -> Vec<Value> {
+        tiers
+            .iter()
+            .map(|tier| json!({"tier": tier, "count": count}))
+            .collect()
+    };
+    json!({"from": "2026-10-31", "to": "2026-11-22", "moves": moves, "new": each(2), "gone": each(0)})
+}
+
+pub(super) fn tier_summary() -> Value {
+    json!({
+        "by": "division",
+        "items": [{
+            "name": "990100", "stale_count": 0,
+            "tiers": [
+                {"tier": "A", "count": 60, "share": 0.6}, {"tier": "B", "count": 25, "share": 0.25},
+                {"tier": "C", "count": 10, "share": 0.1}, {"tier": "D", "count": 5, "share": 0.05}
+            ]
+        }]
+    })
 }
 
 pub(super) fn frame() -> Value {

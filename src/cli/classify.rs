@@ -1,6 +1,7 @@
 //! `risktier classify`: the tiers of a register.
 
 use clap::Args;
+use jiff::civil::Date;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,14 +63,15 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 (service, Some(passing))
             }
         };
-        // Files that are named are tried out; otherwise those in force speak.
+        let day = service.today();
+        // Files that are named are tried out; otherwise those in force on the day speak.
         let models = if settings.models.are_named() {
             Arc::new(service.try_given())
         } else {
-            service.in_force_on(service.today())?
+            service.logged_on(day)?
         };
         if let Some(id) = &arguments.explain {
-            return explain(&service, &models, id, arguments.format);
+            return explain(&service, &models, id, day, arguments.format);
         }
         let to_stdout = arguments
             .tiers
@@ -78,7 +80,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         let mix = classify(
             &service,
             &models,
-            service.as_of_today(),
+            AsOf::monthly(day),
             arguments.tiers.as_deref(),
         )?;
         if !to_stdout {
@@ -135,9 +137,15 @@ pub(super) fn mix_table(mix: &TierMix) -> Table {
     table
 }
 
-fn explain(service: &Service, models: &Current, id: &str, format: OutputFormat) -> Ended {
+fn explain(
+    service: &Service,
+    models: &Current,
+    id: &str,
+    day: Date,
+    format: OutputFormat,
+) -> Ended {
     let id = EnterpriseId::parse(id).map_err(|error| Failure::Other(format!("`{id}` {error}")))?;
-    let explanation = service.explain_under(models, &id)?;
+    let explanation = service.explain_under(models, &id, Some(day))?;
     let classification = &explanation.classification;
     if format == OutputFormat::Json {
         print_json(&serde_json::json!({
@@ -150,6 +158,13 @@ fn explain(service: &Service, models: &Current, id: &str, format: OutputFormat) 
             "as_of": classification.as_of.day,
             "next_change_on": classification.next_change_on,
             "epoch": explanation.epoch.as_str(),
+            "files": {
+                "number": explanation.files.number,
+                "from_on": explanation.files.from_on,
+                "files_id": explanation.files.files_id,
+                "statistics": explanation.files.statistics,
+                "why": if explanation.files.is_instead { "first" } else { "in_force" },
+            },
             "scorecard": explanation.scorecard,
             "policy": explanation.policy,
             "reasons": classification.reasons,
@@ -164,6 +179,12 @@ fn explain(service: &Service, models: &Current, id: &str, format: OutputFormat) 
         explanation.scorecard,
         explanation.policy
     );
+    if explanation.files.is_instead {
+        eprintln!(
+            "nothing was in force on {day}; the first files speak for it, in force since {}",
+            explanation.files.from_on
+        );
+    }
     if let Some(successor) = &explanation.life.merged_into {
         eprintln!("{id} is merged into {successor}, whose tier this is");
     }

@@ -3,13 +3,16 @@
 //! One file per verb. Results go to standard output (`--format table|json|csv`), talk and progress bars to standard
 //! error, `-` means standard input or output. What a verb does is done by the service; here it is asked for and shown.
 
+mod alerts;
 mod bench_data;
 mod classify;
 mod compose;
 mod demo;
 mod exit;
+mod history;
 mod import;
 mod merges;
+mod migrations;
 mod objections;
 mod openapi;
 mod output;
@@ -21,6 +24,7 @@ mod reclassify;
 mod records;
 mod serve;
 mod set_aside;
+mod summary;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +56,14 @@ enum Command {
     SetAside(set_aside::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Show which tier an enterprise had from when, and what brought it.
+    History(history::Arguments),
+    /// Show what happened to tiers that a supervisor should know.
+    Alerts(alerts::Arguments),
+    /// Show how enterprises went from tier to tier between two days.
+    Migrations(migrations::Arguments),
+    /// Show the tiers of the register by a property.
+    Summary(summary::Arguments),
     /// Reclassify the register, and let all tiers change over at once.
     Reclassify(reclassify::Arguments),
     /// Repair, withdraw, end or correct a record.
@@ -83,6 +95,10 @@ impl Cli {
             Command::Import(arguments) => import::run(arguments),
             Command::SetAside(arguments) => set_aside::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::History(arguments) => history::run(arguments),
+            Command::Alerts(arguments) => alerts::run(arguments),
+            Command::Migrations(arguments) => migrations::run(arguments),
+            Command::Summary(arguments) => summary::run(arguments),
             Command::Reclassify(arguments) => reclassify::run(arguments),
             Command::Record(arguments) => records::run(arguments),
             Command::Objection(arguments) => objections::run(arguments),

@@ -50,21 +50,12 @@ impl Label {
     /// Six-digit divisions nest by province (`PP0000`) and city (`PPCC00`), GB/T 2260; `scope` may also be a bare
     /// prefix of digits. Labels of other systems match only themselves.
     pub fn in_division(&self, scope: &str) -> bool {
-        let standard = |text: &str, digits: std::ops::RangeInclusive<usize>| {
-            digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
-        };
         if self.as_str() == scope {
             return true;
         }
-        if !standard(&self.0, 6..=6) || !standard(scope, 2..=6) {
+        let is_standard = self.0.len() == 6 && self.0.bytes().all(|b| b.is_ascii_digit());
+        let Some(prefix) = division_prefix(scope).filter(|_| is_standard) else {
             return false;
-        }
-        let prefix = match scope.strip_suffix("0000") {
-            Some(province) if province.len() == 2 => province,
-            _ => scope
-                .strip_suffix("00")
-                .filter(|city| city.len() == 4)
-                .unwrap_or(scope),
         };
         self.0.starts_with(prefix)
     }
@@ -73,16 +64,8 @@ impl Label {
     ///
     /// GB/T 4754 codes (a letter A–T and up to four digits) nest by prefix. Other labels match only themselves.
     pub fn in_industry(&self, scope: &str) -> bool {
-        let standard = |text: &str| {
-            let mut bytes = text.bytes();
-            bytes
-                .next()
-                .is_some_and(|letter| (b'A'..=b'T').contains(&letter))
-                && text.len() <= 5
-                && bytes.all(|b| b.is_ascii_digit())
-        };
         self.as_str() == scope
-            || (standard(&self.0) && standard(scope) && self.0.starts_with(scope))
+            || (is_industry(&self.0) && is_industry(scope) && self.0.starts_with(scope))
     }
 }
 
@@ -94,6 +77,32 @@ impl Label {
             _ => &self.0,
         }
     }
+}
+
+/// The digits with which the divisions of a standard scope begin; `None` for labels of other systems, which match only
+/// themselves.
+pub(crate) fn division_prefix(scope: &str) -> Option<&str> {
+    if !(2..=6).contains(&scope.len()) || !scope.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let prefix = match scope.strip_suffix("0000") {
+        Some(province) if province.len() == 2 => province,
+        _ => scope
+            .strip_suffix("00")
+            .filter(|city| city.len() == 4)
+            .unwrap_or(scope),
+    };
+    Some(prefix)
+}
+
+/// Whether a text is written like a GB/T 4754 code.
+pub(crate) fn is_industry(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|letter| (b'A'..=b'T').contains(&letter))
+        && text.len() <= 5
+        && bytes.all(|b| b.is_ascii_digit())
 }
 
 impl fmt::Display for Label {

@@ -32,6 +32,7 @@ pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
+pub(crate) use label::{division_prefix, is_industry};
 pub use link::LinkEnd;
 pub use proceeding::ProceedingKind;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};

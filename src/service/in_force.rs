@@ -34,6 +34,17 @@ impl Current {
         self.models.classifier.epoch()
     }
 
+    /// What an answer for `day` tells of it.
+    pub fn of_day(&self, day: Date) -> FilesOfDay {
+        FilesOfDay {
+            number: self.number,
+            from_on: self.from_on,
+            files_id: self.models.files_id().to_owned(),
+            statistics: self.statistics.clone(),
+            is_instead: day < self.from_on,
+        }
+    }
+
     fn load(store: &dyn Store, entry: InForce) -> Result<Self, ServiceError> {
         let mut models = Models::of(store.model_set(&entry.files_id)?)?;
         if let Some(digest) = &entry.statistics {
@@ -54,6 +65,21 @@ impl Current {
             statistics: entry.statistics,
         })
     }
+}
+
+/// Which files and statistics an answer for a day rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesOfDay {
+    /// The number of their entry in the log of what was in force.
+    pub number: u64,
+    /// From which day they were in force.
+    pub from_on: Date,
+    /// The set of model files.
+    pub files_id: String,
+    /// Digest of the frozen statistics, if there are any.
+    pub statistics: Option<String>,
+    /// Whether nothing was in force yet on the day, so that the first files speak for it.
+    pub is_instead: bool,
 }
 
 /// Frozen statistics by their digest.
@@ -167,8 +193,20 @@ impl Service {
     ///
     /// When the store fails or its files cannot be used by this release.
     pub fn in_force_on(&self, day: Date) -> Result<Arc<Current>, ServiceError> {
+        if day >= self.today() {
+            return Ok(self.current());
+        }
+        self.logged_on(day)
+    }
+
+    /// What was in force at the end of `day` by the log, whatever the clock says.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or its files cannot be used by this release.
+    pub fn logged_on(&self, day: Date) -> Result<Arc<Current>, ServiceError> {
         let current = self.current();
-        if day >= self.today() || day >= current.from_on {
+        if day >= current.from_on {
             return Ok(current);
         }
         let entry = self

@@ -11,6 +11,7 @@ mod dossiers;
 mod entropy;
 mod error;
 mod frames;
+mod history;
 mod import;
 mod in_force;
 mod lineage;
@@ -18,6 +19,7 @@ mod merges;
 mod models;
 mod objections;
 mod outcomes;
+mod overview;
 mod plans;
 mod proceedings;
 mod register;
@@ -42,11 +44,12 @@ pub use dossiers::Life;
 pub use entropy::Entropy;
 pub use error::ServiceError;
 pub use frames::{FrameSummary, TierCounts};
+pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
     ImportKind, ImportObserver, ImportOptions, ImportReport, ImportState, ImportSummary,
     ImportView, Importable, KeptFaults, Resume,
 };
-pub use in_force::Current;
+pub use in_force::{Current, FilesOfDay};
 pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use objections::{
@@ -73,10 +76,12 @@ pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
 pub use crate::store::{
-    Act, Alert, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
+    SummaryBy, TierFilter,
 };
 
 pub use outcomes::{OutcomeRule, TierOutcome};
+pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, RegisteredEnterprise, Written, label};
 pub use retier::RetierStep;

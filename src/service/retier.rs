@@ -137,7 +137,7 @@ impl Service {
     }
 
     /// Computes what is outdated among the tiers of enterprises; `false` when another epoch came into force.
-    fn bring_up_all(&self, ids: Vec<EnterpriseId>) -> Result<bool, ServiceError> {
+    pub(super) fn bring_up_all(&self, ids: Vec<EnterpriseId>) -> Result<bool, ServiceError> {
         let today = AsOf::monthly(self.today());
         let current = self.current();
         let dossiers = Dossiers::new(self.store.as_ref(), &current, today.day);

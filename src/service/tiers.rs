@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dossiers::{Assembled, Dossiers, Life};
-use super::in_force::Current;
+use super::in_force::{Current, FilesOfDay};
 use super::settle::settle;
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{BoxError, CacheError, CachedTier, ChangeLog, Lookup, TierChange, catch_up};
@@ -62,6 +62,8 @@ pub struct Explanation {
     pub classification: Classification,
     /// Which model files gave it.
     pub epoch: Epoch,
+    /// The files and statistics that it rests on, and since when they are in force.
+    pub files: FilesOfDay,
     /// Name and version of the scorecard.
     pub scorecard: String,
     /// Name and version of the policy.
@@ -223,7 +225,7 @@ impl Service {
         self.explain_on(&current, id, day)
     }
 
-    /// As [`Service::explain`] on the present day, under files and statistics of the caller's choice.
+    /// As [`Service::explain`], under files and statistics of the caller's choice.
     ///
     /// # Errors
     ///
@@ -232,8 +234,9 @@ impl Service {
         &self,
         current: &Current,
         id: &EnterpriseId,
+        day: Option<Date>,
     ) -> Result<Explanation, ServiceError> {
-        self.explain_on(current, id, self.today())
+        self.explain_on(current, id, day.unwrap_or_else(|| self.today()))
     }
 
     fn explain_on(
@@ -454,6 +457,7 @@ fn explanation(
     let scorecard = classifier.scorecard_of(enterprise.kind);
     Explanation {
         enterprise_id: id.clone(),
+        files: current.of_day(classification.as_of.day),
         classification,
         epoch: *classifier.epoch(),
         scorecard: format!("{}/{}", scorecard.name, scorecard.version),

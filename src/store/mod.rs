@@ -10,6 +10,7 @@ mod decide;
 mod error;
 mod imports;
 mod life;
+mod overview;
 mod postgres;
 mod rows;
 mod runs;
@@ -29,6 +30,7 @@ pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
 pub use runs::{
     FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
     RunStore,
@@ -38,12 +40,21 @@ pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, SummaryBy, TierStore,
+    PresentTier, TierStore,
 };
 
 /// The system of record.
 pub trait Store:
-    ChangeLog + ImportStore + LifeStore + RunStore + Scan + SetAside + TierStore + Send + Sync
+    ChangeLog
+    + ImportStore
+    + LifeStore
+    + Overview
+    + RunStore
+    + Scan
+    + SetAside
+    + TierStore
+    + Send
+    + Sync
 {
     /// Identity of this database: 32 hexadecimal digits, made once.
     fn store_id(&self) -> Result<String, StoreError>;

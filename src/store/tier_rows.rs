@@ -158,6 +158,13 @@ pub(super) fn tier(row: &impl Row, at: usize) -> Result<Tier, StoreError> {
     Tier::from_code(number(row, at, "tier")?).ok_or(StoreError::Corrupt { column: "tier" })
 }
 
+/// Reads a tier's code where there may be none.
+pub(super) fn optional_tier(row: &impl Row, at: usize) -> Result<Option<Tier>, StoreError> {
+    optional::<u8>(row, at, "tier")?
+        .map(|code| Tier::from_code(code).ok_or(StoreError::Corrupt { column: "tier" }))
+        .transpose()
+}
+
 pub(super) fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
     Ok(from_epoch_day(number(row, at, column)?))
 }

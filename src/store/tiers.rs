@@ -59,16 +59,6 @@ pub trait TierStore {
 
     /// The tier that an enterprise has in the live slot, and since when.
     fn present_tier(&self, id: &EnterpriseId) -> Result<Option<PresentTier>, StoreError>;
-
-    /// Alerts after number `seq` in order, at most `limit`.
-    fn alerts_after(&self, seq: u64, limit: usize) -> Result<Vec<Alert>, StoreError>;
-
-    /// How many enterprises went from one tier to another between two days: from, to, count. Enterprises without a tier
-    /// on one of the days are left out.
-    fn tier_migrations(&self, from: Date, to: Date) -> Result<Vec<(Tier, Tier, u64)>, StoreError>;
-
-    /// Enterprises of the live slot by a property and tier. Tiers are counted as they are stored.
-    fn tier_summary(&self, by: SummaryBy) -> Result<Vec<(String, Tier, u64)>, StoreError>;
 }
 
 /// An entry of the log of what was in force.
@@ -270,21 +260,6 @@ pub struct Alert {
     pub points: u16,
     /// When it was noted, in milliseconds since 1970 (UTC).
     pub noted_at: i64,
-}
-
-/// What a summary counts by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SummaryBy {
-    /// The supervision division.
-    Division,
-    /// The industry.
-    Industry,
-    /// The size.
-    Size,
-    /// The kind.
-    Kind,
-    /// Each tag; an enterprise with two tags is counted under both.
-    Tag,
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ pub mod laws {
 
     use jiff::civil::Date;
     use risktier::domain::dates::add_days;
-    use risktier::domain::{Enterprise, Epoch, Tier};
+    use risktier::domain::{Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, Epoch, Tier};
     use risktier::store::{
-        AlertKind, LinkState, ModelFile, NewInForce, NewTier, Store, StoredTier, SummaryBy, TierRow,
+        AlertFilter, AlertKind, LinkState, Migrated, ModelFile, NewInForce, NewTier, Store,
+        StoredTier, SummaryBy, Summed, TierFilter, TierRow,
     };
 
     use crate::register::{TODAY, enterprise, id, label, record_with, serious_penalty};
@@ -356,41 +357,128 @@ pub mod laws {
         at(1, 20, Tier::D);
         at(3, 10, Tier::A);
 
-        let between = |from, to| store.tier_migrations(day(from), day(to)).unwrap();
+        let some = |from, to, count| (Some(from), Some(to), count);
+        let all = TierFilter::default();
+        let moves = |from, to, filter: &TierFilter, without: &[EnterpriseId]| {
+            let days = (day(from), day(to));
+            store.tier_migrations(days, filter, without).unwrap()
+        };
+        let between = |from, to| moves(from, to, &all, &[]);
+        let sorted = |mut list: Vec<Migrated>| {
+            list.sort();
+            list
+        };
         assert_eq!(
-            between(50, 0),
-            [(Tier::A, Tier::D, 1), (Tier::B, Tier::B, 1)]
-        );
-        assert_eq!(
-            between(31, 30),
-            [(Tier::A, Tier::C, 1), (Tier::B, Tier::B, 1)]
-        );
-        assert_eq!(
-            between(10, 0),
+            sorted(between(31, 30)),
             [
-                (Tier::A, Tier::A, 1),
-                (Tier::B, Tier::B, 1),
-                (Tier::D, Tier::D, 1)
+                (None, None, 1),
+                some(Tier::A, Tier::C, 1),
+                some(Tier::B, Tier::B, 1)
             ]
         );
-        assert_eq!(between(60, 0), []);
+        assert_eq!(
+            sorted(between(50, 0)),
+            [
+                (None, Some(Tier::A), 1),
+                some(Tier::A, Tier::D, 1),
+                some(Tier::B, Tier::B, 1)
+            ]
+        );
+        assert_eq!(
+            sorted(between(10, 0)),
+            [
+                some(Tier::A, Tier::A, 1),
+                some(Tier::B, Tier::B, 1),
+                some(Tier::D, Tier::D, 1)
+            ]
+        );
+        assert_eq!(
+            sorted(moves(50, 0, &all, &[id(3)])),
+            [some(Tier::A, Tier::D, 1), some(Tier::B, Tier::B, 1)]
+        );
+        let of = |filter: TierFilter| sorted(moves(50, 0, &filter, &[]));
+        let tagged = TierFilter {
+            tag: Some(label("food")),
+            ..all.clone()
+        };
+        assert_eq!(of(tagged), [some(Tier::A, Tier::D, 1)]);
+        // Enterprise 1 lies in 990201, 2 in 990301, 3 in 990401.
+        for (division, expected) in [
+            ("990201", 1),
+            ("990200", 1),
+            ("9902", 1),
+            ("990000", 3),
+            ("99", 3),
+            ("990101", 0),
+            ("A", 0),
+        ] {
+            let filter = TierFilter {
+                division: Some(label(division)),
+                ..all.clone()
+            };
+            let count: u64 = of(filter).iter().map(|(.., count)| count).sum();
+            assert_eq!(count, expected, "{division}");
+        }
+        for (industry, expected) in [("C", 3), ("C14", 3), ("C1411", 3), ("C2", 0), ("14", 0)] {
+            let filter = TierFilter {
+                industry: Some(label(industry)),
+                kind: Some(EnterpriseKind::Enterprise),
+                size: Some(EnterpriseSize::Small),
+                ..all.clone()
+            };
+            let count: u64 = of(filter).iter().map(|(.., count)| count).sum();
+            assert_eq!(count, expected, "{industry}");
+        }
+        let alerts = |kind, division: &str| {
+            let division = Some(label(division));
+            let found = store.alerts_of(&AlertFilter { kind, division }, 0, 10);
+            let found = found.unwrap();
+            found.iter().map(|alert| alert.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(alerts(None, "9902"), [1, 2, 3]);
+        assert_eq!(alerts(Some(AlertKind::EnteredD), "990201"), [3]);
+        assert_eq!(alerts(None, "990301"), []);
+        assert_eq!(store.in_force_log().unwrap().len(), 1);
 
-        let by = |by| store.tier_summary(by).unwrap();
+        let by = |by| sorted_summary(store.tier_summary(by, TODAY, &[]).unwrap());
         assert_eq!(
             by(SummaryBy::Size),
             [
-                ("small".into(), Tier::A, 1),
-                ("small".into(), Tier::B, 1),
-                ("small".into(), Tier::D, 1)
+                ("small".into(), Some(Tier::A), 1),
+                ("small".into(), Some(Tier::B), 1),
+                ("small".into(), Some(Tier::D), 1)
             ]
         );
         assert_eq!(
             by(SummaryBy::Tag),
-            [("food".into(), Tier::D, 1), ("lifts".into(), Tier::D, 1)]
+            [
+                ("food".into(), Some(Tier::D), 1),
+                ("lifts".into(), Some(Tier::D), 1)
+            ]
         );
+        let without = store.tier_summary(SummaryBy::Tag, TODAY, &[id(1)]);
+        assert_eq!(without.unwrap(), []);
         assert_eq!(by(SummaryBy::Division).len(), 3);
         let kinds: u64 = by(SummaryBy::Kind).iter().map(|(_, _, count)| count).sum();
         assert_eq!(kinds, 3);
         assert_eq!(by(SummaryBy::Industry)[0].0, "C1411");
+        // A newer revision, or an enterprise without a tier, is counted apart.
+        store.put_enterprises(&[enterprise(4)], 0, TODAY).unwrap();
+        store
+            .put_records(&[crate::register::serious_penalty(2, "p", 30)], 0)
+            .unwrap();
+        assert_eq!(
+            by(SummaryBy::Size),
+            [
+                ("small".into(), None, 2),
+                ("small".into(), Some(Tier::A), 1),
+                ("small".into(), Some(Tier::D), 1)
+            ]
+        );
+    }
+
+    fn sorted_summary(mut list: Vec<Summed>) -> Vec<Summed> {
+        list.sort();
+        list
     }
 }

@@ -107,6 +107,31 @@ mirror! {
 taken! { Tier into domain::Tier { A, B, C, D } }
 
 mirror! {
+    /// What happened on the day on which a tier came to hold: `elapsed` is nothing of its own, such as the end of a window
+    /// or a change of an enterprise that it is linked with.
+    CauseKind of service::CauseKind {
+        First = "first", Record = "record", Enterprise = "enterprise", Override = "override",
+        Objection = "objection", Merge = "merge", Run = "run", Files = "files", Elapsed = "elapsed",
+    }
+}
+
+mirror! {
+    /// What a supervisor should know: a tier got worse, an enterprise came into tier D, complaints began to surge.
+    AlertKind of service::AlertKind {
+        Worsened = "worsened", EnteredD = "entered_d", ComplaintSurge = "complaint_surge",
+    }
+}
+taken! { AlertKind into service::AlertKind { Worsened, EnteredD, ComplaintSurge } }
+
+mirror! {
+    /// What a summary counts by.
+    SummaryBy of service::SummaryBy {
+        Division = "division", Industry = "industry", Size = "size", Kind = "kind", Tag = "tag",
+    }
+}
+taken! { SummaryBy into service::SummaryBy { Division, Industry, Size, Kind, Tag } }
+
+mirror! {
     /// Step of a classification, in the order in which they act.
     Step of service::Step {
         Points = "points", Missing = "missing", GroupCap = "group_cap", Cutoff = "cutoff",

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::codes::{Step, Tier};
 use super::decisions::OverrideAnswer;
 use super::enterprises::EnterpriseInput;
+use super::history::DayFiles;
 use super::objections::ObjectionAnswer;
 use super::present;
 use super::records::RecordInput;
@@ -41,6 +42,9 @@ pub(crate) struct EnterpriseTier {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "91990000MA00000025")]
     pub(crate) merged_into: Option<String>,
+    /// Of an answer for another day: the files and statistics that it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<DayFiles>,
 }
 
 impl From<TierAnswer> for EnterpriseTier {
@@ -66,6 +70,7 @@ impl From<TierAnswer> for EnterpriseTier {
             epoch: epoch.to_string(),
             revision,
             merged_into: merged_into.map(Into::into),
+            files: None,
         }
     }
 }
@@ -172,6 +177,8 @@ pub(crate) struct TierExplanation {
     /// Which model files gave it.
     #[schema(example = "0123456789abcdef")]
     epoch: String,
+    /// The files and statistics that it rests on.
+    files: DayFiles,
     /// Name and version of the scorecard.
     #[schema(example = "default/1")]
     scorecard: String,
@@ -264,6 +271,7 @@ impl From<Explanation> for TierExplanation {
             enterprise_id,
             classification,
             epoch,
+            files,
             scorecard,
             policy,
             life:
@@ -297,6 +305,7 @@ impl From<Explanation> for TierExplanation {
                 .map(|reason| TierReason::with(reason, &came_under))
                 .collect(),
             epoch: epoch.to_string(),
+            files: files.into(),
             scorecard,
             policy,
             merged_into: merged_into.map(Into::into),

@@ -26,7 +26,8 @@ const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-
 
 /// The tier of an enterprise
 ///
-/// With `as_of` the tier of that day is computed from what was known by then. The entity tag changes with every change
+/// With `as_of` the tier of that day is computed from what was known by then, with the files and statistics that were in
+/// force at its end; `files` names them. Of a day before anything was in force the first files speak, and `files` says so. The entity tag changes with every change
 /// of the answer: send it as `If-None-Match` to learn that nothing has changed.
 #[utoipa::path(
     operation_id = "get_enterprise_tier",
@@ -68,11 +69,11 @@ pub(crate) async fn get_enterprise_tier(
         None => {
             let answer = state.service.tier(&id).await?;
             let status = cache_status(answer.origin);
-            (answer, status)
+            (EnterpriseTier::from(answer), status)
         }
         Some(day) => (tier_of_day(&state, id, day).await?, "risktier; fwd=bypass"),
     };
-    let body = serde_json::to_vec(&EnterpriseTier::from(answer)).map_err(Problem::internal)?;
+    let body = serde_json::to_vec(&answer).map_err(Problem::internal)?;
     let digest = HashAlgorithm::Sha256.hash(&[&body]).to_string();
     let tag = format!("\"{}\"", digest.get(..32).unwrap_or(&digest));
     let mut response = if has_tag(request.headers(), &tag) {
@@ -90,12 +91,16 @@ pub(crate) async fn get_enterprise_tier(
     Ok(response.content_type("application/json").body(body))
 }
 
-async fn tier_of_day(state: &AppState, id: EnterpriseId, day: Date) -> Result<TierAnswer, Problem> {
-    state
+async fn tier_of_day(
+    state: &AppState,
+    id: EnterpriseId,
+    day: Date,
+) -> Result<EnterpriseTier, Problem> {
+    let (answer, files) = state
         .run(move |service| {
             let explanation = service.explain(&id, Some(day))?;
             let classification = explanation.classification;
-            Ok(TierAnswer {
+            let answer = TierAnswer {
                 enterprise_id: id,
                 tier: classification.tier,
                 points: classification.points,
@@ -105,9 +110,14 @@ async fn tier_of_day(state: &AppState, id: EnterpriseId, day: Date) -> Result<Ti
                 epoch: explanation.epoch,
                 merged_into: explanation.life.merged_into,
                 origin: Origin::Computed,
-            })
+            };
+            Ok((answer, explanation.files))
         })
-        .await
+        .await?;
+    Ok(EnterpriseTier {
+        files: Some(files.into()),
+        ..answer.into()
+    })
 }
 
 fn day_of_query(query: AsOfQuery) -> Result<Option<Date>, Problem> {

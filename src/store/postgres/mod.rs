@@ -25,6 +25,7 @@ mod imports;
 mod life;
 mod lock;
 mod migrate;
+mod overview;
 mod plans;
 mod pool;
 mod register;

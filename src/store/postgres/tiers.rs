@@ -9,13 +9,13 @@ use super::life::successors;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{EnterpriseId, Epoch, RecordKind, Tier};
+use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row as _};
-use crate::store::tier_rows::{self, ALERT_COLUMNS, IN_FORCE_COLUMNS, TIER_COLUMNS, group_name};
+use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
 use crate::store::{
-    Alert, AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, StoreError, SummaryBy, TierRow, TierStore,
+    AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
+    PresentTier, StoreError, TierRow, TierStore,
 };
 
 /// The present instant in milliseconds since 1970.
@@ -243,81 +243,6 @@ impl TierStore for PostgresStore {
                 Some(row) => tier_rows::present_tier(&row),
                 None => Ok(None),
             }
-        })
-    }
-
-    fn alerts_after(&self, seq: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
-        self.pool.read(|tx| {
-            let sql =
-                format!("SELECT {ALERT_COLUMNS} FROM alerts WHERE seq > $1 ORDER BY seq LIMIT $2");
-            tx.query(&sql, &[&signed(seq), &limited(limit)])?
-                .iter()
-                .map(tier_rows::alert)
-                .collect()
-        })
-    }
-
-    fn tier_migrations(&self, from: Date, to: Date) -> Result<Vec<(Tier, Tier, u64)>, StoreError> {
-        self.pool.read_at_one_instant(|tx| {
-            let Some(live) = live(tx, LiveLock::None)? else {
-                return Ok(Vec::new());
-            };
-            whole_tables(tx)?;
-            let sql = format!(
-                "WITH a AS (SELECT DISTINCT ON (enterprise_id) enterprise_id, tier, from_on FROM tier_history \
-                     WHERE until_on > $1 ORDER BY enterprise_id, until_on), \
-                 b AS (SELECT DISTINCT ON (enterprise_id) enterprise_id, tier, from_on FROM tier_history \
-                     WHERE until_on > $2 ORDER BY enterprise_id, until_on) \
-                 SELECT coalesce(a.tier, t.tier), coalesce(b.tier, t.tier), count(*) FROM {} t \
-                 LEFT JOIN a USING (enterprise_id) LEFT JOIN b USING (enterprise_id) \
-                 WHERE coalesce(a.from_on, t.from_on) <= $1 AND coalesce(b.from_on, t.from_on) <= $2 \
-                 GROUP BY 1, 2 ORDER BY 1, 2",
-                table(live.slot)
-            );
-            tx.query(&sql, &[&to_epoch_day(from), &to_epoch_day(to)])?
-                .iter()
-                .map(|row| {
-                    Ok((
-                        tier_rows::tier(row, 0)?,
-                        tier_rows::tier(row, 1)?,
-                        rows::number(row, 2, "count")?,
-                    ))
-                })
-                .collect()
-        })
-    }
-
-    fn tier_summary(&self, by: SummaryBy) -> Result<Vec<(String, Tier, u64)>, StoreError> {
-        self.pool.read_at_one_instant(|tx| {
-            let Some(live) = live(tx, LiveLock::None)? else {
-                return Ok(Vec::new());
-            };
-            whole_tables(tx)?;
-            let (column, more) = match by {
-                SummaryBy::Division => ("coalesce(e.division, '')", ""),
-                SummaryBy::Industry => ("coalesce(e.industry, '')", ""),
-                SummaryBy::Size => ("e.size::text", ""),
-                SummaryBy::Kind => ("e.kind::text", ""),
-                SummaryBy::Tag => (
-                    "j.value",
-                    " CROSS JOIN LATERAL json_array_elements_text(e.tags::json) AS j(value)",
-                ),
-            };
-            let sql = format!(
-                "SELECT {column} COLLATE \"C\", t.tier, count(*) FROM {} t JOIN enterprises e USING (enterprise_id)\
-                 {more} GROUP BY 1, 2 ORDER BY 1, 2",
-                table(live.slot)
-            );
-            tx.query(&sql, &[])?
-                .iter()
-                .map(|row| {
-                    Ok((
-                        group_name(by, rows::text(row, 0, "summary")?),
-                        tier_rows::tier(row, 1)?,
-                        rows::number(row, 2, "count")?,
-                    ))
-                })
-                .collect()
         })
     }
 }

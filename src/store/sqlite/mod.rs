@@ -5,6 +5,7 @@
 mod change_log;
 mod imports;
 mod life;
+mod overview;
 mod plans;
 mod register;
 mod row;

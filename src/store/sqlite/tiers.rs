@@ -9,13 +9,13 @@ use super::SqliteStore;
 use super::life::successors;
 use super::write::touch;
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{EnterpriseId, Epoch, RecordKind, Tier};
+use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row};
-use crate::store::tier_rows::{self, ALERT_COLUMNS, IN_FORCE_COLUMNS, TIER_COLUMNS, group_name};
+use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
 use crate::store::{
-    Alert, AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, StoreError, SummaryBy, TierRow, TierStore,
+    AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
+    PresentTier, StoreError, TierRow, TierStore,
 };
 
 /// The present instant in milliseconds since 1970.
@@ -218,69 +218,6 @@ impl TierStore for SqliteStore {
                 tier_rows::present_tier(row)
             })?
             .flatten())
-        })
-    }
-
-    fn alerts_after(&self, seq: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
-        self.read(|tx| {
-            let sql =
-                format!("SELECT {ALERT_COLUMNS} FROM alerts WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-            all(tx, &sql, &[&seq, &limit], |row| tier_rows::alert(row))
-        })
-    }
-
-    fn tier_migrations(&self, from: Date, to: Date) -> Result<Vec<(Tier, Tier, u64)>, StoreError> {
-        self.read(|tx| {
-            let Some(live) = live(tx)? else {
-                return Ok(Vec::new());
-            };
-            // A bare column beside min() is of the row with the minimum: the earliest one that was superseded later.
-            let sql = format!(
-                "WITH a AS (SELECT enterprise_id, tier, from_on, min(until_on) FROM tier_history WHERE until_on > ?1 \
-                     GROUP BY enterprise_id), \
-                 b AS (SELECT enterprise_id, tier, from_on, min(until_on) FROM tier_history WHERE until_on > ?2 \
-                     GROUP BY enterprise_id) \
-                 SELECT coalesce(a.tier, t.tier), coalesce(b.tier, t.tier), count(*) FROM {} t \
-                 LEFT JOIN a USING (enterprise_id) LEFT JOIN b USING (enterprise_id) \
-                 WHERE coalesce(a.from_on, t.from_on) <= ?1 AND coalesce(b.from_on, t.from_on) <= ?2 \
-                 GROUP BY 1, 2 ORDER BY 1, 2",
-                table(live.slot)
-            );
-            let days: [&dyn ToSql; 2] = [&to_epoch_day(from), &to_epoch_day(to)];
-            all(tx, &sql, &days, |row| {
-                Ok((
-                    tier_rows::tier(row, 0)?,
-                    tier_rows::tier(row, 1)?,
-                    rows::number(row, 2, "count")?,
-                ))
-            })
-        })
-    }
-
-    fn tier_summary(&self, by: SummaryBy) -> Result<Vec<(String, Tier, u64)>, StoreError> {
-        self.read(|tx| {
-            let Some(live) = live(tx)? else {
-                return Ok(Vec::new());
-            };
-            let (column, more) = match by {
-                SummaryBy::Division => ("coalesce(e.division, '')", ""),
-                SummaryBy::Industry => ("coalesce(e.industry, '')", ""),
-                SummaryBy::Size => ("CAST(e.size AS TEXT)", ""),
-                SummaryBy::Kind => ("CAST(e.kind AS TEXT)", ""),
-                SummaryBy::Tag => ("j.value", ", json_each(e.tags) j"),
-            };
-            let sql = format!(
-                "SELECT {column}, t.tier, count(*) FROM {} t JOIN enterprises e USING (enterprise_id){more} \
-                 GROUP BY 1, 2 ORDER BY 1, 2",
-                table(live.slot)
-            );
-            all(tx, &sql, &[], |row| {
-                Ok((
-                    group_name(by, rows::text(row, 0, "summary")?),
-                    tier_rows::tier(row, 1)?,
-                    rows::number(row, 2, "count")?,
-                ))
-            })
         })
     }
 }
