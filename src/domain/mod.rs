@@ -12,6 +12,7 @@ mod enterprise_id;
 mod epoch;
 pub mod field;
 mod label;
+pub(crate) mod parallel;
 mod record;
 pub mod rng;
 mod tier;
