@@ -4,6 +4,7 @@
 //! Scoring is integer addition: the same inputs give the same tier on any machine. Nothing here knows stores or HTTP.
 
 mod classifier;
+pub mod evaluation;
 mod reason;
 mod rules;
 mod scorecard;
