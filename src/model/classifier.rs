@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reason::{Reason, RecordRef, Step, number};
 use super::rules::{Condition, TierRules};
-use super::scorecard::{Card, MAX_POINTS, Scorecard, ScorecardError};
+use super::scorecard::{Card, Scorecard, ScorecardError, bounded};
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Enterprise, Epoch, Record, Tier};
@@ -95,7 +95,7 @@ impl Classifier {
                 scorecard
                     .group_caps
                     .get(*code)
-                    .map_or(i32::from(MAX_POINTS), |cap| i32::from(*cap))
+                    .map_or(i32::MAX, |cap| i32::from(*cap))
             })
             .collect();
         let mut extra = Vec::new();
@@ -315,24 +315,95 @@ impl Classifier {
             }
             by_indicator.push(points);
         }
+        let by_pair = self.pair_points(measured);
+        let beside = by_pair.iter().fold(self.scorecard.base, |sum, points| {
+            sum.saturating_add(*points)
+        });
         let total = by_group
             .iter()
             .zip(&self.group_caps)
-            .fold(0_i32, |total, (sum, cap)| {
+            .fold(beside, |total, (sum, cap)| {
                 total.saturating_add(*sum.min(cap))
             });
-        let total = u16::try_from(total.clamp(0, i32::from(MAX_POINTS))).unwrap_or(MAX_POINTS);
         Points {
             by_indicator,
             by_group,
-            total,
+            by_pair,
+            total: bounded(total),
         }
+    }
+
+    /// The points of each pair term. A card without pair terms costs nothing here.
+    fn pair_points(&self, measured: &[Measurement]) -> Vec<i32> {
+        let number = |code: &str| {
+            self.catalogue
+                .position(code)
+                .and_then(|position| measured.get(position))
+                .and_then(|measurement| measurement.value)
+        };
+        self.scorecard
+            .pairs
+            .iter()
+            .map(|pair| pair.points_of(&self.scorecard.indicators, &number, &|_| None))
+            .collect()
+    }
+}
+
+impl Classifier {
+    /// The reasons of the points that belong to no single indicator: the base and the pair terms.
+    fn beside_reasons(&self, by_pair: &[i32]) -> Vec<Reason> {
+        let told = |code: String, points: i32, zh: String, en: String| Reason {
+            step: Step::Points,
+            code,
+            value: None,
+            points: Some(points),
+            tier: None,
+            records: Vec::new(),
+            text: Names { zh, en },
+        };
+        let name = |code: &str| {
+            self.catalogue
+                .position(code)
+                .and_then(|position| self.catalogue.indicators.get(position))
+                .map_or_else(
+                    || Names {
+                        zh: code.to_owned(),
+                        en: code.to_owned(),
+                    },
+                    |indicator| indicator.name.clone(),
+                )
+        };
+        let base = Some(self.scorecard.base)
+            .filter(|base| *base != 0)
+            .map(|base| {
+                told(
+                    "BASE_POINTS".to_owned(),
+                    base,
+                    format!("起始分：计{base}分"),
+                    format!("points that everyone starts with: {base}"),
+                )
+            });
+        let pairs = self.scorecard.pairs.iter().zip(by_pair);
+        let pairs = pairs
+            .filter(|(_, points)| **points != 0)
+            .map(|(pair, points)| {
+                let [first, second] = pair.codes();
+                let (one, other) = (name(first), name(second));
+                told(
+                    format!("{first}*{second}"),
+                    *points,
+                    format!("{}与{}同时：计{points}分", one.zh, other.zh),
+                    format!("{} together with {}: {points} points", one.en, other.en),
+                )
+            });
+        base.into_iter().chain(pairs).collect()
     }
 }
 
 struct Points {
     by_indicator: Vec<Option<i32>>,
     by_group: Vec<i32>,
+    by_pair: Vec<i32>,
     total: u16,
 }
 
@@ -393,6 +464,7 @@ impl Told<'_, '_> {
             }
         }
         reasons.append(&mut missing);
+        reasons.extend(self.classifier.beside_reasons(&points.by_pair));
         let groups = self
             .classifier
             .catalogue
