@@ -32,6 +32,7 @@ pub mod domain;
 pub mod files;
 pub mod indicators;
 pub mod model;
+pub mod report;
 pub mod sampling;
 pub mod service;
 pub mod store;

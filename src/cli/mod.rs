@@ -7,12 +7,14 @@ mod bench_data;
 mod classify;
 mod compose;
 mod demo;
+mod evaluate;
 mod exit;
 mod import;
 mod openapi;
 mod output;
 mod plan;
 mod progress;
+mod registers;
 mod serve;
 mod verify;
 
@@ -24,7 +26,8 @@ use exit::Failure;
 
 /// Credit-risk tiers and verifiable inspection plans for market regulators.
 ///
-/// Exit codes: 0 done; 1 it ran and the answer is no (a verification differs, rows were refused); 2 the command line is
+/// Exit codes: 0 done; 1 it ran and the answer is no (a verification differs, rows were refused, a guard rail is
+/// broken); 2 the command line is
 /// wrong; 3 it could not run (a file is missing, a store does not open).
 #[derive(Debug, Parser)]
 #[command(name = "risktier", version, arg_required_else_help = true)]
@@ -43,6 +46,12 @@ enum Command {
     Import(import::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Judge a model by what inspections found.
+    Evaluate(evaluate::EvaluateArguments),
+    /// Compare two models on the same rows.
+    Compare(evaluate::CompareArguments),
+    /// Tell whether score and features still spread as they did.
+    Drift(evaluate::DriftArguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
@@ -61,6 +70,9 @@ impl Cli {
             Command::Demo(arguments) => demo::run(arguments),
             Command::Import(arguments) => import::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Compare(arguments) => evaluate::run_compare(arguments),
+            Command::Drift(arguments) => evaluate::run_drift(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

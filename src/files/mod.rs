@@ -10,6 +10,7 @@
 //! a short success. Nothing here knows the store: what to do with good and bad lines is the caller's to decide.
 
 mod bounded;
+mod cell_rows;
 mod cells;
 mod columns;
 mod error;
@@ -24,6 +25,7 @@ mod table;
 mod table_writer;
 mod write;
 
+pub use cell_rows::CellRows;
 pub use columns::Tabular;
 pub use error::{FilesError, LineError, Row};
 pub use frame::{read_frame, write_frame};

@@ -6,6 +6,7 @@
 pub mod bench_data;
 mod entropy;
 mod error;
+mod evaluation;
 mod frames;
 mod import;
 mod intake;
@@ -25,6 +26,9 @@ use crate::store::Store;
 
 pub use entropy::Entropy;
 pub use error::ServiceError;
+pub use evaluation::{
+    Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
+};
 pub use frames::{FrameSummary, TierCounts};
 pub use import::{ImportObserver, ImportReport, Importable};
 pub use models::{ModelFiles, Models, ModelsError};
@@ -38,6 +42,7 @@ pub use crate::files::{
     FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
 };
 pub use crate::indicators::Names;
+pub use crate::model::evaluation as figures;
 pub use crate::model::{Classification, Reason, RecordRef, Step};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
+use crate::model::evaluation::{Guard, GuardError};
 use crate::model::{Classifier, ClassifierError, Scorecard, ScorecardError, TierRules};
 use crate::sampling::{PolicyError, SamplingPolicy};
 
@@ -30,6 +31,8 @@ pub struct Models {
     pub classifier: Classifier,
     /// Gives rates.
     pub sampling: SamplingPolicy,
+    /// What an evaluation must keep.
+    pub guard: Guard,
     /// Name and version of the policy, as `name/version`.
     pub policy_name: String,
     /// Digest of the policy in canonical form.
@@ -45,6 +48,8 @@ struct PolicyFile {
     version: u32,
     tier: TierRules,
     sampling: SamplingPolicy,
+    #[serde(default)]
+    guard: Guard,
 }
 
 /// Why the model files cannot be used.
@@ -73,6 +78,9 @@ pub enum ModelsError {
     /// The sampling part breaks a promise.
     #[error("the policy cannot be used: {0}")]
     Policy(#[from] PolicyError),
+    /// The guard rails contradict themselves.
+    #[error("the policy cannot be used: {0}")]
+    Guard(#[from] GuardError),
     /// The files do not go together.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
@@ -106,6 +114,7 @@ impl Models {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
+        policy.guard.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         Ok(Self {
             classifier: Classifier::new(
@@ -114,13 +123,14 @@ impl Models {
                 policy.tier,
             )?,
             sampling: policy.sampling,
+            guard: policy.guard,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
         })
     }
 }
 
-fn read(path: &Path) -> Result<String, ModelsError> {
+pub(super) fn read(path: &Path) -> Result<String, ModelsError> {
     std::fs::read_to_string(path).map_err(|cause| ModelsError::Read {
         path: path.display().to_string(),
         cause,
@@ -135,6 +145,12 @@ mod tests {
     fn the_default_files_go_together() {
         let models = Models::load(&ModelFiles::default()).unwrap();
         assert_eq!(models.policy_name, "cn-general/1");
+    }
+
+    #[test]
+    fn the_guard_of_the_default_policy_is_the_one_of_a_policy_without_any() {
+        let models = Models::load(&ModelFiles::default()).unwrap();
+        assert_eq!(models.guard, Guard::default());
     }
 
     #[test]

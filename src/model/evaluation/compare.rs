@@ -49,13 +49,13 @@ pub struct Comparison {
     /// Who is visited under one order only.
     pub top_swap: TopSwap,
     /// What the difference of the areas allows to be said.
-    pub verdict: Verdict,
+    pub verdict: ComparisonVerdict,
 }
 
 /// What can be said of the ranking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ComparisonVerdict {
     /// The interval of the difference lies above 0.
     CandidateBetter,
     /// It lies below 0.
@@ -232,7 +232,7 @@ fn difference(current: &Values, candidate: &Values, measure: Measure) -> Option<
     Some(candidate.of(measure)? - current.of(measure)?)
 }
 
-fn verdict(differences: Option<&Differences>) -> Verdict {
+fn verdict(differences: Option<&Differences>) -> ComparisonVerdict {
     let figure = differences.map(|differences| {
         if differences.auc.low.is_some() {
             &differences.auc
@@ -241,9 +241,9 @@ fn verdict(differences: Option<&Differences>) -> Verdict {
         }
     });
     match figure.map(|figure| (figure.low, figure.high)) {
-        Some((Some(low), _)) if low > 0.0 => Verdict::CandidateBetter,
-        Some((_, Some(high))) if high < 0.0 => Verdict::CurrentBetter,
-        Some(_) | None => Verdict::NotTold,
+        Some((Some(low), _)) if low > 0.0 => ComparisonVerdict::CandidateBetter,
+        Some((_, Some(high))) if high < 0.0 => ComparisonVerdict::CurrentBetter,
+        Some(_) | None => ComparisonVerdict::NotTold,
     }
 }
 

@@ -40,8 +40,8 @@ mod tests;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use compare::{
-    COMPARISON_FORMAT, Comparison, Differences, GroupDifference, GroupDifferences, Side,
-    Verdict as ComparisonVerdict, compare,
+    COMPARISON_FORMAT, Comparison, ComparisonVerdict, Differences, GroupDifference,
+    GroupDifferences, Side, compare,
 };
 pub use document::{
     DataSummary, EVALUATION_FORMAT, Evaluation, Headline, OrderBacktest, PolicyBacktest, Remark,
@@ -55,5 +55,7 @@ pub use proportion::Proportion;
 pub use ranking::{CurvePoint, Decile};
 pub use reasons::ReasonShare;
 pub use rows::{Columns, EvaluationError, Rows};
-pub use stability::{Binning, Cells, Limits, Profile, Shift, ShiftBin, Spread, Stability, Verdict};
+pub use stability::{
+    Binning, Cells, DriftVerdict, Limits, Profile, Shift, ShiftBin, Spread, Stability,
+};
 pub use tiers::{Expected, Move, TierRow, TierTable, TopSwap};

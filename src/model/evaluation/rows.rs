@@ -135,11 +135,6 @@ impl Ranked {
         }
         ranked
     }
-
-    /// The value of a row.
-    pub(super) fn value(&self, row: usize) -> f64 {
-        super::slots::at(&self.values, code(&self.rank, row))
-    }
 }
 
 impl Coded {
@@ -383,7 +378,7 @@ mod tests {
         let ranked = Ranked::of(&[3.0, -0.0, 3.0, 0.0, -1.0]);
         assert_eq!(ranked.rank, [2, 1, 2, 1, 0]);
         assert_eq!(ranked.values.len(), 3);
-        assert_eq!(ranked.value(0), 3.0);
+        assert_eq!(ranked.values[2], 3.0);
     }
 
     #[test]

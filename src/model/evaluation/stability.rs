@@ -85,7 +85,7 @@ pub struct Limits {
 /// What a stability index calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum DriftVerdict {
     /// No more than usual.
     Steady,
     /// Look into it.
@@ -124,7 +124,7 @@ pub struct Shift {
     /// 2020).
     pub by_chance: f64,
     /// What it calls for.
-    pub verdict: Verdict,
+    pub verdict: DriftVerdict,
     /// Share of rows without a value, before.
     pub missing_before: f64,
     /// Share of rows without a value, now.
@@ -318,6 +318,31 @@ impl Spread {
         }
     }
 
+    /// Numbers already counted into bands; `edges` are the lower edges of the bands after the first.
+    pub fn banded(edges: Vec<f64>, counts: Vec<u64>) -> Self {
+        Self {
+            binning: Binning::Edges(edges),
+            counts,
+            missing_count: 0,
+            unseen_count: 0,
+        }
+    }
+
+    /// Rows already counted into named bins, as by a scorecard.
+    pub fn counted(
+        bins: Vec<String>,
+        counts: Vec<u64>,
+        missing_count: u64,
+        unseen_count: u64,
+    ) -> Self {
+        Self {
+            binning: Binning::Categories(bins.into_iter().map(|bin| vec![bin]).collect()),
+            counts,
+            missing_count,
+            unseen_count,
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> u64 {
         self.counts.iter().sum::<u64>() + self.missing_count + self.unseen_count
@@ -351,9 +376,9 @@ impl Spread {
             })
             .sum();
         let verdict = match index {
-            index if index >= limits.act => Verdict::Act,
-            index if index >= limits.look => Verdict::Look,
-            _ => Verdict::Steady,
+            index if index >= limits.act => DriftVerdict::Act,
+            index if index >= limits.look => DriftVerdict::Look,
+            _ => DriftVerdict::Steady,
         };
         let plain = |count: u64, rows: f64| ratio(count as f64, rows).unwrap_or(0.0);
         Shift {
@@ -459,7 +484,7 @@ mod tests {
         for _ in 0..60 {
             let mut draw = |n: usize| (0..n).map(|_| rng.unit_f64()).collect::<Vec<_>>();
             let shift = shift(&draw(3_000), &draw(1_000)).score;
-            assert_eq!(shift.verdict, Verdict::Steady);
+            assert_eq!(shift.verdict, DriftVerdict::Steady);
             index += shift.index;
             chance += shift.by_chance;
         }
@@ -473,8 +498,14 @@ mod tests {
                 .map(|i| f64::from(from + i % 1_000))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(shift(&column(0), &column(0)).score.verdict, Verdict::Steady);
-        assert_eq!(shift(&column(0), &column(180)).score.verdict, Verdict::Act);
+        assert_eq!(
+            shift(&column(0), &column(0)).score.verdict,
+            DriftVerdict::Steady
+        );
+        assert_eq!(
+            shift(&column(0), &column(180)).score.verdict,
+            DriftVerdict::Act
+        );
         // A bin that empties gives a finite index.
         assert!(shift(&column(0), &column(5_000)).score.index.is_finite());
     }
