@@ -5,11 +5,15 @@
 
 mod bench_data;
 mod classify;
+mod compare;
 mod compose;
 mod demo;
+mod drift;
 mod evaluate;
 mod exit;
 mod import;
+mod judging;
+mod judging_tables;
 mod openapi;
 mod output;
 mod plan;
@@ -47,11 +51,11 @@ enum Command {
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
     /// Judge a model by what inspections found.
-    Evaluate(evaluate::EvaluateArguments),
+    Evaluate(evaluate::Arguments),
     /// Compare two models on the same rows.
-    Compare(evaluate::CompareArguments),
+    Compare(compare::Arguments),
     /// Tell whether score and features still spread as they did.
-    Drift(evaluate::DriftArguments),
+    Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
@@ -71,8 +75,8 @@ impl Cli {
             Command::Import(arguments) => import::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
-            Command::Compare(arguments) => evaluate::run_compare(arguments),
-            Command::Drift(arguments) => evaluate::run_drift(arguments),
+            Command::Compare(arguments) => compare::run(arguments),
+            Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

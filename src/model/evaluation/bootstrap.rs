@@ -214,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn a_round_is_the_same_whatever_runs_beside_it() {
+        // Rounds are shared out among threads in chunks; other chunks mean other neighbours, and nothing else.
+        let rows = rows(300, 4);
+        let of = |count| {
+            let prepared = [Prepared::new(&rows, 60)];
+            resample(&prepared, &[vec![1.0; 300]], count, 9).values
+        };
+        let (few, many) = (of(13), of(100));
+        assert_eq!((few.len(), many.len()), (13, 100));
+        assert_eq!(few[..], many[..13]);
+    }
+
+    #[test]
     fn the_drawn_positions_are_stable() {
         let mut rng = SeededRng::new(42, "bootstrap/0");
         let drawn: Vec<usize> = (0..6).map(|_| index(&mut rng, 1_000)).collect();

@@ -7,13 +7,15 @@
 use jiff::civil::Date;
 
 use super::rows::Rows;
-use super::slots::code;
+use super::slots::{add, at, code, ratio};
 use crate::domain::dates::to_epoch_day;
 
 /// Rows by window, once by day and once by falling score.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     windows: Vec<Window>,
+    /// Each row's day, from the first day of its window.
+    day: Vec<f64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -35,7 +37,7 @@ pub(super) struct Earlier {
 impl Earlier {
     /// `(days − random)/(perfect − random)`: 0 for a random order, 1 for a perfect one.
     pub(super) fn skill(self) -> Option<f64> {
-        super::slots::ratio(self.days - self.random, self.perfect - self.random)
+        ratio(self.days - self.random, self.perfect - self.random)
     }
 }
 
@@ -55,7 +57,12 @@ impl Order {
             .collect();
         by_day.sort_unstable();
         let mut windows = Vec::new();
+        let mut day = vec![0.0; dates.len()];
         for window in by_day.chunk_by(|a, b| a.0 == b.0) {
+            let start = window.first().map_or(0, |(_, day, _)| *day);
+            for (_, own, row) in window {
+                add(&mut day, *row as usize, f64::from(own - start));
+            }
             let by_day: Vec<u32> = window.iter().map(|(_, _, row)| *row).collect();
             let mut by_score = by_day.clone();
             by_score.sort_unstable_by_key(|row| {
@@ -66,7 +73,7 @@ impl Order {
             });
             windows.push(Window { by_day, by_score });
         }
-        Some(Self { windows })
+        Some(Self { windows, day })
     }
 
     /// Number of windows.
@@ -76,22 +83,13 @@ impl Order {
 
     /// The days per problem, each row counted `times` over. Absent without a problem.
     pub(super) fn earlier(&self, rows: &Rows, times: &[f64]) -> Option<Earlier> {
-        let dates = rows.day.as_deref()?;
-        let day_of = |row: usize| {
-            dates
-                .get(row)
-                .map_or(0.0, |date| f64::from(to_epoch_day(*date)))
-        };
-        let times_of = |row: usize| super::slots::at(times, row);
+        let day_of = |row: usize| at(&self.day, row);
+        let times_of = |row: usize| at(times, row);
         let (mut days, mut random, mut perfect, mut found) = (0.0, 0.0, 0.0, 0.0);
         for window in &self.windows {
-            let start = window
-                .by_day
-                .first()
-                .map_or(0.0, |row| day_of(*row as usize));
             let mut slots = Slots::new(window.by_day.iter().map(|row| {
                 let row = *row as usize;
-                (day_of(row) - start, times_of(row))
+                (day_of(row), times_of(row))
             }));
             let (mut count, mut all_days, mut own_found, mut own_days) = (0.0, 0.0, 0.0, 0.0);
             for block in window.by_score.chunk_by(|a, b| {
@@ -102,10 +100,10 @@ impl Order {
                     let row = *row as usize;
                     let times = times_of(row);
                     size += times;
-                    all_days += times * (day_of(row) - start);
+                    all_days += times * day_of(row);
                     if rows.is_found(row) {
                         problems += times;
-                        own_days += times * (day_of(row) - start);
+                        own_days += times * day_of(row);
                     }
                 }
                 if size > 0.0 {
@@ -119,7 +117,7 @@ impl Order {
             }
             let mut first = Slots::new(window.by_day.iter().map(|row| {
                 let row = *row as usize;
-                (day_of(row) - start, times_of(row))
+                (day_of(row), times_of(row))
             }));
             days += own_days;
             random += own_days - own_found * all_days / count;
