@@ -21,6 +21,10 @@ pub(super) struct Arguments {
     baseline: PathBuf,
     #[command(flatten)]
     scores: ScoreFlags,
+    /// Column that is no feature, such as an id or a day; may be given several times; default: none. Without a scorecard
+    /// every other column is a feature.
+    #[arg(long, value_name = "COLUMN")]
+    ignore: Vec<String>,
     /// Form of the result; default: table.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
@@ -37,6 +41,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         .scoring(arguments.common.scorecard.as_ref())?;
     let spec = TableSpec {
         table: arguments.table.clone(),
+        ignore: arguments.ignore.clone(),
         max_row_bytes: settings.limits.line_bytes,
         ..TableSpec::default()
     };

@@ -119,6 +119,7 @@ impl TableFlags {
             enterprise: self.enterprise.clone(),
             rate: self.rate.clone(),
             groups: self.group.clone(),
+            ignore: Vec::new(),
             from: self.from,
             until: self.until,
             max_row_bytes,

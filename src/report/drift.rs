@@ -80,7 +80,7 @@ pub(super) fn drift(page: &mut Page, stability: &Stability) {
     for shift in &stability.features {
         grid.row(row(shift));
     }
-    page.pair(
+    page.stack(
         &plot.svg("drift-plot"),
         &t("竖虚线：0.10 与 0.25。", "Dotted: 0.10 and 0.25."),
         &grid,

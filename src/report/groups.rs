@@ -101,7 +101,7 @@ fn grouping_part(page: &mut Page, grouping: &Grouping, number: usize) {
             },
         ]);
     }
-    page.pair(
+    page.stack(
         &plot.svg(&format!("group-{number}")),
         &t("竖虚线：随机。", "Dotted upright: random."),
         &grid,
@@ -168,5 +168,5 @@ pub(super) fn reasons(page: &mut Page, evaluation: &Evaluation) {
         cells.push(same(Form::Percent.of(reason.rate)));
         grid.row(cells);
     }
-    page.pair(&plot.svg("reasons-plot"), &t("", "").clone(), &grid);
+    page.stack(&plot.svg("reasons-plot"), &t("", "").clone(), &grid);
 }

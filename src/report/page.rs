@@ -55,6 +55,15 @@ impl Page {
         ));
     }
 
+    /// A plot with a table below it that is too wide to stand beside.
+    pub(super) fn stack(&mut self, figure: &str, caption: &Text, grid: &Grid) {
+        self.raw(&format!(
+            "<figure class=\"above\">{figure}<figcaption>{}</figcaption></figure><div class=\"wide\">{}</div>",
+            caption.html(),
+            grid.html()
+        ));
+    }
+
     pub(super) fn grid(&mut self, grid: &Grid) {
         self.raw(&format!("<div class=\"wide\">{}</div>", grid.html()));
     }

@@ -5,7 +5,7 @@ use super::text::{Form, Text};
 
 const WIDTH: f64 = 560.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 48.0;
 

@@ -92,7 +92,7 @@ pub(super) fn tiers(page: &mut Page, views: &[(&View, Text)], id: &str) {
             grid.row(cells);
         }
     }
-    page.pair(
+    page.stack(
         &plot.svg(&format!("{id}-tiers-plot")),
         &t(
             "细线：95 % Wilson 区间。",
@@ -105,16 +105,16 @@ pub(super) fn tiers(page: &mut Page, views: &[(&View, Text)], id: &str) {
         let told = match table.monotone {
             Some(true) => t(
                 "问题率从 A 到 D 不下降。",
-                "the problem rate never falls from A to D.",
+                "The problem rate never falls from A to D.",
             ),
             Some(false) => t(
                 "问题率从 A 到 D 有下降！",
-                "the problem rate falls somewhere from A to D!",
+                "The problem rate falls somewhere from A to D!",
             ),
             None => t(
                 format!("有至少 {least} 行的类别不足两个，无法判断次序。"),
                 format!(
-                    "fewer than two tiers have at least {least} rows, so the order cannot be judged."
+                    "Fewer than two tiers have at least {least} rows, so the order cannot be judged."
                 ),
             ),
         };

@@ -48,8 +48,13 @@ struct PolicyFile {
     version: u32,
     tier: TierRules,
     sampling: SamplingPolicy,
-    #[serde(default)]
+    // Left out where nothing is changed, so that a policy keeps its digest: guards decide no plan.
+    #[serde(default, skip_serializing_if = "is_default")]
     guard: Guard,
+}
+
+fn is_default(guard: &Guard) -> bool {
+    *guard == Guard::default()
 }
 
 /// Why the model files cannot be used.

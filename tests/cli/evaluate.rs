@@ -239,6 +239,10 @@ fn drift_is_told_without_outcomes() {
             "before.csv",
             "--score",
             "score",
+            "--ignore",
+            "shop",
+            "--ignore",
+            "day",
             "--format",
             "json",
         ]);
@@ -248,12 +252,22 @@ fn drift_is_told_without_outcomes() {
     assert_eq!(same["stability"]["score"]["verdict"], "steady");
     let moved = drift("now.csv", 1);
     assert_eq!(moved["stability"]["score"]["verdict"], "act");
-    let first = &moved["stability"]["features"][0];
+    let verdicts: std::collections::BTreeMap<&str, &str> = moved["stability"]["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|feature| {
+            (
+                feature["name"].as_str().unwrap(),
+                feature["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
     assert_eq!(
-        (&first["name"], &first["verdict"]),
-        (&"x".into(), &"act".into()),
-        "{first}"
+        (verdicts["x"], verdicts["kind"], verdicts["weight"]),
+        ("act", "steady", "steady")
     );
+    assert!(!verdicts.contains_key("shop") && !verdicts.contains_key("day"));
 }
 
 #[test]

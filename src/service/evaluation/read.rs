@@ -117,7 +117,9 @@ pub(super) fn read_table(
         None => header
             .iter()
             .enumerate()
-            .filter(|(position, _)| !roles.contains(&Some(*position)))
+            .filter(|(position, name)| {
+                !roles.contains(&Some(*position)) && !spec.ignore.contains(name)
+            })
             .map(|(position, name)| Reading::new(name, position, Kind::Either))
             .collect(),
     };

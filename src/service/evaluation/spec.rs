@@ -22,6 +22,8 @@ pub struct TableSpec {
     pub rate: Option<String>,
     /// Columns to group by.
     pub groups: Vec<String>,
+    /// Columns that are no features, such as ids and days; only drift without a scorecard takes every other column.
+    pub ignore: Vec<String>,
     /// First day to evaluate.
     pub from: Option<Date>,
     /// Last day to evaluate.
