@@ -53,6 +53,9 @@ pub fn comparison_page(comparison: &Comparison, language: Language) -> String {
     page.finish(language)
 }
 
+/// A figure of the model in force and of the candidate.
+type Both<'a> = (Option<&'a Figure>, Option<&'a Figure>);
+
 fn differences(page: &mut Page, comparison: &Comparison) {
     page.section(
         "differences",
@@ -84,7 +87,7 @@ fn differences(page: &mut Page, comparison: &Comparison) {
                 second.map(|view| pick(&view.headline)),
             )
         };
-        let rows: [(Text, (Option<&Figure>, Option<&Figure>), &Figure); 7] = [
+        let rows: [(Text, Both<'_>, &Figure); 7] = [
             (same("AUC"), headline(|h| &h.auc), &differences.auc),
             (
                 t("AUC（DeLong）", "AUC (DeLong)"),

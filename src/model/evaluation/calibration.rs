@@ -140,7 +140,8 @@ impl Rows {
                 (h00 * g1 - h01 * g0) / determinant,
             );
             let mut next = loss(a + da, b + db);
-            while !(next <= current) && da.abs() + db.abs() > 1e-12 {
+            // A loss that is not a number is no improvement either.
+            while (next.is_nan() || next > current) && da.abs() + db.abs() > 1e-12 {
                 (da, db) = (da / 2.0, db / 2.0);
                 next = loss(a + da, b + db);
             }

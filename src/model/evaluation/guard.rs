@@ -76,6 +76,9 @@ pub enum GuardState {
     NotEstimable,
 }
 
+/// Takes one judgement: the guard, the value, the limit in words, and whether a value keeps it.
+type Push<'a> = dyn FnMut(String, Option<f64>, String, &dyn Fn(f64) -> bool) + 'a;
+
 impl Default for Guard {
     /// What a policy without a `[guard]` part asks for. The tier bounds are wider than the published mixes of whole
     /// registers, because inspected enterprises are riskier than the register; 0.10 and 0.25 are the customary
@@ -232,11 +235,7 @@ impl Guard {
         results
     }
 
-    fn judge_stability(
-        &self,
-        stability: &super::stability::Stability,
-        push: &mut dyn FnMut(String, Option<f64>, String, &dyn Fn(f64) -> bool),
-    ) {
+    fn judge_stability(&self, stability: &super::stability::Stability, push: &mut Push<'_>) {
         push(
             "score_shift".to_owned(),
             Some(stability.score.index),
