@@ -87,7 +87,7 @@ fn differences(page: &mut Page, comparison: &Comparison) {
                 second.map(|view| pick(&view.headline)),
             )
         };
-        let rows: [(Text, Both<'_>, &Figure); 7] = [
+        let rows: [(Text, Both<'_>, &Figure); 8] = [
             (same("AUC"), headline(|h| &h.auc), &differences.auc),
             (
                 t("AUC（DeLong）", "AUC (DeLong)"),
@@ -121,6 +121,18 @@ fn differences(page: &mut Page, comparison: &Comparison) {
                         .map(|policy| &policy.policy),
                 ),
                 &differences.policy_rate,
+            ),
+            (
+                t("提前发现的技巧", "days-earlier skill"),
+                (
+                    comparison.current.order.as_ref().map(|order| &order.skill),
+                    comparison
+                        .candidate
+                        .order
+                        .as_ref()
+                        .map(|order| &order.skill),
+                ),
+                &differences.order_skill,
             ),
         ];
         for (name, (first, second), difference) in rows {
