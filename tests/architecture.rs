@@ -17,8 +17,12 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("lib", &[]),
-    ("cli", &["service", "domain", "config", "telemetry"]),
+    (
+        "cli",
+        &["report", "service", "domain", "config", "telemetry"],
+    ),
     ("api", &["service", "domain", "config", "telemetry"]),
+    ("report", &["service", "domain"]),
     (
         "service",
         &[

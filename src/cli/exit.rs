@@ -1,7 +1,9 @@
 //! How a verb ends.
 
 use crate::config::ConfigError;
-use crate::service::{CacheError, FilesError, MappingError, ModelsError, ServiceError, StoreError};
+use crate::service::{
+    CacheError, EvaluateError, FilesError, MappingError, ModelsError, ServiceError, StoreError,
+};
 use crate::telemetry::TelemetryError;
 
 /// The exit codes of every verb. Code 2 is given by the parser of the command line.
@@ -44,6 +46,8 @@ pub(super) enum Failure {
     Files(#[from] FilesError),
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     #[error(transparent)]
     BenchData(#[from] crate::service::bench_data::BenchError),
     #[error(transparent)]

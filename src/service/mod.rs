@@ -10,6 +10,7 @@ mod decisions;
 mod dossiers;
 mod entropy;
 mod error;
+mod evaluation;
 mod frames;
 mod import;
 mod in_force;
@@ -41,6 +42,9 @@ pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState}
 pub use dossiers::Life;
 pub use entropy::Entropy;
 pub use error::ServiceError;
+pub use evaluation::{
+    Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
+};
 pub use frames::{FrameSummary, TierCounts};
 pub use import::{
     ImportKind, ImportObserver, ImportOptions, ImportReport, ImportState, ImportSummary,
@@ -63,6 +67,7 @@ pub use crate::files::{
     ReadOptions, Sink, Source, TableWriter, Value,
 };
 pub use crate::indicators::Names;
+pub use crate::model::evaluation as figures;
 pub use crate::model::{Classification, Reason, RecordRef, Step};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,

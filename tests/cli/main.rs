@@ -16,6 +16,7 @@ mod postgres_server;
 
 mod database;
 mod demo;
+mod evaluate;
 mod files;
 mod life;
 mod plans;
