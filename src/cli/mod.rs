@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod progress;
 mod serve;
+mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
+    /// Train a scorecard from a table with outcomes.
+    Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
     /// Write a made-up register of a province that does not exist.
@@ -63,6 +66,7 @@ impl Cli {
             Command::Classify(arguments) => classify::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),
         };

@@ -22,6 +22,7 @@ mod read;
 mod source;
 mod table;
 mod table_writer;
+mod text_table;
 mod write;
 
 pub use columns::Tabular;
@@ -32,4 +33,5 @@ pub use packed::{pack, unpack};
 pub use read::{ReadOptions, Rows, read_enterprises, read_records};
 pub use source::{Format, Source};
 pub use table_writer::TableWriter;
+pub use text_table::{TextTable, TextTableError};
 pub use write::{Sink, Writer, enterprise_writer, record_writer};

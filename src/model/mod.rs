@@ -9,12 +9,14 @@
 mod card_parts;
 mod card_rows;
 mod classifier;
+mod export;
 mod pair_check;
 mod reason;
 mod rules;
 mod scorecard;
 pub mod table;
 mod table_score;
+pub mod train;
 mod vectors;
 
 pub use card_parts::{

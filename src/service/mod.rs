@@ -15,6 +15,7 @@ mod plans;
 mod register;
 mod tier_file;
 mod tiers;
+pub mod training;
 
 use jiff::civil::Date;
 use std::sync::Arc;
@@ -38,7 +39,10 @@ pub use crate::files::{
     FilesError, Format, LineError, Mapping, MappingError, ReadOptions, Source, TableWriter,
 };
 pub use crate::indicators::Names;
-pub use crate::model::{Classification, Reason, RecordRef, Step};
+pub use crate::model::train::{
+    CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
+};
+pub use crate::model::{CalibrationMethod, Classification, Reason, RecordRef, Scorecard, Step};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
