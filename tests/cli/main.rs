@@ -19,6 +19,7 @@ mod demo;
 mod files;
 mod plans;
 mod sample;
+mod train;
 
 use assert_cmd::Command;
 use std::path::Path;

@@ -88,7 +88,7 @@ fn sigmoid32(x: f32) -> f32 {
     // The Taylor coefficients of 2^x: powers of ln 2 over factorials.
     let polynomial = 1.0
         + rest
-            * (0.693_147_2
+            * (std::f32::consts::LN_2
                 + rest
                     * (0.240_226_5
                         + rest

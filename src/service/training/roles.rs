@@ -33,7 +33,7 @@ const FORMAT: &str = "risktier-roles/1";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roles {
-    format: String,
+    pub(super) format: String,
     /// What came true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
