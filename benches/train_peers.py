@@ -46,7 +46,7 @@ def main(path, roles_path, first_day):
     x = data.drop(columns=[name for name in drop if name in data])
     for name in roles.get("categories", []):
         x[name] = x[name].astype(str)
-    texts = [name for name in x if x[name].dtype == object]
+    texts = [name for name in x if not pd.api.types.is_numeric_dtype(x[name])]
     numbers = [name for name in x if name not in texts]
 
     begin = time.perf_counter()
