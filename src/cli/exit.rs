@@ -51,6 +51,8 @@ pub(super) enum Failure {
     #[error(transparent)]
     BenchData(#[from] crate::service::bench_data::BenchError),
     #[error(transparent)]
+    Training(#[from] crate::service::training::TrainingError),
+    #[error(transparent)]
     Server(#[from] crate::api::StartError),
     #[error("the output cannot be written: {0}")]
     Output(std::io::Error),

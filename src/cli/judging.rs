@@ -13,7 +13,7 @@ use crate::service::{Baseline, Mapping, OutcomeRule, Scoring, TableSpec};
 /// A table and the roles of its columns.
 #[derive(Debug, Args)]
 pub(super) struct TableFlags {
-    /// Evaluate the rows of this CSV file; default: the register.
+    /// Evaluate the rows of this file (CSV, also gzip or zstd, or Parquet); default: the register.
     #[arg(long, value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
     /// Column with what was found: 0/1, true/false, yes/no, or a number.

@@ -27,6 +27,7 @@ mod records;
 mod registers;
 mod serve;
 mod set_aside;
+mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -80,6 +81,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
+    /// Train a scorecard from a table with outcomes.
+    Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
     /// Write a made-up register of a province that does not exist.
@@ -106,6 +109,7 @@ impl Cli {
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),
         };

@@ -10,11 +10,23 @@ use super::table::CsvCutter;
 
 /// The rows of a CSV or Parquet file, one after the other.
 pub struct CellRows {
+    name: String,
     splitter: Splitter,
     cutter: Cutter,
     block: Option<Block>,
     place: Place,
     cells: Cells,
+}
+
+/// Why the rows of a table cannot all be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CellRowsError {
+    /// The file as a whole.
+    #[error(transparent)]
+    File(#[from] FilesError),
+    /// One row of it.
+    #[error("{0}")]
+    Row(LineError),
 }
 
 /// How a row becomes cells.
@@ -30,6 +42,7 @@ impl CellRows {
     ///
     /// When the file is neither CSV nor Parquet, its header cannot be read, or a column holds no plain values.
     pub fn open(source: Source, options: &ReadOptions) -> Result<Self, FilesError> {
+        let name = source.name().to_owned();
         let (splitter, cutter) = match source.format() {
             Format::Csv => {
                 let (splitter, csv) = open_csv(source, ',', options.max_row_bytes)?;
@@ -46,13 +59,14 @@ impl CellRows {
             }
             Format::Ndjson => {
                 return Err(FilesError::Unreadable {
-                    file: source.name().to_owned(),
+                    file: name,
                     found: "NDJSON",
                     advice: "a table of features is CSV with a header, or Parquet",
                 });
             }
         };
         Ok(Self {
+            name,
             splitter,
             cutter,
             block: None,
@@ -106,13 +120,24 @@ impl CellRows {
         }
     }
 
+    /// Calls `row` with the line number and the cells of every row, trimmed.
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be cut into as many cells as the header has, or `row` refuses it.
+    pub fn each(
+        mut self,
+        mut row: impl FnMut(u64, &mut dyn Iterator<Item = &str>) -> Result<(), LineError>,
+    ) -> Result<(), CellRowsError> {
+        while let Some(line) = self.advance()? {
+            line.and_then(|line| row(line, &mut self.cells.iter().map(str::trim)))
+                .map_err(|error| CellRowsError::Row(error.of_file(&self.name)))?;
+        }
+        Ok(())
+    }
+
     /// A cell of the present row, by the position of its column.
     pub fn cell(&self, column: usize) -> &str {
         self.cells.get(column).trim()
-    }
-
-    /// The cells of the present row, trimmed, in the order of the header.
-    pub fn cells(&self) -> impl Iterator<Item = &str> {
-        self.cells.iter().map(str::trim)
     }
 }

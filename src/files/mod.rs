@@ -36,7 +36,7 @@ mod table;
 mod table_writer;
 mod write;
 
-pub use cell_rows::CellRows;
+pub use cell_rows::{CellRows, CellRowsError};
 pub use columns::Tabular;
 pub use encode::Encoded;
 pub use error::{FilesError, LineError, Row};

@@ -186,7 +186,12 @@ impl Scorecard {
 }
 
 impl Card {
-    /// The points of the bins, in the order of [`Card::bin_labels`].
+    /// The points of the bins, in the order of [`Card::bin_labels`]; a linear card says its points of one unit.
+    pub fn bin_points(&self) -> Vec<i32> {
+        let mut copy = self.clone();
+        copy.places().into_iter().map(|points| *points).collect()
+    }
+
     fn places(&mut self) -> Vec<&mut i32> {
         self.linear
             .iter_mut()

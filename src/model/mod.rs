@@ -12,6 +12,7 @@ mod card_rows;
 mod case;
 mod classifier;
 pub mod evaluation;
+mod export;
 mod grade;
 mod pair_check;
 mod provisional;
@@ -23,6 +24,7 @@ mod scorecards;
 pub mod table;
 mod table_score;
 mod told;
+pub mod train;
 mod vectors;
 
 pub use bind::ClassifierError;

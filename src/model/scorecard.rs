@@ -336,6 +336,7 @@ impl Linear {
 }
 
 /// What a scorecard is put together from.
+#[derive(Clone)]
 pub(super) struct Parts {
     pub(super) name: String,
     pub(super) version: u32,
@@ -394,7 +395,7 @@ impl Scorecard {
             calibration: parts.calibration,
             baseline: parts.baseline,
             vectors: None,
-            manifest: parts.manifest,
+            manifest: in_canonical_form(&parts.manifest)?,
         };
         card.check_shape()?;
         card.vectors = Some(Vectors::of(&card));
@@ -549,6 +550,13 @@ impl Scorecard {
             .map(|pair| pair.points_of(&self.indicators, number, text))
             .fold(0, i32::saturating_add)
     }
+}
+
+/// The manifest as it reads back from canonical JSON, where 1.0 and 1 are one number, so that a reloaded card is equal.
+fn in_canonical_form(manifest: &serde_json::Value) -> Result<serde_json::Value, ScorecardError> {
+    let bytes =
+        canonical_bytes(manifest).map_err(|error| ScorecardError::Digest(error.to_string()))?;
+    Ok(serde_json::from_slice(&bytes)?)
 }
 
 /// A sum of points brought into 0 to 1000.

@@ -28,6 +28,7 @@ mod set_aside;
 mod settle;
 mod tier_file;
 mod tiers;
+pub mod training;
 
 use jiff::civil::Date;
 use std::sync::Arc;
@@ -68,7 +69,10 @@ pub use crate::files::{
 };
 pub use crate::indicators::Names;
 pub use crate::model::evaluation as figures;
-pub use crate::model::{Classification, Reason, RecordRef, Step};
+pub use crate::model::train::{
+    CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
+};
+pub use crate::model::{CalibrationMethod, Classification, Reason, RecordRef, Scorecard, Step};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };

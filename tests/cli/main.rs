@@ -21,6 +21,7 @@ mod files;
 mod life;
 mod plans;
 mod sample;
+mod train;
 
 use assert_cmd::Command;
 use std::path::Path;

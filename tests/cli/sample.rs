@@ -4,7 +4,7 @@ use super::{risktier, stdout};
 
 /// The folder with the real sample, if it is here. Where it is absent the test is passed over and says so, except on
 /// continuous integration, where it must be there.
-fn sample() -> Option<PathBuf> {
+pub fn sample() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = std::env::var_os("RISKTIER_SAMPLE_DIR")
         .map_or_else(|| root.join("../shared/data/chicago_food"), PathBuf::from);
