@@ -17,6 +17,8 @@
 //!    rate zero.
 //! 6. The transcript lets a court recompute the sample with `sha256sum` and a page of Python.
 //!
+//! How good the tiers are is judged by [`model::evaluation`] and read in a [`report`].
+//!
 //! [`service`] holds these steps as use-cases; [`api`] and [`cli`] ask for them. Imports point down only, from
 //! [`cli`] and [`api`] over [`service`], then [`files`], [`store`] and [`cache`], then [`indicators`], [`model`] and
 //! [`sampling`], to [`domain`]; a test holds this in place.
@@ -32,6 +34,7 @@ pub mod domain;
 pub mod files;
 pub mod indicators;
 pub mod model;
+pub mod report;
 pub mod sampling;
 pub mod service;
 pub mod store;

@@ -17,8 +17,12 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("lib", &[]),
-    ("cli", &["service", "domain", "config", "telemetry"]),
+    (
+        "cli",
+        &["report", "service", "domain", "config", "telemetry"],
+    ),
     ("api", &["service", "domain", "config", "telemetry"]),
+    ("report", &["service", "domain"]),
     (
         "service",
         &[
@@ -78,12 +82,27 @@ const STAYS: &[(&str, &[&str])] = &[
     ("figment", &["config/"]),
     ("tracing_subscriber", &["telemetry"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
+    ("linfa", &["model/train/"]),
+    ("linfa_ensemble", &["model/train/"]),
+    ("linfa_logistic", &["model/train/"]),
+    ("linfa_trees", &["model/train/"]),
+    ("ndarray", &["model/train/"]),
+    ("rand", &["model/train/"]),
+    ("forust_ml", &["model/train/"]),
     ("rand_chacha", &["domain/rng.rs"]),
     ("sha2", &["domain/digest.rs", "cache/key.rs"]),
     ("sm3", &["domain/digest.rs"]),
     ("getrandom", &["service/", "cache/"]),
     ("unicode_normalization", &["domain/"]),
-    ("toml", &["indicators/", "files/", "service/models.rs"]),
+    (
+        "toml",
+        &[
+            "indicators/",
+            "files/",
+            "service/models.rs",
+            "service/training/",
+        ],
+    ),
 ];
 
 fn source_files() -> Vec<(PathBuf, String)> {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use jiff::civil::Date;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,16 @@ pub(super) struct CommonFlags {
 }
 
 impl CommonFlags {
+    /// The model files of a verb that works on tables: a scorecard there need not fit the catalogue of the register.
+    pub(super) fn table_files(&self) -> ModelFiles {
+        ModelFiles {
+            catalogue: self.catalogue.clone(),
+            scorecard: None,
+            scorecards: BTreeMap::new(),
+            policy: self.policy.clone(),
+        }
+    }
+
     /// Settings from defaults, file, environment and flags.
     pub(super) fn settings(&self, listen: Option<SocketAddr>) -> Result<Settings, Failure> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());

@@ -1,7 +1,9 @@
 //! How a verb ends.
 
 use crate::config::ConfigError;
-use crate::service::{CacheError, FilesError, MappingError, ModelsError, ServiceError, StoreError};
+use crate::service::{
+    CacheError, EvaluateError, FilesError, MappingError, ModelsError, ServiceError, StoreError,
+};
 use crate::telemetry::TelemetryError;
 
 /// The exit codes of every verb. Code 2 is given by the parser of the command line.
@@ -45,7 +47,11 @@ pub(super) enum Failure {
     #[error(transparent)]
     Mapping(#[from] MappingError),
     #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error(transparent)]
     BenchData(#[from] crate::service::bench_data::BenchError),
+    #[error(transparent)]
+    Training(#[from] crate::service::training::TrainingError),
     #[error(transparent)]
     Server(#[from] crate::api::StartError),
     #[error("the output cannot be written: {0}")]

@@ -6,11 +6,16 @@
 mod alerts;
 mod bench_data;
 mod classify;
+mod compare;
 mod compose;
 mod demo;
+mod drift;
+mod evaluate;
 mod exit;
 mod history;
 mod import;
+mod judging;
+mod judging_tables;
 mod merges;
 mod migrations;
 mod objections;
@@ -22,9 +27,11 @@ mod plan;
 mod progress;
 mod reclassify;
 mod records;
+mod registers;
 mod serve;
 mod set_aside;
 mod summary;
+mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -35,8 +42,8 @@ use exit::Failure;
 
 /// Credit-risk tiers and verifiable inspection plans for market regulators.
 ///
-/// Exit codes: 0 done; 1 it ran and the answer is no (a verification differs, rows were refused); 2 the command line is
-/// wrong; 3 it could not run (a file is missing, a store does not open).
+/// Exit codes: 0 done; 1 it ran and the answer is no (a verification differs, rows were refused, a guard rail is
+/// broken); 2 the command line is wrong; 3 it could not run (a file is missing, a store does not open).
 #[derive(Debug, Parser)]
 #[command(name = "risktier", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -76,10 +83,18 @@ enum Command {
     Merge(merges::Arguments),
     /// Show what persons did about an enterprise.
     Acts(merges::ActArguments),
+    /// Judge a model by what inspections found.
+    Evaluate(evaluate::Arguments),
+    /// Compare two models on the same rows.
+    Compare(compare::Arguments),
+    /// Tell whether score and features still spread as they did.
+    Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
+    /// Train a scorecard from a table with outcomes.
+    Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
     /// Write a made-up register of a province that does not exist.
@@ -105,8 +120,12 @@ impl Cli {
             Command::Override(arguments) => overrides::run(arguments),
             Command::Merge(arguments) => merges::run(arguments),
             Command::Acts(arguments) => merges::run_acts(arguments),
+            Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Compare(arguments) => compare::run(arguments),
+            Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),
         };

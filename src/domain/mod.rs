@@ -15,6 +15,7 @@ mod epoch;
 pub mod field;
 mod label;
 mod link;
+pub(crate) mod parallel;
 mod proceeding;
 mod record;
 pub mod rng;

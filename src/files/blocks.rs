@@ -46,14 +46,36 @@ pub(super) enum TextRow<'a> {
     Bad(&'a LineError),
 }
 
+/// How far a block has been read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    row: usize,
+    /// Where the text of the row begins.
+    byte: usize,
+}
+
+impl Place {
+    /// The number of the next row of a block of `len` rows, which is passed by that.
+    pub(super) fn next_of(&mut self, len: usize) -> Option<usize> {
+        let row = self.row;
+        self.row += 1;
+        (row < len).then_some(row)
+    }
+}
+
 impl TextBlock {
     /// The rows in order.
     pub(super) fn rows(&self) -> impl Iterator<Item = TextRow<'_>> {
-        let mut start = 0;
-        self.cuts.iter().map(move |cut| match cut {
+        let mut place = Place::default();
+        std::iter::from_fn(move || self.row_at(&mut place))
+    }
+
+    /// The row at a place, which then is that of the next one.
+    pub(super) fn row_at(&self, place: &mut Place) -> Option<TextRow<'_>> {
+        Some(match self.cuts.get(place.next_of(self.len())?)? {
             Cut::Row { line, end } => {
-                let row = self.bytes.get(start..*end).unwrap_or_default();
-                start = *end;
+                let row = self.bytes.get(place.byte..*end).unwrap_or_default();
+                place.byte = *end;
                 TextRow::Row(*line, row)
             }
             Cut::Bad(error) => TextRow::Bad(error),

@@ -16,6 +16,7 @@
 
 mod blocks;
 mod bounded;
+mod cell_rows;
 mod cells;
 mod columns;
 mod encode;
@@ -35,6 +36,7 @@ mod table;
 mod table_writer;
 mod write;
 
+pub use cell_rows::{CellRows, CellRowsError};
 pub use columns::Tabular;
 pub use encode::Encoded;
 pub use error::{FilesError, LineError, Row};

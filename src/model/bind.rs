@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::card_parts::{PairAxis, PairTerm, SpecialCode};
 use super::rules::{Condition, TierRules};
 use super::scorecard::{Card, Cutoffs, MAX_POINTS, Scorecard, ScorecardError};
 use super::scorecards::Scorecards;
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{EnterpriseKind, RecordKind, Tier, canonical::canonical_bytes};
-use crate::indicators::{Catalogue, Measure, RegisterStatistic, WantedFacts};
+use crate::indicators::{Catalogue, Measure, Measurement, RegisterStatistic, WantedFacts};
 
 /// Why the model files do not go together.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,59 @@ pub(super) struct BoundCard {
     pub(super) cards: Vec<Option<Card>>,
     pub(super) group_caps: Vec<i64>,
     pub(super) cutoffs: Cutoffs,
+    /// Points that everyone starts with.
+    pub(super) base: i32,
+    pub(super) pairs: Vec<BoundPair>,
+}
+
+/// A pair term with the slots and the special codes of its two indicators.
+#[derive(Clone, Debug)]
+pub(super) struct BoundPair {
+    pub(super) term: PairTerm,
+    first: BoundAxis,
+    second: BoundAxis,
+}
+
+#[derive(Clone, Debug)]
+struct BoundAxis {
+    /// No slot where the indicator has no card: its value is missing.
+    slot: Option<usize>,
+    specials: Vec<SpecialCode>,
+}
+
+impl BoundAxis {
+    fn new(axis: &PairAxis, catalogue: &Catalogue, scorecard: &Scorecard) -> Self {
+        let card = scorecard.indicators.get(&axis.indicator);
+        Self {
+            slot: card.and_then(|_| catalogue.position(&axis.indicator)),
+            specials: card.map_or_else(Vec::new, |card| card.specials.clone()),
+        }
+    }
+
+    fn cell(&self, axis: &PairAxis, measured: &[Measurement]) -> usize {
+        let measurement = self.slot.and_then(|slot| measured.get(slot));
+        axis.cell(
+            measurement.and_then(|measurement| measurement.value),
+            &self.specials,
+        )
+    }
+}
+
+impl BoundPair {
+    fn new(term: &PairTerm, catalogue: &Catalogue, scorecard: &Scorecard) -> Self {
+        Self {
+            first: BoundAxis::new(&term.first, catalogue, scorecard),
+            second: BoundAxis::new(&term.second, catalogue, scorecard),
+            term: term.clone(),
+        }
+    }
+
+    /// The points of the measured indicators. None of them is of the register: binding refuses such a pair.
+    fn points(&self, measured: &[Measurement]) -> i32 {
+        let first = self.first.cell(&self.term.first, measured);
+        let second = self.second.cell(&self.term.second, measured);
+        self.term.at(first, second)
+    }
 }
 
 impl BoundCard {
@@ -100,20 +154,41 @@ impl BoundCard {
                 .collect(),
             group_caps: groups
                 .map(|group| {
+                    // A trained card may leave a group without a cap: then nothing bounds it but the whole.
                     let cap = scorecard.group_caps.get(&group.code).copied();
-                    i64::from(cap.unwrap_or(MAX_POINTS))
+                    cap.map_or(i64::MAX, i64::from)
                 })
                 .collect(),
             cutoffs: scorecard.cutoffs,
+            base: scorecard.base,
+            pairs: scorecard
+                .pairs
+                .iter()
+                .map(|term| BoundPair::new(term, catalogue, scorecard))
+                .collect(),
         }
     }
 
-    /// The points of sums by group: each group to its cap, together from 0 to 1000.
-    pub(super) fn total(&self, by_group: impl Iterator<Item = i64>) -> u16 {
-        let total: i64 = by_group
+    /// The points of each pair term.
+    pub(super) fn pair_points(&self, measured: &[Measurement]) -> Vec<i32> {
+        self.pairs
+            .iter()
+            .map(|pair| pair.points(measured))
+            .collect()
+    }
+
+    /// What stands beside the groups and under no cap: the base and the pair terms.
+    pub(super) fn beside(&self, by_pair: &[i32]) -> i64 {
+        let pairs = by_pair.iter().map(|points| i64::from(*points));
+        pairs.fold(i64::from(self.base), i64::saturating_add)
+    }
+
+    /// The points: what stands beside the groups, and each group to its cap, together from 0 to 1000.
+    pub(super) fn total(&self, beside: i64, by_group: impl Iterator<Item = i64>) -> u16 {
+        let capped = by_group
             .zip(&self.group_caps)
-            .map(|(sum, cap)| sum.min(*cap))
-            .sum();
+            .map(|(sum, cap)| sum.min(*cap));
+        let total = capped.fold(beside, i64::saturating_add);
         u16::try_from(total.clamp(0, i64::from(MAX_POINTS))).unwrap_or(MAX_POINTS)
     }
 }

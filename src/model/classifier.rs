@@ -130,6 +130,11 @@ impl Classifier {
         self.scorecards.of(kind)
     }
 
+    /// All scorecards.
+    pub fn scorecards(&self) -> &Scorecards {
+        &self.scorecards
+    }
+
     /// The catalogue it uses.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -313,10 +318,12 @@ impl Classifier {
             }
             by_indicator.push(points);
         }
+        let by_pair = card.pair_points(measured);
         Points {
             by_indicator,
-            total: card.total(by_group.iter().copied()),
+            total: card.total(card.beside(&by_pair), by_group.iter().copied()),
             by_group,
+            by_pair,
         }
     }
 }
@@ -328,10 +335,11 @@ impl BoundRule {
     }
 }
 
-/// Points by indicator, by group and in all.
+/// Points by indicator, by group, by pair term and in all.
 pub(super) struct Points {
     pub(super) by_indicator: Vec<Option<i32>>,
     pub(super) by_group: Vec<i64>,
+    pub(super) by_pair: Vec<i32>,
     pub(super) total: u16,
 }
 

@@ -14,7 +14,7 @@ use crate::domain::{AsOf, EnterpriseId, EnterpriseKind, Tier};
 use crate::indicators::{LinkedEnterprise, RegisterFacts, RegisterView, Subject, current_versions};
 
 /// Format and version of the bytes.
-const MARK: &[u8] = &[1];
+const MARK: &[u8] = &[2];
 
 /// The own half of a tier: everything that needs no other enterprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Provisional {
     kind: EnterpriseKind,
     /// Points by group before the caps, without the indicators of the register.
     by_group: Vec<i64>,
+    /// Base points and pair terms, which no indicator of the register is part of.
+    beside: i64,
     worst: Worsening,
     young: bool,
     grade: Option<u8>,
@@ -117,6 +119,7 @@ impl Classifier {
             day: as_of.day,
             kind,
             by_group,
+            beside: card.beside(&card.pair_points(&own.measured)),
             worst,
             young: own.young,
             grade: own.grade,
@@ -199,7 +202,7 @@ impl Classifier {
                 *sum += i64::from(card.points(*value));
             }
         }
-        let points = card.total(by_group.into_iter());
+        let points = card.total(own.beside, by_group.into_iter());
         let value_of = |slot: usize| values.iter().find(|(of, _)| *of == slot);
         let worst = self
             .bound
@@ -292,6 +295,7 @@ impl Provisional {
         writer.byte(self.kind.code());
         writer.number(self.by_group.len() as u64);
         self.by_group.iter().for_each(|sum| writer.signed(*sum));
+        writer.signed(self.beside);
         let code = |tier: Option<Tier>| tier.map_or(0, Tier::code);
         writer.byte(code(self.worst.at_least) << 4 | code(self.decided));
         writer.byte(self.worst.steps);
@@ -328,6 +332,7 @@ impl Provisional {
         let by_group = (0..reader.length(1)?)
             .map(|_| reader.signed())
             .collect::<Result<_, _>>()?;
+        let beside = reader.signed()?;
         let [at_least, decided] = tiers(&mut reader)?;
         let steps = reader.byte()?;
         let ([Some(tier), Some(base_tier)], points) = (tiers(&mut reader)?, reader.small()?) else {
@@ -344,6 +349,7 @@ impl Provisional {
             day,
             kind,
             by_group,
+            beside,
             worst: Worsening { at_least, steps },
             young: flags & 1 != 0,
             grade: (grade > 0).then_some(grade),

@@ -21,7 +21,8 @@ pub(super) struct Told<'a, 'r> {
 }
 
 impl Told<'_, '_> {
-    /// One reason per indicator that gives points or is missing, then one per group at its cap.
+    /// One reason per indicator that gives points, one for the base and per pair term that gives any, then one per missing
+    /// indicator and one per group at its cap.
     pub(super) fn points(&mut self, points: &Points) {
         if self.reasons.is_none() {
             return;
@@ -41,6 +42,7 @@ impl Told<'_, '_> {
                 (Some(_), _) => {}
             }
         }
+        scored.extend(self.beside(&points.by_pair));
         scored.append(&mut missing);
         let groups = catalogue.groups.iter().zip(&points.by_group);
         for ((group, sum), cap) in groups.zip(&self.card.group_caps) {
@@ -60,6 +62,48 @@ impl Told<'_, '_> {
         if let Some(reasons) = self.reasons.as_deref_mut() {
             reasons.append(&mut scored);
         }
+    }
+
+    /// The points that belong to no single indicator: the base and the pair terms.
+    fn beside(&self, by_pair: &[i32]) -> Vec<Reason> {
+        let told = |code: &str, points: i32, zh: String, en: String| Reason {
+            points: Some(points),
+            ..reason(Step::Points, code, zh, en)
+        };
+        let catalogue = self.classifier.catalogue();
+        let name = |code: &str| {
+            let position = catalogue.position(code);
+            let indicator = position.and_then(|position| catalogue.indicators.get(position));
+            indicator.map_or_else(
+                || Names {
+                    zh: code.to_owned(),
+                    en: code.to_owned(),
+                },
+                |indicator| indicator.name.clone(),
+            )
+        };
+        let base = Some(self.card.base).filter(|base| *base != 0).map(|base| {
+            told(
+                "BASE_POINTS",
+                base,
+                format!("起始分：计{base}分"),
+                format!("points that everyone starts with: {base}"),
+            )
+        });
+        let pairs = self.card.pairs.iter().zip(by_pair);
+        let pairs = pairs
+            .filter(|(_, points)| **points != 0)
+            .map(|(pair, points)| {
+                let [first, second] = pair.term.codes();
+                let (one, other) = (name(first), name(second));
+                told(
+                    &format!("{first}*{second}"),
+                    *points,
+                    format!("{}与{}同时：计{points}分", one.zh, other.zh),
+                    format!("{} together with {}: {points} points", one.en, other.en),
+                )
+            });
+        base.into_iter().chain(pairs).collect()
     }
 
     fn missing(&self, indicator: &Indicator, slot: &Slot, points: Option<i32>) -> Reason {

@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::contribution::{Contribution, OpeningError, opening_problems};
-use super::parallel::map_chunks;
 use super::plan::{FrozenPlan, Method, PPB, PlanError, PlanProblem, PlannedStratum, Rounding};
 use super::pool::{ALL, EXPLORE, Pool, StratumKey};
 use super::seed::{EXPLORATION, ROUNDING, Seed, Tickets};
@@ -15,6 +14,7 @@ use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::digest::Digest;
+use crate::domain::parallel::map_chunks;
 
 /// Lines of the sample file written in one piece by one thread.
 const CHUNK: usize = 1 << 14;

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parallel::map_chunks;
 use super::pool::Pool;
 use crate::domain::digest::{Digest, HashAlgorithm, Secret32};
+use crate::domain::parallel::map_chunks;
 
 /// Leaves hashed in one piece by one thread. A power of two, so that each piece is a complete subtree.
 const CHUNK: usize = 1 << 14;

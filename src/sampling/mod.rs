@@ -10,7 +10,6 @@ pub mod draw;
 mod frame;
 pub mod merkle;
 mod overlay;
-mod parallel;
 pub mod pareto;
 pub mod plan;
 mod policy;

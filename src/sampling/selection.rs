@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use super::parallel::map_chunks;
 use super::pareto::Design;
 use super::plan::Method;
 use super::pool::Pool;
 use super::seed::Tickets;
+use crate::domain::parallel::map_chunks;
 
 /// Objects hashed in one piece by one thread.
 const CHUNK: usize = 1 << 15;

@@ -4,12 +4,14 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::dossiers::Assembled;
 use super::{Current, Service, ServiceError};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Label, Tier};
 use crate::files::{pack, read_frame, unpack, write_frame};
 use crate::indicators::current_versions;
-use crate::sampling::{Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
+use crate::model::Classification;
+use crate::sampling::{ComplaintOverlay, Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
 
 /// Objects by tier.
 pub type TierCounts = BTreeMap<Tier, u64>;
@@ -104,32 +106,11 @@ impl Service {
 
     fn classified_under(&self, current: &Current, as_of: AsOf) -> Result<Frame, ServiceError> {
         let overlay = &current.models.sampling.complaints;
-        let no_band =
-            Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let no_band = no_band()?;
         let mut entries = Vec::new();
         self.each_assembled(current, as_of, &mut |found| {
-            let enterprise = &found.enterprise;
             let classification = found.classify(current);
-            let (records, _) = current_versions(&found.versions, as_of.day);
-            let load = complaint_load(overlay, &records, as_of.day);
-            entries.push(FrameEntry {
-                row: FrameRow {
-                    enterprise_id: enterprise.enterprise_id.clone(),
-                    kind: enterprise.kind,
-                    division: enterprise.division.clone(),
-                    industry: enterprise.industry.clone(),
-                    size: enterprise.size,
-                    status: enterprise.status,
-                    tags: enterprise.tags.clone(),
-                    tier: classification.tier,
-                    points: classification.points,
-                    complaints_milli: load.weighted_milli,
-                    upheld_count: load.upheld,
-                    complaint_ratio_milli: 0,
-                    complaint_band: no_band.clone(),
-                },
-                load,
-            });
+            entries.push(frame_entry(&found, &classification, overlay, &no_band));
         })?;
         Ok(Frame::freeze(as_of.day, entries, overlay)?)
     }
@@ -182,5 +163,40 @@ impl Service {
         let summary = self.frame(frame_id)?;
         let frame = read_frame(self.frame_file(frame_id)?.as_slice(), summary.as_of)?;
         Ok((summary, frame))
+    }
+}
+
+/// The complaint band of an enterprise until the frame is frozen.
+pub(super) fn no_band() -> Result<Label, ServiceError> {
+    Label::parse(NO_BAND).map_err(|error| ServiceError::Internal(error.to_string()))
+}
+
+/// One enterprise as it enters a frame.
+pub(super) fn frame_entry(
+    found: &Assembled,
+    classification: &Classification,
+    overlay: &ComplaintOverlay,
+    no_band: &Label,
+) -> FrameEntry {
+    let (enterprise, day) = (&found.enterprise, found.as_of.day);
+    let (records, _) = current_versions(&found.versions, day);
+    let load = complaint_load(overlay, &records, day);
+    FrameEntry {
+        row: FrameRow {
+            enterprise_id: enterprise.enterprise_id.clone(),
+            kind: enterprise.kind,
+            division: enterprise.division.clone(),
+            industry: enterprise.industry.clone(),
+            size: enterprise.size,
+            status: enterprise.status,
+            tags: enterprise.tags.clone(),
+            tier: classification.tier,
+            points: classification.points,
+            complaints_milli: load.weighted_milli,
+            upheld_count: load.upheld,
+            complaint_ratio_milli: 0,
+            complaint_band: no_band.clone(),
+        },
+        load,
     }
 }

@@ -178,6 +178,38 @@ impl Service {
         }
     }
 
+    /// Files as if they had been in force on a day, with statistics that were frozen by then, or without any: what a run
+    /// counts later is not known on that day.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the files or those then in force cannot be used by this release.
+    pub fn as_in_force_on(&self, models: &Models, day: Date) -> Result<Current, ServiceError> {
+        let known = |current: &Current| {
+            let statistics = current.models.classifier.statistics()?;
+            (statistics.as_of() <= day)
+                .then(|| (Arc::clone(statistics), current.statistics.clone()))
+        };
+        let current = self.current();
+        let mut statistics = known(&current);
+        if statistics.is_none()
+            && let Some(entry) = self.store.in_force_on(day)?
+            && entry.number != current.number
+        {
+            statistics = known(&Current::load(self.store.as_ref(), entry)?);
+        }
+        let (models, statistics) = match statistics {
+            Some((statistics, digest)) => (models.with_statistics(statistics), digest),
+            None => (Models::of(models.files().to_vec())?, None),
+        };
+        Ok(Current {
+            number: current.number,
+            from_on: current.from_on,
+            models,
+            statistics,
+        })
+    }
+
     /// Follows the store if something else is in force by now; says whether it did.
     ///
     /// # Errors

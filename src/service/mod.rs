@@ -10,6 +10,7 @@ mod decisions;
 mod dossiers;
 mod entropy;
 mod error;
+mod evaluation;
 mod frames;
 mod history;
 mod import;
@@ -29,6 +30,7 @@ mod set_aside;
 mod settle;
 mod tier_file;
 mod tiers;
+pub mod training;
 
 use jiff::civil::Date;
 use std::sync::Arc;
@@ -43,6 +45,9 @@ pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState}
 pub use dossiers::Life;
 pub use entropy::Entropy;
 pub use error::ServiceError;
+pub use evaluation::{
+    Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
+};
 pub use frames::{FrameSummary, TierCounts};
 pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
@@ -66,7 +71,11 @@ pub use crate::files::{
     ReadOptions, Sink, Source, TableWriter, Value,
 };
 pub use crate::indicators::Names;
-pub use crate::model::{Classification, Reason, RecordRef, Step};
+pub use crate::model::evaluation as figures;
+pub use crate::model::train::{
+    CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
+};
+pub use crate::model::{CalibrationMethod, Classification, Reason, RecordRef, Scorecard, Step};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };

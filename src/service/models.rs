@@ -10,6 +10,7 @@ use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::indicators::{Catalogue, CatalogueError};
+use crate::model::evaluation::{Guard, GuardError};
 use crate::model::{
     Classifier, ClassifierError, Scorecard, ScorecardError, Scorecards, Statistics, TierRules,
 };
@@ -46,6 +47,8 @@ pub struct Models {
     pub sampling: SamplingPolicy,
     /// Time limits of what persons decide.
     pub decisions: DecisionRules,
+    /// What an evaluation must keep.
+    pub guard: Guard,
     /// Name and version of the policy, as `name/version`.
     pub policy_name: String,
     /// Digest of the policy in canonical form.
@@ -67,6 +70,13 @@ struct PolicyFile {
     sampling: SamplingPolicy,
     #[serde(default)]
     decisions: DecisionRules,
+    // Left out where nothing is changed, so that a policy keeps its digest: guards decide no plan.
+    #[serde(default, skip_serializing_if = "is_default")]
+    guard: Guard,
+}
+
+fn is_default(guard: &Guard) -> bool {
+    *guard == Guard::default()
 }
 
 /// Why the model files cannot be used.
@@ -112,6 +122,9 @@ pub enum ModelsError {
     /// A time limit or the calendar cannot be kept.
     #[error("the policy cannot be used: {0}")]
     Decisions(#[from] DecisionRulesError),
+    /// The guard rails contradict themselves.
+    #[error("the policy cannot be used: {0}")]
+    Guard(#[from] GuardError),
     /// The files do not go together.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
@@ -131,33 +144,28 @@ impl Models {
             Some(path) => read(path),
             None => Ok(default.to_owned()),
         };
-        let file = |role: &str, body: String| ModelFile {
-            role: role.to_owned(),
-            digest: HashAlgorithm::Sha256.hash(&[body.as_bytes()]).to_string(),
-            body: body.into_bytes(),
-        };
         let mut set = vec![
-            file(
+            model_file(
                 CATALOGUE,
                 text(
                     &files.catalogue,
                     include_str!("../../models/indicators.toml"),
                 )?,
             ),
-            file(
+            model_file(
                 SCORECARD,
                 text(
                     &files.scorecard,
                     include_str!("../../models/default/scorecard.json"),
                 )?,
             ),
-            file(
+            model_file(
                 POLICY,
                 text(&files.policy, include_str!("../../models/policy.toml"))?,
             ),
         ];
         for (kind, path) in &files.scorecards {
-            set.push(file(&scorecard_role(*kind), read(path)?));
+            set.push(model_file(&scorecard_role(*kind), read(path)?));
         }
         Self::of(set)
     }
@@ -191,6 +199,7 @@ impl Models {
             scorecards.by_kind.insert(*kind, scorecard);
         }
         policy.decisions.check()?;
+        policy.guard.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         let classifier = Classifier::new(
             Catalogue::from_toml(text(CATALOGUE)?)?,
@@ -214,11 +223,37 @@ impl Models {
             classifier,
             sampling: policy.sampling,
             decisions: policy.decisions,
+            guard: policy.guard,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
             files,
             files_id,
         })
+    }
+
+    /// The same files with others in the place of those that are named.
+    ///
+    /// # Errors
+    ///
+    /// As [`Models::load`].
+    pub fn replacing(&self, files: &ModelFiles) -> Result<Self, ModelsError> {
+        let mut named: Vec<(String, &PathBuf)> = [
+            (CATALOGUE, &files.catalogue),
+            (SCORECARD, &files.scorecard),
+            (POLICY, &files.policy),
+        ]
+        .into_iter()
+        .filter_map(|(role, path)| Some((role.to_owned(), path.as_ref()?)))
+        .collect();
+        let by_kind = files.scorecards.iter();
+        named.extend(by_kind.map(|(kind, path)| (scorecard_role(*kind), path)));
+        let mut set = self.files.clone();
+        for (role, path) in named {
+            let body = read(path)?;
+            set.retain(|file| file.role != role);
+            set.push(model_file(&role, body));
+        }
+        Self::of(set)
     }
 
     /// The same files with statistics that a run has frozen.
@@ -240,12 +275,20 @@ impl Models {
     }
 }
 
+fn model_file(role: &str, body: String) -> ModelFile {
+    ModelFile {
+        role: role.to_owned(),
+        digest: HashAlgorithm::Sha256.hash(&[body.as_bytes()]).to_string(),
+        body: body.into_bytes(),
+    }
+}
+
 /// The role of the scorecard of one kind.
 fn scorecard_role(kind: EnterpriseKind) -> String {
     format!("{SCORECARD}:{}", kind.as_str())
 }
 
-fn read(path: &Path) -> Result<String, ModelsError> {
+pub(super) fn read(path: &Path) -> Result<String, ModelsError> {
     std::fs::read_to_string(path).map_err(|cause| ModelsError::Read {
         path: path.display().to_string(),
         cause,
@@ -314,6 +357,12 @@ mod tests {
         let falls = policy.replacen("C = \"C\", D = \"D\"", "C = \"D\", D = \"C\"", 1);
         let error = load(&falls).unwrap_err().to_string();
         assert!(error.contains("tier.grade"), "{error}");
+    }
+
+    #[test]
+    fn the_guard_of_the_default_policy_is_the_one_of_a_policy_without_any() {
+        let models = Models::load(&ModelFiles::default()).unwrap();
+        assert_eq!(models.guard, Guard::default());
     }
 
     #[test]

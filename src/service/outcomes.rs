@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::{Service, ServiceError};
 use crate::domain::{AsOf, Label, Record, RecordKind, Tier};
 use crate::files::mapping::Outcome;
+use crate::model::evaluation::wilson;
+use jiff::civil::Date;
 
 /// Which later records are inspections, and which of them found a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +60,10 @@ impl Service {
         let mut counts: BTreeMap<Tier, (u64, u64)> =
             Tier::ALL.iter().map(|tier| (*tier, (0, 0))).collect();
         self.classify_register(as_of, &mut |_, versions, classification| {
-            let first = versions
-                .iter()
-                .filter(|record| rule.is_inspection(record) && record.occurred_on > as_of.day)
-                .min_by(|a, b| (a.occurred_on, &a.record_id).cmp(&(b.occurred_on, &b.record_id)));
-            if let (Some(first), Some(count)) = (first, counts.get_mut(&classification.tier)) {
+            let first = rule.first_after(versions, as_of.day);
+            if let (Some((_, found)), Some(count)) = (first, counts.get_mut(&classification.tier)) {
                 count.0 += 1;
-                count.1 += u64::from(first.codes.binary_search(&rule.code).is_ok());
+                count.1 += u64::from(found);
             }
         })?;
         Ok(counts
@@ -74,51 +73,30 @@ impl Service {
                 inspected,
                 found,
                 rate: found as f64 / inspected.max(1) as f64,
-                interval: wilson(found, inspected),
+                interval: wilson(found as f64, inspected as f64),
             })
             .collect())
     }
 }
 
 impl OutcomeRule {
+    /// The day of the first inspection after a day, and whether it found the problem.
+    pub(super) fn first_after(&self, versions: &[Record], day: Date) -> Option<(Date, bool)> {
+        let first = versions
+            .iter()
+            .filter(|record| self.is_inspection(record) && record.occurred_on > day)
+            .min_by(|a, b| (a.occurred_on, &a.record_id).cmp(&(b.occurred_on, &b.record_id)))?;
+        Some((
+            first.occurred_on,
+            first.codes.binary_search(&self.code).is_ok(),
+        ))
+    }
+
     fn is_inspection(&self, record: &Record) -> bool {
         record.kind == self.kind
             && self
                 .source
                 .as_ref()
                 .is_none_or(|source| record.source == *source)
-    }
-}
-
-/// The score interval of a proportion at 95 % (Wilson 1927); the whole range without observations.
-fn wilson(found: u64, n: u64) -> (f64, f64) {
-    const Z: f64 = 1.959_963_984_540_054;
-    if n == 0 {
-        return (0.0, 1.0);
-    }
-    let (n, p) = (n as f64, found as f64 / n as f64);
-    let centre = p + Z * Z / (2.0 * n);
-    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    (
-        ((centre - half) / scale).max(0.0),
-        ((centre + half) / scale).min(1.0),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wilson;
-
-    #[test]
-    fn the_wilson_interval_has_its_published_values() {
-        // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611.
-        let (low, high) = wilson(81, 263);
-        assert!(
-            (low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5,
-            "{low} {high}"
-        );
-        let (low, high) = wilson(0, 20);
-        assert!(low == 0.0 && (high - 0.1611).abs() < 5e-5, "{low} {high}");
     }
 }

@@ -16,10 +16,12 @@ mod postgres_server;
 
 mod database;
 mod demo;
+mod evaluate;
 mod files;
 mod life;
 mod plans;
 mod sample;
+mod train;
 
 use assert_cmd::Command;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Whole behaviour against recorded examples: the draw's test vectors, and the plain-Python verifier.
+//! Whole behaviour against recorded examples: the draw's test vectors, and the plain-Python verifier, and exported scorecards.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,4 +11,5 @@
 
 mod draw;
 mod python_verifier;
+mod scorecard_export;
 mod vectors;

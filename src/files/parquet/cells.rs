@@ -141,6 +141,11 @@ pub(in crate::files) struct ParquetCutter {
 }
 
 impl ParquetCutter {
+    /// The names of the columns.
+    pub(in crate::files) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Takes the cells of one row; columns that are not read are empty.
     pub(in crate::files) fn cut(
         &self,

@@ -9,7 +9,7 @@ use std::thread;
 
 /// Applies `work` to consecutive chunks of `0..count`, each `chunk` long (the last may be shorter), and returns the
 /// results in order.
-pub(super) fn map_chunks<T: Send>(
+pub(crate) fn map_chunks<T: Send>(
     count: usize,
     chunk: usize,
     work: impl Fn(Range<usize>) -> T + Sync,

@@ -1,0 +1,410 @@
+//! `risktier train`: a scorecard from a table with outcomes.
+
+use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+use serde_json::Value;
+use std::path::PathBuf;
+
+use super::exit::{Ended, ExitCode, Failure};
+use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
+use super::progress::spinner;
+use crate::service::training::{
+    Roles, TableRead, TrainingError, TrainingFolder, read_card_rows, read_table, write_training,
+};
+use crate::service::{
+    CalibrationMethod, CutoffRule, Fitter, Scaling, Scorecard, TrainParams, TrainReport, Trained,
+    Validation, train,
+};
+
+/// The longest row of a training table.
+const MAX_ROW_BYTES: usize = 1 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Table with features and outcome (CSV, also gzip or zstd, or Parquet).
+    #[arg(long, value_name = "FILE", required_unless_present = "edited")]
+    table: Option<PathBuf>,
+    /// Roles of the columns (TOML); default: inferred from their names and printed.
+    #[arg(long, value_name = "FILE")]
+    roles: Option<PathBuf>,
+    /// The outcome column, over the roles; default: the one the roles name, or `outcome`, `label` or `target`.
+    #[arg(long, value_name = "COLUMN")]
+    outcome: Option<String>,
+    /// Folder for the card, its report, the card as a table, and SQL.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// How the points are fitted; default: auto, the better of both on held-back rows.
+    #[arg(long, value_enum, default_value = "auto")]
+    fitter: FitterFlag,
+    /// First day of the rows that only validate; default: the latest fifth of the rows.
+    #[arg(long, value_name = "DATE", conflicts_with = "validate_share")]
+    validate_from: Option<Date>,
+    /// Share of the rows that only validate, the latest ones where there are days; 0 keeps none back; default: 0.2.
+    #[arg(long, value_name = "SHARE")]
+    validate_share: Option<f64>,
+    /// Days before validation whose rows are used for nothing.
+    #[arg(long, default_value_t = 0)]
+    gap_days: u16,
+    /// Shares of tiers B, C and D among the fitted rows; default: 0.29,0.065,0.025.
+    #[arg(long, value_name = "B,C,D", value_delimiter = ',', num_args = 3, conflicts_with_all = ["cutoffs", "problem_rates"])]
+    shares: Option<Vec<f64>>,
+    /// Least points of tiers B, C and D; default: from the shares.
+    #[arg(
+        long,
+        value_name = "B,C,D",
+        value_delimiter = ',',
+        num_args = 3,
+        conflicts_with = "problem_rates"
+    )]
+    cutoffs: Option<Vec<u16>>,
+    /// Least probabilities of a problem in tiers B, C and D; default: from the shares.
+    #[arg(long, value_name = "B,C,D", value_delimiter = ',', num_args = 3)]
+    problem_rates: Option<Vec<f64>>,
+    /// Points that double the odds, with points at even odds after a comma; default: the rows fill 0 to 1000.
+    #[arg(long, value_name = "PDO,POINTS", value_delimiter = ',', num_args = 2)]
+    pdo: Option<Vec<f64>>,
+    /// How points become probabilities; default: platt.
+    #[arg(long, value_enum, default_value = "platt")]
+    calibration: CalibrationFlag,
+    /// Most pair terms to look for; 0 keeps the card to single features.
+    #[arg(long, default_value_t = 8)]
+    pairs: usize,
+    /// A pair term to fit, as two columns with a comma; may be repeated; default: pairs are looked for.
+    #[arg(long = "pair", value_name = "A,B")]
+    declared_pairs: Vec<String>,
+    /// Name of the card.
+    #[arg(long, default_value = "trained")]
+    name: String,
+    /// Version of the card.
+    #[arg(long, default_value_t = 1)]
+    card_version: u32,
+    /// Card (JSON) that this one replaces; it is named as the parent; default: none.
+    #[arg(long, value_name = "FILE")]
+    parent: Option<PathBuf>,
+    /// Instead of training: a card edited as a table, checked against --parent and given new test vectors.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "parent",
+        conflicts_with = "table"
+    )]
+    edited: Option<PathBuf>,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Train other kinds of models on the same rows too and report them beside the card; default: no.
+    #[arg(long)]
+    challengers: bool,
+    /// End with exit code 1 where a feature runs the wrong way, instead of leaving it out; default: no.
+    #[arg(long)]
+    strict: bool,
+    /// Threads; the card does not depend on them; default: one per core.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Form of the result; default: table.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FitterFlag {
+    /// Weights of evidence and logistic regression.
+    Woe,
+    /// Cyclic boosting with pair terms.
+    Boost,
+    /// The better of both on held-back rows.
+    Auto,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CalibrationFlag {
+    /// A logistic curve.
+    Platt,
+    /// Pool-adjacent-violators.
+    Isotonic,
+}
+
+pub(super) fn run(arguments: Arguments) -> Ended {
+    match train_or_edit(&arguments) {
+        Ok(()) => Ok(ExitCode::Done),
+        Err(Failure::Training(error)) if error.is_refusal() => {
+            eprintln!("risktier: {error}");
+            Ok(ExitCode::AnswerIsNo)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn train_or_edit(arguments: &Arguments) -> Result<(), Failure> {
+    let parent = match &arguments.parent {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(Failure::at(path))?;
+            Some(Scorecard::from_json(&text).map_err(TrainingError::from)?)
+        }
+        None => None,
+    };
+    if let (Some(path), Some(parent)) = (&arguments.edited, &parent) {
+        return edit(arguments, parent, path);
+    }
+    let Some(path) = &arguments.table else {
+        return Err(Failure::Other("name a table with --table".to_owned()));
+    };
+    let mut roles = match &arguments.roles {
+        Some(path) => Roles::load(path).map_err(TrainingError::from)?,
+        None => Roles::none(),
+    };
+    if let Some(outcome) = &arguments.outcome {
+        roles.outcome = Some(outcome.clone());
+    }
+    let reading = spinner("reading the table");
+    let read = read_table(path, roles, MAX_ROW_BYTES)?;
+    reading.finish_and_clear();
+    tell_columns(&read);
+    let params = params(arguments, &read, parent.as_ref())?
+        .valid()
+        .map_err(TrainingError::from)?;
+    let working = spinner("training");
+    let trained = train(&read.table, &params, &mut |step| {
+        working.set_message(step.to_owned())
+    })
+    .map_err(TrainingError::from)?;
+    working.finish_and_clear();
+    let files = write_training(&arguments.out, &trained)?;
+    show(arguments, &trained, &files)
+}
+
+fn params(
+    arguments: &Arguments,
+    read: &TableRead,
+    parent: Option<&Scorecard>,
+) -> Result<TrainParams, Failure> {
+    let three = |values: &Option<Vec<f64>>| match values.as_deref() {
+        Some([b, c, d]) => Some((*b, *c, *d)),
+        _ => None,
+    };
+    let cutoffs = if let Some((b, c, d)) = three(&arguments.shares) {
+        CutoffRule::Shares { b, c, d }
+    } else if let Some((b, c, d)) = three(&arguments.problem_rates) {
+        CutoffRule::ProblemRate { b, c, d }
+    } else if let Some([b, c, d]) = arguments.cutoffs.as_deref() {
+        CutoffRule::Fixed {
+            b: *b,
+            c: *c,
+            d: *d,
+        }
+    } else {
+        CutoffRule::default()
+    };
+    let validation = match (arguments.validate_from, arguments.validate_share) {
+        (Some(day), _) => Validation::From {
+            day,
+            gap_days: arguments.gap_days,
+        },
+        (None, Some(0.0)) => Validation::None,
+        (None, share) => Validation::Share {
+            share: share.unwrap_or(0.2),
+            gap_days: arguments.gap_days,
+        },
+    };
+    let pair = |text: &String| match text.split_once(',') {
+        Some((first, second)) => Ok([first.to_owned(), second.to_owned()]),
+        None => Err(Failure::Other(format!(
+            "`{text}` is not a pair; write two columns with a comma"
+        ))),
+    };
+    Ok(TrainParams {
+        name: arguments.name.clone(),
+        version: arguments.card_version,
+        seed: arguments.seed,
+        fitter: match arguments.fitter {
+            FitterFlag::Woe => Fitter::Woe,
+            FitterFlag::Boost => Fitter::Boost,
+            FitterFlag::Auto => Fitter::Auto,
+        },
+        features: read.roles.feature.clone(),
+        pairs: arguments.pairs,
+        declared_pairs: arguments
+            .declared_pairs
+            .iter()
+            .map(pair)
+            .collect::<Result<_, _>>()?,
+        scaling: match arguments.pdo.as_deref() {
+            Some([pdo, points]) => Scaling::Pdo {
+                pdo: *pdo,
+                points: *points,
+                odds: 1.0,
+            },
+            _ => Scaling::Band,
+        },
+        cutoffs,
+        calibration: match arguments.calibration {
+            CalibrationFlag::Platt => CalibrationMethod::Platt,
+            CalibrationFlag::Isotonic => CalibrationMethod::Isotonic,
+        },
+        validation,
+        challengers: arguments.challengers,
+        strict: arguments.strict,
+        parent: parent
+            .map(|parent| parent.digest().map(|digest| digest.to_string()))
+            .transpose()
+            .map_err(TrainingError::from)?,
+        threads: arguments.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        }),
+        ..TrainParams::default()
+    })
+}
+
+/// Says which column was taken for what, so that a wrong guess is seen before the card is used.
+fn tell_columns(read: &TableRead) {
+    for (name, role, holds) in &read.columns {
+        let role = serde_json::to_value(role).unwrap_or_default();
+        eprintln!(
+            "column {name}: {} ({holds})",
+            role.as_str().unwrap_or_default()
+        );
+    }
+    if read.without_outcome > 0 {
+        eprintln!(
+            "{} rows have no outcome and are not used",
+            read.without_outcome
+        );
+    }
+    if read.apart > 0 {
+        eprintln!("{} rows are set apart and not used", read.apart);
+    }
+}
+
+fn edit(arguments: &Arguments, parent: &Scorecard, path: &std::path::Path) -> Result<(), Failure> {
+    let card = read_card_rows(parent, path)?;
+    std::fs::create_dir_all(&arguments.out).map_err(Failure::at(&arguments.out))?;
+    let file = arguments.out.join("scorecard.json");
+    std::fs::write(
+        &file,
+        card.to_canonical_json().map_err(TrainingError::from)?,
+    )
+    .map_err(Failure::at(&file))?;
+    let digest = card.digest().map_err(TrainingError::from)?;
+    say(&format!(
+        "{}: edited card {} version {} with digest {digest}; its probabilities are gone until it is calibrated anew",
+        file.display(),
+        card.name,
+        card.version
+    ))
+}
+
+fn show(arguments: &Arguments, trained: &Trained, files: &TrainingFolder) -> Result<(), Failure> {
+    let report = &trained.report;
+    let digest = trained.card.digest().map_err(TrainingError::from)?;
+    match arguments.format {
+        OutputFormat::Json => {
+            return print_json(&serde_json::json!({
+                "scorecard": files.scorecard.display().to_string(),
+                "digest": digest.to_string(),
+                "report": report,
+            }));
+        }
+        OutputFormat::Csv => {}
+        OutputFormat::Table => tell(report),
+    }
+    print_table(&figures_table(report), arguments.format)?;
+    if arguments.format == OutputFormat::Table {
+        say(&format!(
+            "card {} version {}: {} features, {} pair terms, {} test vectors, digest {digest}",
+            trained.card.name,
+            trained.card.version,
+            trained.card.indicators.len(),
+            trained.card.pairs.len(),
+            trained
+                .card
+                .vectors
+                .as_ref()
+                .map_or(0, |vectors| vectors.rows.len())
+        ))?;
+        for file in [&files.scorecard, &files.report, &files.rows, &files.sql] {
+            say(&format!("  {}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The run in plain words, on standard error.
+fn tell(report: &TrainReport) {
+    let split = &report.split;
+    eprintln!(
+        "{} rows fitted, {} held back for validation (split by {}), {} in the gap, {} without weight",
+        split.fit_count,
+        split.validation_count,
+        split.by,
+        split.purged_count,
+        split.weightless_count
+    );
+    if split.by == "row" {
+        eprintln!("the table has neither days nor groups, so rows were divided one by one");
+    }
+    eprintln!("fitter: {}", report.why);
+    for fitter in &report.fitters {
+        if let Some(convergence) = &fitter.convergence {
+            eprintln!(
+                "logistic regression: {} steps, gradient {:.1e}, condition {:.0}",
+                convergence.iterations, convergence.gradient, convergence.condition
+            );
+        }
+        if !fitter.rounds.is_empty() {
+            eprintln!("boosting: best rounds {:?}", fitter.rounds);
+        }
+        for note in &fitter.notes {
+            eprintln!("{note}");
+        }
+    }
+    for left in &report.left_out {
+        eprintln!("left out `{}`: {}", left.feature, left.reason);
+    }
+    for warning in &report.warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+fn figures_table(report: &TrainReport) -> Table {
+    let mut table = Table::new(&[
+        "rows",
+        "model",
+        "row_count",
+        "problem_rate",
+        "auc",
+        "standard_error",
+        "log_loss",
+        "brier",
+        "calibration_error",
+    ]);
+    let number = |value: Option<f64>| value.map_or(Value::Null, |value| rounded(value, 4));
+    let mut row = |rows: &str, model: String, figures: &crate::service::Figures| {
+        table.row(vec![
+            rows.into(),
+            model.into(),
+            figures.row_count.into(),
+            rounded(figures.problem_rate, 4),
+            number(figures.auc),
+            number(figures.auc_standard_error),
+            number(figures.log_loss),
+            number(figures.brier),
+            number(figures.calibration_error),
+        ]);
+    };
+    for fitter in &report.fitters {
+        let name = serde_json::to_value(fitter.fitter).unwrap_or_default();
+        row(
+            "held-back folds",
+            name.as_str().unwrap_or_default().to_owned(),
+            &fitter.held_back,
+        );
+    }
+    row("fitted", "card".to_owned(), &report.fitted);
+    if let Some(validation) = &report.validation {
+        row("validation", "card".to_owned(), validation);
+    }
+    for (name, figures) in &report.challengers {
+        row("validation", name.clone(), figures);
+    }
+    table
+}

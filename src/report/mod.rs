@@ -1,0 +1,21 @@
+//! Layer 4: reports that people read, as one self-contained HTML page.
+//!
+//! A page holds no scripts and fetches nothing: it can be mailed, archived and printed, and reads the same in ten years.
+//! Chinese and English stand side by side and are switched by the browser alone. Every plot has a table of its numbers
+//! beside it, a title and a description, and does not rest on colour. Everything that comes from data is escaped.
+
+mod calibration;
+mod card;
+mod comparison;
+mod drift;
+mod evaluation;
+mod groups;
+mod page;
+mod plot;
+mod ranking;
+mod text;
+mod tiers;
+
+pub use comparison::comparison_page;
+pub use evaluation::evaluation_page;
+pub use text::Language;
