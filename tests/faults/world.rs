@@ -14,7 +14,9 @@ use risktier::service::{
     Clock, Entropy, ImportObserver, ImportOptions, ImportReport, Resume, RunObserver, Service,
     Source, label,
 };
-use risktier::store::{AlertKind, IdRange, LiveTier, PostgresStore, SqliteStore, Store};
+use risktier::store::{
+    AlertKind, IdRange, LiveTier, PostgresStore, SqliteStore, Store, TierFilter,
+};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -300,7 +302,9 @@ impl Content {
             })
             .unwrap();
         assert_eq!((walked.next(), stored.len()), (None, ids.len()));
-        let migrations = store.tier_migrations(BASE_DAY, TODAY).unwrap();
+        let migrations = store
+            .tier_migrations((BASE_DAY, TODAY), &TierFilter::default(), &[])
+            .unwrap();
         history.update(format!("{migrations:?}"));
         // Which rows of a batch come first is the store's affair.
         let mut alerts: Vec<(EnterpriseId, AlertKind, Date, Tier, Tier, u16)> = Vec::new();
