@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// A table and the roles of its columns.
 #[derive(Clone, Debug, Default)]
 pub struct TableSpec {
-    /// CSV file with a header, also gzip.
+    /// CSV file with a header, also gzip or zstd, or a Parquet file.
     pub table: PathBuf,
     /// What was found: 0/1, true/false, yes/no, 是/否, or a number of which `outcome_from` and more is a problem.
     pub outcome: String,
