@@ -1,6 +1,6 @@
 //! Tiers over time: what is told of a past day is what was served on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::{Date, date};
@@ -161,6 +161,16 @@ fn holds(place: &Place, seed: u64) {
             served.insert((day, number), answer);
         }
     }
+    // What happens must be seen, or the rest says nothing.
+    let letters: BTreeSet<Tier> = served.values().map(|(tier, ..)| *tier).collect();
+    let epochs: BTreeSet<String> = served
+        .values()
+        .map(|(.., epoch)| epoch.to_string())
+        .collect();
+    assert!(
+        letters.len() >= 3 && epochs.len() >= 3,
+        "seed {seed}: {letters:?} {epochs:?}"
+    );
     let last = add_days(FIRST, DAYS - 1);
     let service = service_on(place, last);
     for ((day, number), answer) in &served {
