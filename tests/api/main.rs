@@ -14,6 +14,7 @@ mod contract;
 mod enterprises;
 mod frames;
 mod helpers;
+mod history;
 mod imports;
 mod jobs;
 mod life;

@@ -19,6 +19,7 @@ mod redis_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod history;
 mod imports;
 mod life;
 mod plan_faults;
