@@ -125,7 +125,43 @@ fn classifiers() -> Vec<Classifier> {
     more.record_kinds.remove(&RecordKind::Link);
     more.record_kinds.remove(&RecordKind::Complaint);
     let poor = Classifier::new(Catalogue::from_toml(&few).unwrap(), cards, more);
-    vec![plain.unwrap(), rich.unwrap(), poor.unwrap()]
+    let taught = Classifier::new(
+        Catalogue::from_toml(&few).unwrap(),
+        scorecard(&trained(&card)),
+        rules(POLICY),
+    );
+    vec![
+        plain.unwrap(),
+        rich.unwrap(),
+        poor.unwrap(),
+        taught.unwrap(),
+    ]
+}
+
+/// The card in the format of training: with base points, a pair term, a special code, and groups without a cap.
+fn trained(card: &str) -> String {
+    let mut card: serde_json::Value = serde_json::from_str(card).unwrap();
+    card["format"] = "risktier-scorecard/2".into();
+    card["base"] = (-15).into();
+    card["group_caps"] = serde_json::json!({ "REL": 100 });
+    card["indicators"]["SOC04"]["specials"] = serde_json::json!([{ "value": 2, "points": 33 }]);
+    card["pairs"] = serde_json::json!([{
+        "first": { "indicator": "SOC04", "edges": [1, 3] },
+        "second": { "indicator": "BAS01", "edges": [36] },
+        "points": [[0, 0, 2], [10, 5, 0], [30, 12, 0], [1, 1, 1]]
+    }]);
+    let missing: i64 = card["indicators"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|single| single["missing"].as_i64().unwrap())
+        .sum();
+    // Nothing known: the base, every missing value, and the cell of the pair where both are missing.
+    let sum = missing - 15 + 1;
+    card["vectors"] = serde_json::json!({
+        "rows": [{ "values": {}, "sum": sum, "points": sum.max(0), "tier": "A" }]
+    });
+    card.to_string()
 }
 
 fn member(number: usize) -> impl Strategy<Value = (Enterprise, Vec<Record>, Vec<Decision>)> {
@@ -445,6 +481,52 @@ fn the_random_registers_reach_every_indicator_of_the_register_and_every_step() {
     ] {
         assert!(codes.contains(code), "{code} never acts");
     }
+}
+
+/// What stands beside the groups acts too, and its reasons add up with the others to the points.
+#[test]
+fn base_points_and_pair_terms_act_and_the_reasons_add_up() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let files = classifiers().pop().unwrap();
+    let mut codes = BTreeSet::new();
+    for _ in 0..200 {
+        let (register, offset) = (register(), 0..DAYS)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let as_of = AsOf::monthly(add_days(FIRST, offset));
+        let run = Run::new(&files, &register, as_of);
+        for ((enterprise, versions, _), half) in register.iter().zip(&run.halves) {
+            let linked = run.linked(half);
+            let case = Case {
+                linked: &linked,
+                ..Case::of(enterprise, versions)
+            };
+            let explained = run.classifier.explain(&case, as_of);
+            let sum: i32 = explained
+                .reasons
+                .iter()
+                .filter_map(|reason| reason.points)
+                .sum();
+            assert_eq!(i32::from(explained.points), sum.clamp(0, 1_000));
+            let acts = explained.reasons.into_iter();
+            codes.extend(acts.map(|reason| (reason.step, reason.code)));
+        }
+    }
+    for (step, code) in [
+        (Step::Points, "BASE_POINTS"),
+        (Step::Points, "SOC04*BAS01"),
+        (Step::Points, "BAS04"),
+        (Step::GroupCap, "REL"),
+    ] {
+        assert!(
+            codes.contains(&(step, code.to_owned())),
+            "{code} never acts"
+        );
+    }
+    let capped = codes.iter().filter(|(step, _)| *step == Step::GroupCap);
+    assert_eq!(capped.count(), 1, "only `REL` has a cap");
 }
 
 #[test]
