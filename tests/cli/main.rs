@@ -18,6 +18,7 @@ mod database;
 mod demo;
 mod evaluate;
 mod files;
+mod judge_trained;
 mod life;
 mod plans;
 mod sample;
