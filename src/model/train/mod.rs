@@ -1,7 +1,7 @@
 //! Trains a scorecard from a table with outcomes.
 //!
-//! Values are cut into bins that never look at the outcome ([`bins`]); one of two fitters gives each bin a logit: weights of
-//! evidence under a logistic regression ([`woe`]), or cyclic boosting with pair terms ([`boost`]). Both respect declared
+//! Values are cut into bins that never look at the outcome (`bins`); one of two fitters gives each bin a logit: weights of
+//! evidence under a logistic regression (`woe`), or cyclic boosting with pair terms (`boost`). Both respect declared
 //! directions, weights, and more than two outcomes (proportional odds). Rows that a model has not seen choose between the
 //! fitters, stop the boosting and calibrate the points. What comes out is a plain [`Scorecard`](super::Scorecard) with its
 //! test vectors: serving needs nothing of this module.
