@@ -31,6 +31,8 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "frames", description = "The classified register, frozen"),
+        (name = "items", description = "Check items: what may be inspected, by whom, how often"),
+        (name = "ledger", description = "Visits over all plans and departments: planned, done, outside the plans"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
         (name = "operations", description = "Health, metrics and the contract itself")
     )

@@ -14,8 +14,10 @@ mod evaluate;
 mod exit;
 mod history;
 mod import;
+mod items;
 mod judging;
 mod judging_tables;
+mod ledger;
 mod merges;
 mod migrations;
 mod objections;
@@ -24,6 +26,7 @@ mod output;
 mod overrides;
 mod persons;
 mod plan;
+mod policy;
 mod progress;
 mod reclassify;
 mod records;
@@ -91,6 +94,12 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// The list of check items: import, show, list.
+    Items(items::Arguments),
+    /// Visits over all plans: list, show, sum up, enter, note as done.
+    Ledger(ledger::Arguments),
+    /// Try policies against each other, and explain the rates of a plan.
+    Policy(policy::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
     /// Train a scorecard from a table with outcomes.
@@ -124,6 +133,9 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Items(arguments) => items::run(arguments),
+            Command::Ledger(arguments) => ledger::run(arguments),
+            Command::Policy(arguments) => policy::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

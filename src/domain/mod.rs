@@ -13,6 +13,7 @@ mod enterprise;
 mod enterprise_id;
 mod epoch;
 pub mod field;
+mod item;
 mod label;
 mod link;
 pub(crate) mod parallel;
@@ -20,6 +21,7 @@ mod proceeding;
 mod record;
 pub mod rng;
 mod tier;
+mod visit;
 mod working_days;
 
 pub use coded::UnknownCode;
@@ -32,10 +34,12 @@ pub use enterprise::{
 pub use enterprise_id::{EnterpriseId, IdCheck, IdError, MAX_ID_BYTES, Uscc};
 pub use epoch::{Epoch, NotAnEpoch};
 pub use field::FieldError;
+pub use item::{CheckItem, InspectingLevel, InspectionMethod, ItemClass, ItemDraft};
 pub use label::{Label, MAX_LABEL_BYTES, NotALabel};
 pub(crate) use label::{division_prefix, is_industry};
 pub use link::LinkEnd;
 pub use proceeding::ProceedingKind;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use tier::Tier;
+pub use visit::{ExemptReason, Visit, VisitKind, VisitState};
 pub use working_days::WorkingDays;

@@ -15,6 +15,8 @@ mod frames;
 mod history;
 mod import;
 mod in_force;
+mod items;
+mod ledger;
 mod lineage;
 mod merges;
 mod models;
@@ -55,14 +57,17 @@ pub use import::{
     ImportView, Importable, KeptFaults, Resume,
 };
 pub use in_force::{Current, FilesOfDay};
+pub use ledger::{EnterpriseLedger, ExemptVisit, LedgerSummary, MOST_VISITS, VisitCounts};
 pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    AllocationBy, AllocationRequest, CommittedContribution, FrozenPart, LimitCode, LimitNote,
+    ObjectRate, PlanOverlap, PlanPreview, PlanRequest, PlanState, PlanView, PlanYear, PoolPlace,
+    PublicContribution, Replacement, SampleObject, Simulated, Simulation, SimulationRequest,
+    SimulationSide, StratumPreview, StratumRule, TierBandPreview, TierPreview, default_exploration,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
@@ -83,11 +88,14 @@ pub use crate::sampling::draw::DrawError;
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, RateFactor, RateStep, StratumMeaning,
+};
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
     SummaryBy, TierFilter,
 };
+pub use crate::store::{ItemOutcome, ItemVersion, VisitFilter};
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};

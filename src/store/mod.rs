@@ -9,6 +9,8 @@ mod change_log;
 mod decide;
 mod error;
 mod imports;
+mod ledger;
+mod ledger_rows;
 mod life;
 mod overview;
 mod postgres;
@@ -29,6 +31,9 @@ pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
+pub use ledger::{
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerStore, LedgerYear, Slot, VisitFilter,
+};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
 pub use runs::{
@@ -47,6 +52,8 @@ pub use tiers::{
 pub trait Store:
     ChangeLog
     + ImportStore
+    + ItemStore
+    + LedgerStore
     + LifeStore
     + Overview
     + RunStore

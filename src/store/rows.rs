@@ -189,7 +189,7 @@ pub(super) fn number<T: TryFrom<i64>>(
     optional_number(row, at, column)?.ok_or(StoreError::Corrupt { column })
 }
 
-fn optional_number<T: TryFrom<i64>>(
+pub(super) fn optional_number<T: TryFrom<i64>>(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -208,11 +208,11 @@ pub(super) fn text<'a>(
     row.text(at, column)?.ok_or(StoreError::Corrupt { column })
 }
 
-fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
+pub(super) fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
     Ok(from_epoch_day(number(row, at, column)?))
 }
 
-fn optional_day(
+pub(super) fn optional_day(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -234,7 +234,7 @@ fn label(row: &impl Row, at: usize, column: &'static str) -> Result<Label, Store
     Label::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
-fn optional_label(
+pub(super) fn optional_label(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -244,7 +244,7 @@ fn optional_label(
         .transpose()
 }
 
-fn code<T>(
+pub(super) fn code<T>(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -254,7 +254,11 @@ fn code<T>(
 }
 
 /// A JSON list of labels. Nearly all lists are one or two plain words, which need no parser.
-fn labels(row: &impl Row, at: usize, column: &'static str) -> Result<Vec<Label>, StoreError> {
+pub(super) fn labels(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Vec<Label>, StoreError> {
     let text = text(row, at, column)?;
     let plain = text
         .strip_prefix("[\"")

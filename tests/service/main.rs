@@ -21,11 +21,14 @@ mod register;
 
 mod history;
 mod imports;
+mod items;
+mod ledger;
 mod life;
 mod plan_faults;
 mod plan_steps;
 mod plans;
 mod postgres;
+mod rates;
 mod redis;
 mod runs;
 mod tiers;

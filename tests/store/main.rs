@@ -19,6 +19,7 @@ mod register;
 mod crash;
 mod import_laws;
 mod import_run_laws;
+mod ledger_laws;
 mod life_laws;
 mod log_laws;
 mod plan_laws;

@@ -10,7 +10,9 @@ pub(crate) mod enterprises;
 pub(crate) mod frames;
 pub(crate) mod history;
 pub(crate) mod imports;
+pub(crate) mod items;
 pub(crate) mod jobs;
+pub(crate) mod ledger;
 pub(crate) mod objections;
 pub(crate) mod overview;
 pub(crate) mod page;
@@ -19,6 +21,7 @@ pub(crate) mod plan_input;
 pub(crate) mod plan_results;
 pub(crate) mod plans;
 pub(crate) mod records;
+pub(crate) mod simulation;
 pub(crate) mod tiers;
 
 use serde::de::{Error, MapAccess, Visitor};

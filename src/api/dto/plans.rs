@@ -4,12 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::codes::{
-    EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding, Tier,
+    AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding,
+    Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
-    CommittedContribution, FrozenPart, Period, PlanRequest, PlanView, PlannedContribution,
-    PoolFilter, PublicContribution,
+    AllocationRequest, CommittedContribution, FrozenPart, Period, PlanRequest, PlanView,
+    PlannedContribution, PoolFilter, PublicContribution, Replacement, StratumRule,
 };
 
 /// A plan, without its strata and files.
@@ -42,6 +43,10 @@ pub(crate) struct PlanAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     drawn_at: Option<String>,
+    /// Drawn objects that are not visited, because other plans had taken their last visit of the year, and who is visited
+    /// instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replacements: Vec<ReplacementAnswer>,
     /// Digest of the auditor edition of the transcript, once closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript_digest: Option<String>,
@@ -66,11 +71,13 @@ impl From<PlanView> for PlanAnswer {
             sample_digest,
             sample_size,
             drawn_at,
+            replacements,
             transcript_digest,
             closed_at,
             void_reason,
         } = view;
         Self {
+            replacements: replacements.into_iter().map(Into::into).collect(),
             plan_id,
             state: state.into(),
             created_at,
@@ -83,6 +90,42 @@ impl From<PlanView> for PlanAnswer {
             transcript_digest: transcript_digest.map(|digest| digest.to_string()),
             closed_at,
             void_reason,
+        }
+    }
+}
+
+/// A drawn object that is not visited.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replacement)]
+pub(crate) struct ReplacementAnswer {
+    /// Opaque key of its stratum, `EXPLORE` or `ALL`.
+    #[schema(example = "S001")]
+    stratum: String,
+    /// The object.
+    #[schema(example = "91990000MA00000017")]
+    enterprise_id: String,
+    /// Why, as a code; more may be added.
+    #[schema(example = "cap_reached")]
+    reason: String,
+    /// The next of the reserve, which is visited instead; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "91990000MA00000025")]
+    replaced_by: Option<String>,
+}
+
+impl From<Replacement> for ReplacementAnswer {
+    fn from(replacement: Replacement) -> Self {
+        let Replacement {
+            stratum,
+            enterprise_id,
+            reason,
+            replaced_by,
+        } = replacement;
+        Self {
+            stratum,
+            enterprise_id,
+            reason,
+            replaced_by,
         }
     }
 }
@@ -128,6 +171,7 @@ impl From<PlanView> for PlanListItem {
             sample_digest: _,
             sample_size,
             drawn_at: _,
+            replacements: _,
             transcript_digest: _,
             closed_at: _,
             void_reason: _,
@@ -153,10 +197,15 @@ pub(crate) struct PlanRequestAnswer {
     frame_id: String,
     /// Title for people.
     title: String,
-    /// Class of the check items.
-    item_class: ItemClass,
+    /// Class of the check items, where the request says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_class: Option<ItemClass>,
     /// Codes of the check items.
     items: Vec<String>,
+    /// The department that plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "market-regulation")]
+    department: Option<String>,
     /// When the visits take place.
     period: PeriodAnswer,
     /// Which objects.
@@ -166,6 +215,8 @@ pub(crate) struct PlanRequestAnswer {
     /// Number of visits; left out: by the policy's rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     visits: Option<u64>,
+    /// What the visits follow, and bounds of the strata.
+    allocation: AllocationAnswer,
     /// How targets become whole numbers.
     rounding: Rounding,
     /// Share of the visits drawn with equal probability over the whole pool.
@@ -180,6 +231,85 @@ pub(crate) struct PlanRequestAnswer {
     public: Vec<ContributionAnswer>,
     /// Whether the public edition may reveal values and seed.
     public_seed: bool,
+}
+
+/// What the visits follow, and what holds for some of the strata.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Allocation)]
+pub(crate) struct AllocationAnswer {
+    /// What the visits follow.
+    by: AllocationBy,
+    /// Inspector-days that there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 120.0)]
+    inspector_days: Option<f64>,
+    /// What holds for some of the strata; the later rule has the word.
+    strata: Vec<StratumRuleAnswer>,
+}
+
+/// What holds for the strata of a tier, division and complaint band.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StratumRuleSaid)]
+pub(crate) struct StratumRuleAnswer {
+    /// The tier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<Tier>,
+    /// The division, with what lies below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    division: Option<String>,
+    /// The complaint band.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complaint_band: Option<String>,
+    /// At least so many visits in each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    least: Option<u64>,
+    /// At most so many visits in each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u64>,
+    /// Predicted share of visits that find a problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem_probability: Option<f64>,
+    /// Inspector-days that a visit takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_per_visit: Option<f64>,
+}
+
+impl From<AllocationRequest> for AllocationAnswer {
+    fn from(request: AllocationRequest) -> Self {
+        let AllocationRequest {
+            by,
+            inspector_days,
+            strata,
+        } = request;
+        Self {
+            by: by.into(),
+            inspector_days,
+            strata: strata.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<StratumRule> for StratumRuleAnswer {
+    fn from(rule: StratumRule) -> Self {
+        let StratumRule {
+            tier,
+            division,
+            complaint_band,
+            least,
+            most,
+            problem_probability,
+            days_per_visit,
+        } = rule;
+        Self {
+            tier: tier.map(Into::into),
+            division: division.map(Into::into),
+            complaint_band: complaint_band.map(Into::into),
+            least,
+            most,
+            problem_probability,
+            days_per_visit,
+        }
+    }
 }
 
 /// The days within which the visits take place, both included.
@@ -237,10 +367,12 @@ impl From<PlanRequest> for PlanRequestAnswer {
             title,
             item_class,
             items,
+            department,
             period: Period { from, to },
             filter,
             method,
             visits,
+            allocation,
             rounding,
             exploration_share,
             reserve_share,
@@ -252,8 +384,9 @@ impl From<PlanRequest> for PlanRequestAnswer {
         Self {
             frame_id,
             title,
-            item_class: item_class.into(),
+            item_class: item_class.map(Into::into),
             items,
+            department: department.map(Into::into),
             period: PeriodAnswer {
                 from: from.to_string(),
                 to: to.to_string(),
@@ -261,6 +394,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             filter: filter.into(),
             method: method.into(),
             visits,
+            allocation: allocation.into(),
             rounding: rounding.into(),
             exploration_share,
             reserve_share,

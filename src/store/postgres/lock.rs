@@ -24,6 +24,10 @@ pub(super) enum Lock {
     Alerts = 40,
     /// The one active run.
     Runs = 41,
+    /// The slots of the ledger.
+    Slots = 70,
+    /// The versions of check items.
+    Items = 71,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

@@ -22,6 +22,7 @@
 mod change_log;
 mod copy;
 mod imports;
+mod ledger;
 mod life;
 mod lock;
 mod migrate;

@@ -4,6 +4,7 @@
 
 mod change_log;
 mod imports;
+mod ledger;
 mod life;
 mod overview;
 mod plans;
@@ -36,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0007_items_ledger.sql"),
 ];
 
 /// The embedded store.
