@@ -80,6 +80,7 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     }
     conventions::declare(&mut document);
     schema::without_null(&mut document);
+    conventions::tidy(&mut document);
     document
 }
 

@@ -16,9 +16,9 @@ use crate::domain::digest::HashAlgorithm;
 use crate::store::{Attempt, KeptAnswer, Taken};
 
 /// How long an attempt that does not answer keeps its key.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(6);
 /// How often the lease is renewed.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(5);
+pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     static ATTEMPT: Attempt;

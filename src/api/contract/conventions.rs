@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{
-    Components, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
+    Components, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
 
 use super::{PROBLEM, operations_mut};
 use crate::api::language::Language;
 use crate::api::problem::{CONTENT_TYPE, ProblemKind};
+
+/// Vocabularies that stay as they are within this version of the contract.
+const CLOSED: [&str; 1] = ["Tier"];
 
 /// The header that makes a POST safe to repeat.
 const KEY: &str = "idempotency-key";
@@ -40,12 +44,43 @@ pub(super) fn declare(document: &mut OpenApi) {
         for (method, operation) in operations_mut(item) {
             if path.starts_with("/v1/") {
                 declare_operation(method, operation);
-            } else if path != "/readyz" {
+            } else {
                 answer(operation, 406);
             }
             if operation.description.is_none() {
                 operation.description.clone_from(&operation.summary);
             }
+        }
+    }
+}
+
+/// Marks vocabularies as closed or open, and drops schemas that nothing refers to.
+pub(super) fn tidy(document: &mut OpenApi) {
+    if let Some(components) = &mut document.components {
+        for (name, schema) in &mut components.schemas {
+            if let RefOr::T(Schema::Object(object)) = schema
+                && object.enum_values.is_some()
+            {
+                let is_closed = CLOSED.contains(&name.as_str());
+                let mark = ExtensionsBuilder::new()
+                    .add("x-closed-enum", is_closed)
+                    .build();
+                object.extensions.get_or_insert_default().merge(mark);
+            }
+        }
+    }
+    loop {
+        // A document of texts, numbers and lists always serialises.
+        let text = document.to_json().unwrap_or_default();
+        let Some(components) = &mut document.components else {
+            return;
+        };
+        let before = components.schemas.len();
+        components
+            .schemas
+            .retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
+        if components.schemas.len() == before {
+            return;
         }
     }
 }
