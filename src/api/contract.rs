@@ -32,6 +32,7 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
+        (name = "calendars", description = "Items with frequencies: who is visited how often, and when in the year"),
         (name = "operations", description = "Health, metrics and the contract itself")
     )
 )]

@@ -313,3 +313,43 @@ pub(super) fn transcript() -> Value {
         "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
     })
 }
+
+pub(super) fn calendar_input() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "title": "Food producers", "batches": "quarter", "frequency": "food_production",
+        "from": "2027-01-01"
+    })
+}
+
+pub(super) fn calendar() -> Value {
+    json!({
+        "calendar_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a13", "number": 1, "title": "Food producers",
+        "plan_id": PLAN_ID, "plan_digest": DIGEST, "items": ["food-hygiene"], "batches": "quarter",
+        "insecure": false, "created_at": "2026-11-22T08:10:00Z", "editions": [edition()]
+    })
+}
+
+pub(super) fn edition() -> Value {
+    json!({
+        "edition": 1, "cause": "first", "year": 2027, "from": "2027-01", "made_at": "2026-11-22T08:10:00Z",
+        "frame_id": FRAME_ID, "frame_digest": DIGEST, "policy_digest": DIGEST,
+        "frequencies": {"A": "1", "B": "2", "C": "3", "D": "4"}, "balance": "visits", "file_digest": DIGEST,
+        "object_count": 120, "planned_count": 190, "done_count": 0, "missed_count": 0,
+        "batches": [{"batch": "2027-Q1", "from": "2027-01-01", "to": "2027-03-31", "working_days": 64,
+            "visit_count": 48, "least_by_division": 15, "most_by_division": 17}]
+    })
+}
+
+pub(super) fn visit() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "visit": 1, "batch": "2027-Q1",
+        "from": "2027-01-01", "to": "2027-03-31", "due": "2027-Q1", "state": "planned"
+    })
+}
+
+pub(super) fn calendar_object() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "frequency": "2", "ticket": DIGEST,
+        "ticket_phase_ppb": 246_249_636, "phase_ppb": 246_249_636, "from": "2027-01", "visits": [visit()]
+    })
+}

@@ -97,7 +97,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::plan_steps::verify_plan)
         .service(handlers::plan_files::get_plan_sample)
         .service(handlers::plan_files::get_plan_pool)
-        .service(handlers::plan_files::get_plan_transcript);
+        .service(handlers::plan_files::get_plan_transcript)
+        .service(handlers::sheets::get_plan_sheet)
+        .service(handlers::calendars::create_calendar)
+        .service(handlers::calendars::list_calendars)
+        .service(handlers::calendars::get_calendar)
+        .service(handlers::calendars::create_calendar_edition)
+        .service(handlers::calendars::list_calendar_visits)
+        .service(handlers::calendars::close_calendar_visits)
+        .service(handlers::calendars::get_calendar_object)
+        .service(handlers::calendars::get_calendar_file);
 }
 
 /// The OpenAPI 3.1 document of [`routes`].

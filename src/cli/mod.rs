@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bench_data;
+mod calendar;
 mod classify;
 mod compare;
 mod compose;
@@ -30,6 +31,7 @@ mod records;
 mod registers;
 mod serve;
 mod set_aside;
+mod sheet;
 mod summary;
 mod train;
 mod verify;
@@ -91,6 +93,10 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// Items with frequencies: who is visited how often, and when in the year.
+    Calendar(calendar::Arguments),
+    /// Write the printable sheet of a plan: what was drawn, by which rule, with which evidence.
+    Sheet(sheet::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
     /// Train a scorecard from a table with outcomes.
@@ -124,6 +130,8 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Calendar(arguments) => calendar::run(arguments),
+            Command::Sheet(arguments) => sheet::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

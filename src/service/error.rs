@@ -131,6 +131,12 @@ pub enum ServiceError {
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
+    /// No such calendar.
+    #[error("calendar `{0}` does not exist")]
+    UnknownCalendar(String),
+    /// The object is not in the calendar.
+    #[error("`{0}` is not in the calendar")]
+    NotInCalendar(EnterpriseId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

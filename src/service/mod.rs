@@ -4,6 +4,8 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod calendar_rules;
+mod calendars;
 mod change_log;
 mod decision_rules;
 mod decisions;
@@ -40,6 +42,12 @@ use crate::domain::AsOf;
 use crate::store::Store;
 use in_force::Following;
 
+pub use calendar_rules::{CalendarRules, CalendarRulesError};
+pub use calendars::{
+    BatchLoad, CalendarObjectView, CalendarRequest, CalendarView, DoneNote, EditionCause,
+    EditionRequest, EditionView, FileCalendar, FileCalendarRequest, Frequencies, NotedVisits,
+    VisitFilter, VisitState, VisitView, read_done_notes, write_calendar_visits,
+};
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
 pub use dossiers::Life;
@@ -61,6 +69,7 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
+    Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetStratum,
     CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
     PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
 };
@@ -81,6 +90,7 @@ pub use crate::sampling::contribution::{
 };
 pub use crate::sampling::draw::DrawError;
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};

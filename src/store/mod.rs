@@ -5,6 +5,7 @@
 //! computes no tier and draws no plan.
 
 mod arrivals;
+mod calendars;
 mod change_log;
 mod decide;
 mod error;
@@ -26,6 +27,7 @@ use jiff::civil::Date;
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
@@ -45,7 +47,8 @@ pub use tiers::{
 
 /// The system of record.
 pub trait Store:
-    ChangeLog
+    CalendarStore
+    + ChangeLog
     + ImportStore
     + LifeStore
     + Overview

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod calendars;
 mod ceremony;
 mod contract;
 mod enterprises;
@@ -24,4 +25,5 @@ mod plans;
 mod problems;
 mod records;
 mod schema;
+mod sheets;
 mod tiers;

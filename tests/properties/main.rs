@@ -13,12 +13,17 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+#[path = "../support/joint_fixture.rs"]
+mod joint_fixture;
+
 mod allocation;
 mod cases;
 mod decisions;
 mod files;
 mod generate;
+mod joint;
 mod reasons;
 mod sampling;
+mod schedule;
 mod statistics;
 mod tiers;

@@ -19,6 +19,7 @@ mod redis_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod calendars;
 mod history;
 mod imports;
 mod life;

@@ -16,6 +16,7 @@ mod postgres_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod calendar_laws;
 mod crash;
 mod import_laws;
 mod import_run_laws;

@@ -146,6 +146,29 @@ mirror! {
 }
 
 mirror! {
+    /// How a year is cut into batches: months, quarters, or the first five working days of each quarter.
+    CalendarBatches of service::BatchKind { Month = "month", Quarter = "quarter", QuarterStart = "quarter_start" }
+}
+taken! { CalendarBatches into service::BatchKind { Month, Quarter, QuarterStart } }
+
+mirror! {
+    /// What is level over the batches of a year: visits, or visits per working day.
+    CalendarBalance of service::Balance { Visits = "visits", WorkingDays = "working_days" }
+}
+taken! { CalendarBalance into service::Balance { Visits, WorkingDays } }
+
+mirror! {
+    /// Why an edition of a calendar was made: it is the first, a further year, or the rest of the year anew.
+    EditionCause of service::EditionCause { First = "first", Year = "year", Rest = "rest" }
+}
+
+mirror! {
+    /// Where a visit of a calendar stands; `overdue` is one whose batch is over.
+    VisitState of service::VisitState { Planned = "planned", Overdue = "overdue", Done = "done" }
+}
+taken! { VisitState into service::VisitState { Planned, Overdue, Done } }
+
+mirror! {
     /// Class of the check items: `general` ones have bounded ratios, `key` ones concern safety and quality.
     ItemClass of service::ItemClass { General = "general", Key = "key" }
 }

@@ -4,6 +4,7 @@
 //! not shown before someone has decided that it may be. A field that has no value is left out; null is never sent and
 //! never taken.
 
+pub(crate) mod calendars;
 pub(crate) mod codes;
 pub(crate) mod decisions;
 pub(crate) mod enterprises;
@@ -19,6 +20,7 @@ pub(crate) mod plan_input;
 pub(crate) mod plan_results;
 pub(crate) mod plans;
 pub(crate) mod records;
+pub(crate) mod sheets;
 pub(crate) mod tiers;
 
 use serde::de::{Error, MapAccess, Visitor};

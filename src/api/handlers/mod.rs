@@ -1,6 +1,7 @@
 //! One file per resource.
 
 pub(super) mod alerts;
+pub(super) mod calendars;
 pub(super) mod decisions;
 pub(super) mod enterprises;
 pub(super) mod exports;
@@ -16,5 +17,6 @@ pub(super) mod plan_steps;
 pub(super) mod plans;
 pub(super) mod records;
 pub(super) mod set_aside;
+pub(super) mod sheets;
 pub(super) mod summary;
 pub(super) mod tiers;

@@ -59,6 +59,13 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/plans` lists those that do"),
             )
             .with_member("plan_id", id),
+            ServiceError::UnknownCalendar(id) => Self::new(
+                ProblemKind::UnknownCalendar,
+                format!("{detail}; `GET /v1/calendars` lists those that do"),
+            )
+            .with_member("calendar_id", id),
+            ServiceError::NotInCalendar(id) => Self::new(ProblemKind::UnknownCalendar, detail)
+                .with_member("enterprise_id", id.as_str()),
             ServiceError::UnknownJob(id) => Self::new(
                 ProblemKind::UnknownJob,
                 format!("{detail}; `GET /v1/jobs` lists those that do"),

@@ -6,6 +6,8 @@
 mod document;
 mod draft;
 mod editions;
+mod order;
+mod sheet;
 mod steps;
 
 pub use document::{FrozenPart, PlanState, PlanView};
@@ -14,3 +16,7 @@ pub use draft::{
     TierBandPreview, TierPreview,
 };
 pub use editions::SampleObject;
+pub(in crate::service) use order::DrawnOrder;
+pub use sheet::{
+    Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetStratum,
+};
