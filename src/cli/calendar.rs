@@ -240,7 +240,9 @@ fn by_tier(text: &str) -> Result<TierFrequencies, Failure> {
         })?;
         let number = found.1.trim();
         number.parse().map_err(|error| {
-            Failure::Other(format!("--visits-a-year: `{number}` of tier {tier} {error}"))
+            Failure::Other(format!(
+                "--visits-a-year: `{number}` of tier {tier} {error}"
+            ))
         })
     };
     Ok(TierFrequencies {
@@ -379,7 +381,14 @@ fn on_store(service: &Service, what: What, format: OutputFormat) -> Ended {
 }
 
 fn list(service: &Service, format: OutputFormat) -> Result<(), Failure> {
-    let mut table = Table::new(&["calendar_id", "number", "title", "batches", "edition", "year"]);
+    let mut table = Table::new(&[
+        "calendar_id",
+        "number",
+        "title",
+        "batches",
+        "edition",
+        "year",
+    ]);
     let mut before = None;
     loop {
         let page = service.calendars(before, PAGE)?;

@@ -15,7 +15,9 @@ const PPB: f64 = 1e9;
 /// The sheet of a plan as one self-contained HTML page.
 #[must_use]
 pub fn plan_sheet_page(sheet: &PlanSheet, language: Language) -> String {
-    let number = sheet.number.map_or_else(String::new, |number| format!(" № {number}"));
+    let number = sheet
+        .number
+        .map_or_else(String::new, |number| format!(" № {number}"));
     let mut page = Page::new(t(
         format!("抽查计划表{number}"),
         format!("Inspection plan{number}"),
@@ -48,8 +50,14 @@ fn state(state: PlanState) -> Text {
 /// Title, number, state and for whom the sheet is.
 fn head(page: &mut Page, sheet: &PlanSheet) {
     let audience = match sheet.audience {
-        Audience::Internal => t("内部资料 · 检查前不得外传", "Internal · not to leave the office before the visits"),
-        Audience::Public => t("公开版 · 不含风险类别", "Public edition · shows no risk tier"),
+        Audience::Internal => t(
+            "内部资料 · 检查前不得外传",
+            "Internal · not to leave the office before the visits",
+        ),
+        Audience::Public => t(
+            "公开版 · 不含风险类别",
+            "Public edition · shows no risk tier",
+        ),
     };
     page.raw(&format!(
         "<p class=\"subtitle\"><b>{}</b><span class=\"tag\">{}</span><span class=\"tag\">{}</span></p>",
@@ -64,7 +72,11 @@ fn head(page: &mut Page, sheet: &PlanSheet) {
             escape(reason)
         ));
     }
-    if sheet.evidence.as_ref().is_some_and(|evidence| evidence.insecure) {
+    if sheet
+        .evidence
+        .as_ref()
+        .is_some_and(|evidence| evidence.insecure)
+    {
         page.raw(&format!(
             "<p class=\"warn\">{}</p>",
             t(
@@ -121,21 +133,35 @@ fn rule(sheet: &PlanSheet) -> Text {
         let n = count(sheet.exploration_n);
         t(
             format!("另有 {n} 个从整个抽样池中等概率抽取，用于评估。"),
-            format!(" Another {n} are drawn from the whole pool with equal probability, so that the policy can be evaluated."),
+            format!(
+                " Another {n} are drawn from the whole pool with equal probability, so that the policy can be evaluated."
+            ),
         )
     };
     let rule = match sheet.method {
         Method::Order => t(
-            format!("规则：每个对象的号码是“种子,编号”的 {hash} 摘要；全部对象按号码从小到大排列。"),
-            format!("Rule: an object's ticket is the {hash} digest of seed, comma and id; all objects are put in order of their tickets, the smallest first."),
+            format!(
+                "规则：每个对象的号码是“种子,编号”的 {hash} 摘要；全部对象按号码从小到大排列。"
+            ),
+            format!(
+                "Rule: an object's ticket is the {hash} digest of seed, comma and id; all objects are put in order of their tickets, the smallest first."
+            ),
         ),
         Method::Equal => t(
-            format!("规则：对象按既定标准分层，每层数量在冻结时确定；每个对象的号码是“种子,编号”的 {hash} 摘要，每层取号码最小者。同一层内每个对象被抽中的机会相同。"),
-            format!("Rule: objects are put into strata by fixed criteria, and how many are taken of each is fixed at the freeze. An object's ticket is the {hash} digest of seed, comma and id; each stratum takes its smallest tickets. Within a stratum every object has the same chance."),
+            format!(
+                "规则：对象按既定标准分层，每层数量在冻结时确定；每个对象的号码是“种子,编号”的 {hash} 摘要，每层取号码最小者。同一层内每个对象被抽中的机会相同。"
+            ),
+            format!(
+                "Rule: objects are put into strata by fixed criteria, and how many are taken of each is fixed at the freeze. An object's ticket is the {hash} digest of seed, comma and id; each stratum takes its smallest tickets. Within a stratum every object has the same chance."
+            ),
         ),
         Method::Pareto => t(
-            format!("规则：对象按既定标准分层，每层数量在冻结时确定；层内抽中的机会与对象的规模成正比（Pareto 抽样），随机数取自“种子,编号”的 {hash} 摘要。"),
-            format!("Rule: objects are put into strata by fixed criteria, and how many are taken of each is fixed at the freeze. Within a stratum the chance is proportional to the object's size (Pareto sampling), with the {hash} digest of seed, comma and id as its random number."),
+            format!(
+                "规则：对象按既定标准分层，每层数量在冻结时确定；层内抽中的机会与对象的规模成正比（Pareto 抽样），随机数取自“种子,编号”的 {hash} 摘要。"
+            ),
+            format!(
+                "Rule: objects are put into strata by fixed criteria, and how many are taken of each is fixed at the freeze. Within a stratum the chance is proportional to the object's size (Pareto sampling), with the {hash} digest of seed, comma and id as its random number."
+            ),
         ),
     };
     t(rule.zh + &explored.zh, rule.en + &explored.en)
@@ -151,7 +177,11 @@ fn hash_name(hash: HashAlgorithm) -> &'static str {
 fn list(page: &mut Page, rows: Vec<(Text, Text)>) {
     let mut html = String::from("<dl>");
     for (name, value) in rows {
-        html.push_str(&format!("<dt>{}</dt><dd>{}</dd>", name.html(), value.html()));
+        html.push_str(&format!(
+            "<dt>{}</dt><dd>{}</dd>",
+            name.html(),
+            value.html()
+        ));
     }
     html.push_str("</dl>");
     page.raw(&html);
@@ -170,7 +200,10 @@ fn facts(page: &mut Page, sheet: &PlanSheet) {
     };
     let method = match sheet.method {
         Method::Equal => t("层内等概率", "equal probability within strata"),
-        Method::Pareto => t("层内与规模成正比（Pareto）", "proportional to size within strata (Pareto)"),
+        Method::Pareto => t(
+            "层内与规模成正比（Pareto）",
+            "proportional to size within strata (Pareto)",
+        ),
         Method::Order => t("全部检查，抽签定次序", "all are checked, in drawn order"),
     };
     let rounding = match (sheet.method, sheet.rounding) {
@@ -256,7 +289,14 @@ fn strata(page: &mut Page, sheet: &PlanSheet, internal: &InternalPart) {
             (same(""), ""),
             (same(count(objects)), ""),
             (same(format!("{target:.2}")), ""),
-            (same(if sheet.sample_size.is_some() { count(drawn) } else { "–".to_owned() }), ""),
+            (
+                same(if sheet.sample_size.is_some() {
+                    count(drawn)
+                } else {
+                    "–".to_owned()
+                }),
+                "",
+            ),
             (same(""), ""),
         ];
         grid.marked_row("strong", total);
@@ -264,10 +304,7 @@ fn strata(page: &mut Page, sheet: &PlanSheet, internal: &InternalPart) {
     }
     if !internal.excluded.is_empty() {
         page.heading(&t("不在抽样池中的对象", "Objects left out of the pool"));
-        let mut grid = Grid::new(&[
-            (t("原因", "reason"), false),
-            (t("对象", "objects"), true),
-        ]);
+        let mut grid = Grid::new(&[(t("原因", "reason"), false), (t("对象", "objects"), true)]);
         for excluded in &internal.excluded {
             grid.row(vec![reason(&excluded.reason), same(count(excluded.count))]);
         }
@@ -290,7 +327,9 @@ fn reason(code: &str) -> Text {
 }
 
 fn objects(page: &mut Page, sheet: &PlanSheet) {
-    let Some(size) = sheet.sample_size else { return };
+    let Some(size) = sheet.sample_size else {
+        return;
+    };
     page.section("drawn", &t("抽中的对象", "The drawn objects"));
     let is_internal = sheet.internal.is_some();
     let mut columns = vec![
@@ -329,7 +368,11 @@ fn objects(page: &mut Page, sheet: &PlanSheet) {
     let listed = sheet.drawn.len() as u64;
     if listed < size {
         page.note(&t(
-            format!("此处列出前 {} 个，全部 {} 个见样本文件。", count(listed), count(size)),
+            format!(
+                "此处列出前 {} 个，全部 {} 个见样本文件。",
+                count(listed),
+                count(size)
+            ),
             format!(
                 "The first {} are listed here; the sample file has all {}.",
                 count(listed),
@@ -342,7 +385,10 @@ fn objects(page: &mut Page, sheet: &PlanSheet) {
 fn proofs(page: &mut Page, sheet: &PlanSheet, evidence: &Evidence) {
     page.section("evidence", &t("证据", "Evidence"));
     page.note(&t(
-        format!("摘要算法：{}。任何一个字节的改动都会改变摘要。", hash_name(sheet.hash)),
+        format!(
+            "摘要算法：{}。任何一个字节的改动都会改变摘要。",
+            hash_name(sheet.hash)
+        ),
         format!(
             "All digests are {}: a change of any byte changes them.",
             hash_name(sheet.hash)
@@ -367,8 +413,14 @@ fn proofs(page: &mut Page, sheet: &PlanSheet, evidence: &Evidence) {
         (t("策略", "Policy"), evidence.policy_digest),
         (t("模型", "Model"), evidence.model_digest),
         (t("样本文件", "Sample file"), evidence.sample_digest),
-        (t("审计笔录", "Auditor's transcript"), evidence.transcript_digest),
-        (t("上一份审计笔录", "Transcript before it"), evidence.previous),
+        (
+            t("审计笔录", "Auditor's transcript"),
+            evidence.transcript_digest,
+        ),
+        (
+            t("上一份审计笔录", "Transcript before it"),
+            evidence.previous,
+        ),
     ] {
         if let Some(digest) = digest {
             add(name, &digest.to_string());
@@ -380,7 +432,10 @@ fn proofs(page: &mut Page, sheet: &PlanSheet, evidence: &Evidence) {
     html.push_str("</dl>");
     page.raw(&html);
     page.heading(&t("种子的来源", "Where the seed comes from"));
-    let shows_values = evidence.contributions.iter().any(|given| given.value.is_some());
+    let shows_values = evidence
+        .contributions
+        .iter()
+        .any(|given| given.value.is_some());
     let mut columns = vec![
         (t("名称", "name"), false),
         (t("冻结时固定的内容", "fixed at the freeze"), false),

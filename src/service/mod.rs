@@ -69,9 +69,9 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetStratum,
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, InternalPart, PlanPreview,
+    PlanRequest, PlanSheet, PlanState, PlanView, PublicContribution, SampleObject,
+    SheetContribution, SheetStratum, StratumPreview, TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;

@@ -10,7 +10,7 @@ async fn ordered() -> (TestApp, String, Value) {
     let app = TestApp::start().await;
     let frame = app.frame(60).await;
     let order = json!({
-        "frame_id": frame, "title": "food", "item_class": "key", "method": "order", "rounding": "whole",
+        "frame_id": frame, "title": "food", "item_class": "key", "method": "order",
         "period": {"from": "2027-01-01", "to": "2027-12-31"}, "items": ["food-hygiene"], "draw": "now"
     });
     let plan = ok(app.post("/v1/plans", &order).await, 201).await;

@@ -62,7 +62,7 @@ async fn the_public_sheet_shows_no_tier_rate_or_stratum() {
     ] {
         assert!(!open.contains(word), "`{word}` in {open}");
     }
-    assert!(closed.contains("S001") && closed.contains("入样概率") && closed.contains(" B "));
+    assert!(closed.contains("S001") && closed.contains("入样概率") && closed.contains(" C "));
     let view = app.json(&plan).await;
     for (digest, everybody) in [
         (&view["frozen"]["plan_digest"], true),

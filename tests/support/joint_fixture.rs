@@ -16,6 +16,7 @@ use risktier::sampling::plan::{FrozenPlan, PLAN_FORMAT, PPB};
 use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 
 /// The objects of the region at full size: as many as the objects library of a city of seven counties has.
+#[allow(dead_code, reason = "only the benchmark works at full size")]
 pub const OBJECTS: u32 = 730_000;
 /// Share of the objects that each item concerns, in thousandths.
 pub const SHARES: [u64; 23] = [

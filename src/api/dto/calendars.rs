@@ -65,7 +65,10 @@ pub(crate) struct EditionInput {
 
 /// How often by tier: visits a year, such as `2`, or visits in years, such as `1/3`. Never falling from A to D.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object with `A`, `B`, `C` and `D`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with `A`, `B`, `C` and `D`"
+)]
 pub(crate) struct TierFrequencyInput {
     /// Of tier A.
     #[serde(rename = "A")]
@@ -462,6 +465,7 @@ pub(crate) struct VisitQuery {
     #[param(example = 1, minimum = 1)]
     pub(crate) edition: Option<u64>,
     /// The form of the answer; default: `json`, a page.
+    #[param(inline, example = "csv")]
     pub(crate) format: Option<VisitFormat>,
 }
 

@@ -84,12 +84,14 @@ impl Frequency {
             / (MONTHS * u128::from(self.years))
     }
 
-    /// By how many batches a visit may be moved from the one in which it is due, so that two visits of one object never
-    /// meet and the gap between them stays within one period of the period.
+    /// By how many batches a visit may be moved ahead of the one in which it is due, and behind it.
+    ///
+    /// Dues are at least the whole part of a period apart, and the two together are less than that: so two visits of one
+    /// object never meet, and the gap between them is off by less than a period.
     #[must_use]
-    pub fn slack(self, batches_a_year: u32) -> u32 {
-        let period = batches_a_year * self.years / self.visits;
-        period.saturating_sub(1) / 2
+    pub fn slack(self, batches_a_year: u32) -> (u32, u32) {
+        let room = (batches_a_year * self.years / self.visits).saturating_sub(1);
+        (room / 2, room - room / 2)
     }
 
     /// Whether this is less often than `other`.

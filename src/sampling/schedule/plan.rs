@@ -388,8 +388,8 @@ fn spread(objects: &mut [Planned], order: &CalendarOrder<'_>, first: usize) {
         else {
             continue;
         };
-        let slack = object.frequency.map_or(0, |frequency| {
-            frequency.slack(order.header.batches.per_year()) as usize
+        let (ahead, behind) = object.frequency.map_or((0, 0), |frequency| {
+            frequency.slack(order.header.batches.per_year())
         });
         for (position, visit) in object.visits.iter().enumerate() {
             let Some(due) = place(visit.planned) else {
@@ -398,8 +398,8 @@ fn spread(objects: &mut [Planned], order: &CalendarOrder<'_>, first: usize) {
             if movable.contains(&position) {
                 division.visits.push(Movable {
                     due,
-                    first: due.saturating_sub(slack),
-                    last: (due + slack).min(months.len() - 1),
+                    first: due.saturating_sub(ahead as usize),
+                    last: (due + behind as usize).min(months.len() - 1),
                 });
                 moves.push((number, position));
             } else if let Some(count) = division.fixed.get_mut(due) {

@@ -238,9 +238,15 @@ impl Service {
             sample_size: document.drawn.as_ref().map(|drawn| drawn.sample_size),
             exploration_n: document.preview.exploration_n,
             created_at: document.created_at.clone(),
-            frozen_at: document.frozen.as_ref().map(|frozen| frozen.frozen_at.clone()),
+            frozen_at: document
+                .frozen
+                .as_ref()
+                .map(|frozen| frozen.frozen_at.clone()),
             drawn_at: document.drawn.as_ref().map(|drawn| drawn.drawn_at.clone()),
-            closed_at: document.closed.as_ref().map(|closed| closed.closed_at.clone()),
+            closed_at: document
+                .closed
+                .as_ref()
+                .map(|closed| closed.closed_at.clone()),
             evidence: evidence(&document, is_internal),
             internal,
             drawn,
@@ -252,7 +258,10 @@ impl Service {
         let Ok(id) = EnterpriseId::parse(id) else {
             return Ok(None);
         };
-        Ok(self.store.enterprise(&id)?.map(|(enterprise, _)| enterprise.name))
+        Ok(self
+            .store
+            .enterprise(&id)?
+            .map(|(enterprise, _)| enterprise.name))
     }
 }
 
@@ -301,12 +310,14 @@ fn evidence(document: &PlanDocument, is_internal: bool) -> Option<Evidence> {
             .drawn
             .as_ref()
             .and_then(|drawn| told(drawn.sample_digest)),
-        transcript_digest: document.closed.as_ref().map(|closed| closed.transcript_digest),
+        transcript_digest: document
+            .closed
+            .as_ref()
+            .map(|closed| closed.transcript_digest),
         previous: document.closed.as_ref().and_then(|closed| closed.previous),
         contributions,
-        seed: opened.map(|drawn| {
-            Seed::of(plan, &frozen.plan_digest, &drawn.contributions).expose_hex()
-        }),
+        seed: opened
+            .map(|drawn| Seed::of(plan, &frozen.plan_digest, &drawn.contributions).expose_hex()),
         is_public: Assurance::of(&plan.contributions) == Assurance::Public,
         insecure: frozen.insecure,
     })
