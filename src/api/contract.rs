@@ -32,6 +32,7 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
+        (name = "plan groups", description = "Plans on shared tickets: made, sealed, opened together"),
         (name = "operations", description = "Health, metrics and the contract itself")
     )
 )]

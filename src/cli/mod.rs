@@ -5,13 +5,16 @@
 
 mod alerts;
 mod bench_data;
+mod ceremony;
 mod classify;
 mod compare;
 mod compose;
+mod contributions;
 mod demo;
 mod drift;
 mod evaluate;
 mod exit;
+mod groups;
 mod history;
 mod import;
 mod judging;
@@ -91,6 +94,10 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// The steps of a plan one by one: freeze, draw, close, give up.
+    Ceremony(ceremony::Arguments),
+    /// Plans on shared tickets: make, seal, open a coordinated group.
+    Group(groups::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
     /// Train a scorecard from a table with outcomes.
@@ -124,6 +131,8 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Ceremony(arguments) => ceremony::run(arguments),
+            Command::Group(arguments) => groups::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),

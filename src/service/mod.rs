@@ -61,8 +61,10 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    CommittedContribution, FrozenPart, GroupRequest, GroupState, GroupView, Membership,
+    PlanPreview, PlanRequest, PlanState, PlanView, PublicContribution, ReplaceRequest, Replacement,
+    SampleObject, SampleStanding, SealedPlan, StratumPreview, TakenObject, TierBandPreview,
+    TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
@@ -80,10 +82,13 @@ pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
 pub use crate::sampling::draw::DrawError;
+pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
+};
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
     SummaryBy, TierFilter,

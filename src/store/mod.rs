@@ -5,6 +5,7 @@
 //! computes no tier and draws no plan.
 
 mod arrivals;
+mod ceremony;
 mod change_log;
 mod decide;
 mod error;
@@ -26,6 +27,7 @@ use jiff::civil::Date;
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use ceremony::CeremonyStore;
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
@@ -45,7 +47,8 @@ pub use tiers::{
 
 /// The system of record.
 pub trait Store:
-    ChangeLog
+    CeremonyStore
+    + ChangeLog
     + ImportStore
     + LifeStore
     + Overview
@@ -147,7 +150,7 @@ pub trait Store:
     ) -> Result<bool, StoreError>;
 
     /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
-    /// `false` if the plan is no draft any more.
+    /// `false` if the plan is no draft any more; refused when it belongs to a group that takes no more plans.
     fn freeze_plan(
         &self,
         plan_id: &str,

@@ -20,6 +20,8 @@ mod jobs;
 mod life;
 mod ops;
 mod overrides;
+mod plan_groups;
+mod plan_proofs;
 mod plans;
 mod problems;
 mod records;

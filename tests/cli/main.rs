@@ -14,6 +14,7 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod postgres_server;
 
+mod ceremony;
 mod database;
 mod demo;
 mod evaluate;

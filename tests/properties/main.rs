@@ -13,6 +13,10 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+#[path = "../support/acceptance.rs"]
+mod acceptance_support;
+
+mod acceptance;
 mod allocation;
 mod cases;
 mod decisions;

@@ -17,6 +17,7 @@ mod postgres_server;
 mod register;
 
 mod crash;
+mod group_laws;
 mod import_laws;
 mod import_run_laws;
 mod life_laws;

@@ -12,6 +12,8 @@ pub(super) mod migrations;
 pub(super) mod objections;
 pub(super) mod ops;
 pub(super) mod plan_files;
+pub(super) mod plan_groups;
+pub(super) mod plan_proofs;
 pub(super) mod plan_steps;
 pub(super) mod plans;
 pub(super) mod records;

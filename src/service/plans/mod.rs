@@ -6,6 +6,10 @@
 mod document;
 mod draft;
 mod editions;
+mod extension;
+mod groups;
+mod proofs;
+mod replacements;
 mod steps;
 
 pub use document::{FrozenPart, PlanState, PlanView};
@@ -13,4 +17,7 @@ pub use draft::{
     CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
     TierBandPreview, TierPreview,
 };
-pub use editions::SampleObject;
+pub use editions::{SampleObject, SampleStanding};
+pub use groups::{GroupRequest, GroupState, GroupView, SealedPlan};
+pub use proofs::Membership;
+pub use replacements::{ReplaceRequest, Replacement, TakenObject};
