@@ -3,6 +3,7 @@
 
 use super::page::{Grid, Page};
 use super::text::{Language, Text, count, escape, same, t};
+use crate::domain::ReplaceReason;
 use crate::domain::digest::HashAlgorithm;
 use crate::service::{
     Audience, DrawnObject, Evidence, InternalPart, ItemClass, Method, PlanSheet, PlanState,
@@ -29,6 +30,7 @@ pub fn plan_sheet_page(sheet: &PlanSheet, language: Language) -> String {
         strata(&mut page, sheet, internal);
     }
     objects(&mut page, sheet);
+    replaced(&mut page, sheet);
     if let Some(evidence) = &sheet.evidence {
         proofs(&mut page, sheet, evidence);
         verifying(&mut page, sheet, evidence);
@@ -322,6 +324,7 @@ fn reason(code: &str) -> Text {
         "status_revoked" => t("已吊销", "licence revoked"),
         "status_cancelled" => t("已注销", "deregistered"),
         "status_moved_out" => t("已迁出", "moved to another province"),
+        "drawn_before" => t("原计划已抽中", "drawn by the plan that this one extends"),
         other => same(other),
     }
 }
@@ -380,6 +383,42 @@ fn objects(page: &mut Page, sheet: &PlanSheet) {
             ),
         ));
     }
+}
+
+fn replaced(page: &mut Page, sheet: &PlanSheet) {
+    if sheet.replaced.is_empty() {
+        return;
+    }
+    page.heading(&t("替换的对象", "Replaced objects"));
+    let mut columns = vec![
+        (t("对象", "object"), false),
+        (t("由候补递补", "its place was taken by"), false),
+        (t("时间", "when"), false),
+    ];
+    if sheet.internal.is_some() {
+        columns.push((t("原因", "reason"), false));
+        columns.push((t("经办", "who said so"), false));
+    }
+    let mut grid = Grid::new(&columns);
+    for one in &sheet.replaced {
+        let nobody = t("无候补，跳过", "nobody: no reserve was left");
+        let mut cells = vec![
+            same(one.enterprise_id.clone()),
+            one.taken.clone().map_or(nobody, same),
+            same(instant(&one.at)),
+        ];
+        if sheet.internal.is_some() {
+            let (zh, en) = one.reason.map_or(("–", "–"), ReplaceReason::texts);
+            cells.push(t(zh, en));
+            cells.push(same(one.by.clone().unwrap_or_default()));
+        }
+        grid.row(cells);
+    }
+    page.grid(&grid);
+    page.note(&t(
+        "候补次序在冻结时已定：每次递补取同层下一个。",
+        "The order of the reserve was fixed at the freeze: each place is taken by the next of the same stratum.",
+    ));
 }
 
 fn proofs(page: &mut Page, sheet: &PlanSheet, evidence: &Evidence) {

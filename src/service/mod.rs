@@ -69,9 +69,12 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, InternalPart, PlanPreview,
-    PlanRequest, PlanSheet, PlanState, PlanView, PublicContribution, SampleObject,
-    SheetContribution, SheetStratum, StratumPreview, TierBandPreview, TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
+    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
+    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
+    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
+    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
+    TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
@@ -89,11 +92,14 @@ pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
 pub use crate::sampling::draw::DrawError;
+pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
+};
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
     SummaryBy, TierFilter,

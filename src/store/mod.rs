@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod calendars;
+mod ceremony;
 mod change_log;
 mod decide;
 mod error;
@@ -28,6 +29,7 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
+pub use ceremony::CeremonyStore;
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
@@ -48,6 +50,7 @@ pub use tiers::{
 /// The system of record.
 pub trait Store:
     CalendarStore
+    + CeremonyStore
     + ChangeLog
     + ImportStore
     + LifeStore
@@ -150,7 +153,7 @@ pub trait Store:
     ) -> Result<bool, StoreError>;
 
     /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
-    /// `false` if the plan is no draft any more.
+    /// `false` if the plan is no draft any more; refused when it belongs to a group that takes no more plans.
     fn freeze_plan(
         &self,
         plan_id: &str,

@@ -16,6 +16,10 @@ mod register;
 #[path = "../support/joint_fixture.rs"]
 mod joint_fixture;
 
+#[path = "../support/acceptance.rs"]
+mod acceptance_support;
+
+mod acceptance;
 mod allocation;
 mod cases;
 mod decisions;

@@ -18,6 +18,7 @@ mod register;
 
 mod calendar_laws;
 mod crash;
+mod group_laws;
 mod import_laws;
 mod import_run_laws;
 mod life_laws;

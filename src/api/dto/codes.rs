@@ -200,6 +200,14 @@ mirror! {
 }
 
 mirror! {
+    /// Where a coordinated group stands: it takes plans, its last plan is frozen, its contributions are opened, or it was
+    /// given up.
+    GroupState of service::GroupState {
+        Forming = "forming", Sealed = "sealed", Opened = "opened", Void = "void",
+    }
+}
+
+mirror! {
     /// For whom a transcript is: everyone, auditors, or the office that made the plan.
     Edition of service::Edition { Internal = "internal", Auditor = "auditor", Public = "public" }
 }
@@ -236,22 +244,55 @@ pub(crate) enum RulingWord {
     Rejected,
 }
 
-/// How a plan selects: `equal` draws by stratum, `order` puts the whole pool in ticket order.
+mirror! {
+    /// How an object came into a sample, and whether it still counts: drawn, not visited for a coded reason, or taken from
+    /// the reserve in place of another.
+    SampleStanding of service::SampleStanding {
+        Drawn = "drawn", Replaced = "replaced", Replacement = "replacement",
+    }
+}
+
+mirror! {
+    /// Why a drawn object is not visited.
+    ReplaceReason of domain::ReplaceReason {
+        Ceased = "ceased", NotFound = "not_found", MovedOut = "moved_out", CapReached = "cap_reached",
+        GapNotOver = "gap_not_over", NotConcerned = "not_concerned", UnderInvestigation = "under_investigation",
+        ForceMajeure = "force_majeure", Other = "other",
+    }
+}
+taken! { ReplaceReason into domain::ReplaceReason {
+    Ceased, NotFound, MovedOut, CapReached, GapNotOver, NotConcerned, UnderInvestigation, ForceMajeure, Other
+} }
+
+/// How a plan selects: `equal` draws by stratum with one probability, `pareto` in proportion to size, `order` puts the
+/// whole pool in ticket order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PlanMethod {
     #[default]
     Equal,
+    Pareto,
     Order,
 }
-taken! { PlanMethod into service::Method { Equal, Order } }
+taken! { PlanMethod into service::Method { Equal, Pareto, Order } }
 
-/// How a plan's targets become whole numbers: at the draw by one random start, or before it by largest remainder.
+mirror! {
+    /// What an object's size is for method `pareto`: the visits that the allocation gives it, its points, or its complaint
+    /// ratio to its peers.
+    SizeMeasure of service::SizeMeasure {
+        Rate = "rate", Points = "points", ComplaintRatio = "complaint_ratio",
+    }
+}
+taken! { SizeMeasure into service::SizeMeasure { Rate, Points, ComplaintRatio } }
+
+/// How a plan's targets become whole numbers: at the draw by one random start, before it by largest remainder, or not at
+/// all, because they are whole already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PlanRounding {
     #[default]
     Systematic,
     LargestRemainder,
+    Whole,
 }
-taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder } }
+taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder, Whole } }

@@ -4,8 +4,9 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 
 use super::document::{PlanDocument, PlanState};
+use super::editions::{SampleObject, SampleStanding};
 use crate::domain::digest::{Digest, HashAlgorithm};
-use crate::domain::{EnterpriseId, Tier};
+use crate::domain::{EnterpriseId, ReplaceReason, Tier};
 use crate::sampling::ItemClass;
 use crate::sampling::contribution::{Assurance, PlannedContribution};
 use crate::sampling::plan::{Excluded, Method, Period, Rounding};
@@ -71,6 +72,8 @@ pub struct PlanSheet {
     pub evidence: Option<Evidence>,
     /// What only the office sees.
     pub internal: Option<InternalPart>,
+    /// Drawn objects that were replaced or skipped, in the order in which that happened.
+    pub replaced: Vec<SheetReplacement>,
     /// The first drawn objects: in the order of the sample file for the office, by id for everybody.
     pub drawn: Vec<DrawnObject>,
 }
@@ -159,7 +162,22 @@ pub struct DrawnObject {
     /// Its name in the register, if it is there.
     pub name: Option<String>,
     /// Stratum and order within it; for the office only.
-    pub place: Option<(String, u32)>,
+    pub place: Option<(String, u64)>,
+}
+
+/// An object that is not visited, and who took its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SheetReplacement {
+    /// The object.
+    pub enterprise_id: String,
+    /// Why; for the office only, as it may concern an open case.
+    pub reason: Option<ReplaceReason>,
+    /// Who took its place from the reserve; nobody where there was none.
+    pub taken: Option<String>,
+    /// Who said so; for the office only.
+    pub by: Option<String>,
+    /// When, RFC 3339.
+    pub at: String,
 }
 
 impl Service {
@@ -175,8 +193,9 @@ impl Service {
             Some(_) => self.sample(plan_id)?,
             None => Vec::new(),
         };
+        let drawn_first = |object: &&SampleObject| object.standing != SampleStanding::Replacement;
         let mut by_key: BTreeMap<&str, u64> = BTreeMap::new();
-        for object in &sample {
+        for object in sample.iter().filter(drawn_first) {
             *by_key.entry(&object.stratum).or_default() += 1;
         }
         let strata = document.preview.strata.iter().map(|stratum| SheetStratum {
@@ -197,8 +216,9 @@ impl Service {
             excluded: document.preview.excluded.clone(),
             strata: strata.collect(),
         });
-        let mut places: Vec<(String, Option<(String, u32)>)> = sample
+        let mut places: Vec<(String, Option<(String, u64)>)> = sample
             .iter()
+            .filter(drawn_first)
             .map(|object| {
                 let place = is_internal.then(|| (object.stratum.clone(), object.order));
                 (object.enterprise_id.clone(), place)
@@ -219,8 +239,20 @@ impl Service {
                 })
             })
             .collect::<Result<_, ServiceError>>()?;
+        let replaced = match &document.drawn {
+            None => Vec::new(),
+            Some(_) => self.replacements(plan_id)?,
+        };
+        let replaced = replaced.into_iter().map(|replacement| SheetReplacement {
+            enterprise_id: replacement.enterprise_id,
+            reason: is_internal.then_some(replacement.reason),
+            taken: replacement.taken.map(|taken| taken.enterprise_id),
+            by: is_internal.then(|| replacement.by.to_string()),
+            at: replacement.at,
+        });
         let request = &document.request;
         Ok(PlanSheet {
+            replaced: replaced.collect(),
             audience,
             plan_id: document.plan_id.clone(),
             number: document.frozen.as_ref().map(|frozen| frozen.plan.number),

@@ -20,6 +20,7 @@
 //! advisory locks, which would become rows.
 
 mod calendars;
+mod ceremony;
 mod change_log;
 mod copy;
 mod imports;

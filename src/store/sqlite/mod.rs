@@ -3,6 +3,7 @@
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
 mod calendars;
+mod ceremony;
 mod change_log;
 mod imports;
 mod life;
@@ -37,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0008_ceremony.sql"),
     include_str!("../migrations/0009_schedule.sql"),
 ];
 
