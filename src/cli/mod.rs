@@ -7,6 +7,7 @@ mod alerts;
 mod bench_data;
 mod calendar;
 mod ceremony;
+mod changes;
 mod classify;
 mod compare;
 mod compose;
@@ -39,6 +40,7 @@ mod sheet;
 mod summary;
 mod train;
 mod verify;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
@@ -73,6 +75,10 @@ enum Command {
     History(history::Arguments),
     /// Show what happened to tiers that a supervisor should know.
     Alerts(alerts::Arguments),
+    /// Show the changes of tiers in the order in which they became visible.
+    Changes(changes::Arguments),
+    /// Webhooks, which tell others of changes of tiers: create, list, ping, resume, delete.
+    Webhook(webhooks::Arguments),
     /// Show how enterprises went from tier to tier between two days.
     Migrations(migrations::Arguments),
     /// Show the tiers of the register by a property.
@@ -128,6 +134,8 @@ impl Cli {
             Command::Classify(arguments) => classify::run(arguments),
             Command::History(arguments) => history::run(arguments),
             Command::Alerts(arguments) => alerts::run(arguments),
+            Command::Changes(arguments) => changes::run(arguments),
+            Command::Webhook(arguments) => webhooks::run(arguments),
             Command::Migrations(arguments) => migrations::run(arguments),
             Command::Summary(arguments) => summary::run(arguments),
             Command::Reclassify(arguments) => reclassify::run(arguments),

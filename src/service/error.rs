@@ -158,12 +158,38 @@ pub enum ServiceError {
     /// The object is not in the calendar.
     #[error("`{0}` is not in the calendar")]
     NotInCalendar(EnterpriseId),
+    /// No such webhook.
+    #[error("webhook `{0}` does not exist")]
+    UnknownWebhook(String),
+    /// An enterprise is not in the version that the caller saw.
+    #[error("{}", stale(*.revision))]
+    Stale {
+        /// Its revision; nothing where it is not in the register.
+        revision: Option<u64>,
+    },
+    /// An enterprise that is in the register is changed without saying which version of it was seen.
+    #[error(
+        "the enterprise is in the register with revision {revision}; say which version you change by `If-Match`"
+    )]
+    Unconditional {
+        /// Its revision.
+        revision: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Something that cannot happen with valid data did.
     #[error("{0}")]
     Internal(String),
+}
+
+fn stale(revision: Option<u64>) -> String {
+    match revision {
+        Some(revision) => format!(
+            "the enterprise is in the register with revision {revision}, which is not what was said; read it again"
+        ),
+        None => "the enterprise is not in the register".to_owned(),
+    }
 }
 
 impl From<CanonicalError> for ServiceError {

@@ -11,11 +11,14 @@
 
 mod calendars;
 mod ceremony;
+mod changes;
 mod contract;
+mod conventions;
 mod enterprises;
 mod frames;
 mod helpers;
 mod history;
+mod hostile;
 mod imports;
 mod jobs;
 mod joint;
@@ -30,3 +33,4 @@ mod records;
 mod schema;
 mod sheets;
 mod tiers;
+mod webhooks;

@@ -5,6 +5,7 @@
 //! never taken.
 
 pub(crate) mod calendars;
+pub(crate) mod changes;
 pub(crate) mod codes;
 pub(crate) mod decisions;
 pub(crate) mod enterprises;
@@ -25,6 +26,7 @@ pub(crate) mod plans;
 pub(crate) mod records;
 pub(crate) mod sheets;
 pub(crate) mod tiers;
+pub(crate) mod webhooks;
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};

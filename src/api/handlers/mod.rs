@@ -2,12 +2,14 @@
 
 pub(super) mod alerts;
 pub(super) mod calendars;
+pub(super) mod changes;
 pub(super) mod decisions;
 pub(super) mod enterprises;
 pub(super) mod exports;
 pub(super) mod frames;
 pub(super) mod history;
 pub(super) mod imports;
+pub(super) mod job_events;
 pub(super) mod jobs;
 pub(super) mod joint;
 pub(super) mod migrations;
@@ -23,3 +25,4 @@ pub(super) mod set_aside;
 pub(super) mod sheets;
 pub(super) mod summary;
 pub(super) mod tiers;
+pub(super) mod webhooks;

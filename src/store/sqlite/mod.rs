@@ -5,6 +5,8 @@
 mod calendars;
 mod ceremony;
 mod change_log;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
 mod overview;
@@ -15,6 +17,7 @@ mod runs;
 mod scan;
 mod set_aside;
 mod tiers;
+mod webhooks;
 mod write;
 
 use jiff::civil::Date;
@@ -27,7 +30,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
+    Store, StoreError,
 };
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 
@@ -40,6 +44,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_runs.sql"),
     include_str!("../migrations/0008_ceremony.sql"),
     include_str!("../migrations/0009_schedule.sql"),
+    include_str!("../migrations/0010_serving.sql"),
 ];
 
 /// The embedded store.
@@ -97,6 +102,7 @@ impl SqliteStore {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
+            idempotency::apply(&transaction)?;
             transaction.commit()?;
             Ok(value)
         };
@@ -214,6 +220,33 @@ impl Store for SqliteStore {
         Ok(outcomes)
     }
 
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError> {
+        let mut connection = lock(&self.writer);
+        let mut write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let id = &enterprise.enterprise_id;
+            let revision = register::enterprise(&transaction, id)?.map(|(_, revision)| revision);
+            if !condition(revision) {
+                return Ok(Conditional::NotMet(revision));
+            }
+            let batch = std::slice::from_ref(enterprise);
+            let mut outcomes =
+                write::put_enterprises(&transaction, batch, &mut Pass::default(), day)?;
+            idempotency::apply(&transaction)?;
+            transaction.commit()?;
+            Ok(Conditional::Written(
+                outcomes.pop().unwrap_or(Outcome::Unchanged),
+            ))
+        };
+        write().map_err(StoreError::named)
+    }
+
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
         let mut pass = self.imports.pass(import_no);
         let outcomes = self.write(|tx| write::put_records(tx, batch, &mut pass, false))?;
@@ -230,6 +263,7 @@ impl Store for SqliteStore {
             if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
                 transaction.rollback()?;
             } else {
+                idempotency::apply(&transaction)?;
                 transaction.commit()?;
             }
             Ok(outcomes)
