@@ -4,6 +4,8 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod calendar_rules;
+mod calendars;
 mod change_log;
 mod decision_rules;
 mod decisions;
@@ -43,6 +45,12 @@ use crate::domain::AsOf;
 use crate::store::{self, Store};
 use in_force::Following;
 
+pub use calendar_rules::{CalendarRules, CalendarRulesError};
+pub use calendars::{
+    BatchLoad, CalendarObjectView, CalendarRequest, CalendarView, DoneNote, EditionCause,
+    EditionRequest, EditionView, FileCalendar, FileCalendarRequest, Frequencies, NotedVisits,
+    VisitFilter, VisitState, VisitView, read_done_notes, write_calendar_visits,
+};
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
 pub use dossiers::Life;
@@ -65,8 +73,12 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
+    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
+    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
+    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
+    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
+    TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
@@ -84,10 +96,14 @@ pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
 pub use crate::sampling::draw::DrawError;
+pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
+};
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
     StoreError, SummaryBy, TierFilter, Webhook,

@@ -6,6 +6,8 @@
 
 mod arrivals;
 mod attempt;
+mod calendars;
+mod ceremony;
 mod change_log;
 mod decide;
 mod error;
@@ -31,6 +33,8 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use attempt::{Attempt, attempting};
+pub use calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
+pub use ceremony::CeremonyStore;
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use feed::{Feed, Move, MoveKind};
@@ -53,7 +57,9 @@ pub use webhooks::{Attempted, Webhook, WebhookStore};
 
 /// The system of record.
 pub trait Store:
-    ChangeLog
+    CalendarStore
+    + CeremonyStore
+    + ChangeLog
     + Feed
     + IdempotencyStore
     + ImportStore
@@ -167,7 +173,7 @@ pub trait Store:
     ) -> Result<bool, StoreError>;
 
     /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
-    /// `false` if the plan is no draft any more.
+    /// `false` if the plan is no draft any more; refused when it belongs to a group that takes no more plans.
     fn freeze_plan(
         &self,
         plan_id: &str,

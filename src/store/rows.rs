@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::calendars::DoneVisit;
 use super::decide::KnownVersion;
 use super::life::{Act, Proceeding};
 use super::{Changed, StoreError};
@@ -41,6 +42,15 @@ pub(super) const PROCEEDING_COLUMNS: &str =
 /// Columns of `acts` in the order that [`act`] reads.
 pub(super) const ACT_COLUMNS: &str =
     "enterprise_id, act_no, on_day, at, what, subject, by_whom, reason";
+
+/// Reads object, number and day of a visit that was done.
+pub(super) fn done_visit(row: &impl Row) -> Result<DoneVisit, StoreError> {
+    Ok(DoneVisit {
+        enterprise_id: id(row, 0, "enterprise_id")?,
+        visit_no: number(row, 1, "visit_no")?,
+        done_on: day(row, 2, "done_on")?,
+    })
+}
 
 /// An enterprise with its revision, the last import that wrote it, and the day on which it last replaced another row.
 pub(super) struct EnterpriseRow {

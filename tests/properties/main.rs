@@ -13,12 +13,21 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+#[path = "../support/joint_fixture.rs"]
+mod joint_fixture;
+
+#[path = "../support/acceptance.rs"]
+mod acceptance_support;
+
+mod acceptance;
 mod allocation;
 mod cases;
 mod decisions;
 mod files;
 mod generate;
+mod joint;
 mod reasons;
 mod sampling;
+mod schedule;
 mod statistics;
 mod tiers;

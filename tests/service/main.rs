@@ -19,10 +19,14 @@ mod redis_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod both_verifiers;
+mod calendars;
 mod history;
 mod imports;
 mod life;
+mod plan_ceremony;
 mod plan_faults;
+mod plan_groups;
 mod plan_steps;
 mod plans;
 mod postgres;

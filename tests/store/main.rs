@@ -16,7 +16,9 @@ mod postgres_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod calendar_laws;
 mod crash;
+mod group_laws;
 mod import_laws;
 mod import_run_laws;
 mod life_laws;
