@@ -109,6 +109,8 @@ problem_kinds! {
     Conflict = CONFLICT "conflict" "The request conflicts with what stands" "请求与现有状态冲突",
     /// The plan is not in a state that allows the step.
     PlanState = CONFLICT "plan-state" "The plan does not allow this step now" "计划当前状态不允许此操作",
+    /// The model is not in a state that allows the step.
+    ModelState = CONFLICT "model-state" "The model does not allow this step now" "模型当前状态不允许此操作",
     /// The same idempotency key is being worked on.
     IdempotencyInFlight = CONFLICT "idempotency-in-flight" "The same request is being worked on" "相同请求正在处理",
     /// What the caller saw is no longer what stands.

@@ -18,6 +18,7 @@ mod judging;
 mod judging_tables;
 mod merges;
 mod migrations;
+mod models;
 mod objections;
 mod openapi;
 mod output;
@@ -93,7 +94,9 @@ enum Command {
     Plan(plan::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
-    /// Train a scorecard from a table with outcomes.
+    /// Models: register, validate, approve, shadow, promote, roll back, retire; their ledger, cards and drift.
+    Models(models::Arguments),
+    /// Train a scorecard from a table with outcomes, or on what inspections of the register found.
     Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
@@ -125,6 +128,7 @@ impl Cli {
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Models(arguments) => models::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),

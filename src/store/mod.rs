@@ -10,6 +10,8 @@ mod decide;
 mod error;
 mod imports;
 mod life;
+mod model_rows;
+mod models;
 mod overview;
 mod postgres;
 mod rows;
@@ -18,6 +20,7 @@ mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tasks;
 mod tier_rows;
 mod tiers;
 
@@ -30,14 +33,19 @@ pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use models::{
+    Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
+    NewModel, NewModelChange, Promotion,
+};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
 pub use runs::{
-    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
-    RunStore,
+    FinishedRow, JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow,
+    RunState, RunStore,
 };
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tasks::{ClaimedTask, NewTask, TaskStore};
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
@@ -48,10 +56,12 @@ pub trait Store:
     ChangeLog
     + ImportStore
     + LifeStore
+    + ModelStore
     + Overview
     + RunStore
     + Scan
     + SetAside
+    + TaskStore
     + TierStore
     + Send
     + Sync

@@ -150,6 +150,13 @@ impl TestApp {
         tokio::task::spawn_blocking(work).await.unwrap();
     }
 
+    /// Carries out the first job beside the runs; says whether there was one.
+    pub async fn carry_out_task(&self) -> bool {
+        let service = Arc::clone(&self.service);
+        let work = move || service.carry_out_task().unwrap().is_some();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
     /// Writes an enterprise of two members.
     pub async fn enterprise(&self, id: &str) {
         let body = json!({"name": format!("Enterprise {id}"), "division": "990102"});

@@ -18,6 +18,7 @@ mod history;
 mod imports;
 mod jobs;
 mod life;
+mod models;
 mod ops;
 mod overrides;
 mod plans;

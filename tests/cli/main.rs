@@ -20,6 +20,7 @@ mod evaluate;
 mod files;
 mod judge_trained;
 mod life;
+mod models;
 mod plans;
 mod sample;
 mod train;

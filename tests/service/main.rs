@@ -22,6 +22,7 @@ mod register;
 mod history;
 mod imports;
 mod life;
+mod models;
 mod plan_faults;
 mod plan_steps;
 mod plans;
@@ -29,6 +30,7 @@ mod postgres;
 mod redis;
 mod runs;
 mod tiers;
+mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;

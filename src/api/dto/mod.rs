@@ -11,6 +11,8 @@ pub(crate) mod frames;
 pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod jobs;
+pub(crate) mod model_jobs;
+pub(crate) mod models;
 pub(crate) mod objections;
 pub(crate) mod overview;
 pub(crate) mod page;

@@ -9,6 +9,8 @@ pub(super) mod history;
 pub(super) mod imports;
 pub(super) mod jobs;
 pub(super) mod migrations;
+pub(super) mod model_jobs;
+pub(super) mod models;
 pub(super) mod objections;
 pub(super) mod ops;
 pub(super) mod plan_files;

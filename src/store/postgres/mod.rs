@@ -25,6 +25,7 @@ mod imports;
 mod life;
 mod lock;
 mod migrate;
+mod models;
 mod overview;
 mod plans;
 mod pool;
@@ -33,6 +34,7 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
 mod write;
 

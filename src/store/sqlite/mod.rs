@@ -5,6 +5,7 @@
 mod change_log;
 mod imports;
 mod life;
+mod models;
 mod overview;
 mod plans;
 mod register;
@@ -12,6 +13,7 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
 mod write;
 
@@ -36,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0006_models.sql"),
 ];
 
 /// The embedded store.
