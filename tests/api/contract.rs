@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 86;
+const OPERATIONS: usize = 94;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -97,6 +97,9 @@ fn every_operation_is_described() {
             "roll_back_",
             "retire_",
             "measure_",
+            "ping_",
+            "resume_",
+            "delete_",
         ];
         assert!(
             verbs.iter().any(|verb| id.starts_with(verb)),

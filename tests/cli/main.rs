@@ -23,6 +23,7 @@ mod life;
 mod models;
 mod plans;
 mod sample;
+mod serving;
 mod train;
 
 use assert_cmd::Command;

@@ -26,6 +26,8 @@ pub(super) enum Lock {
     Runs = 41,
     /// The end of the ledger of models.
     Models = 60,
+    /// The end of the log of tier moves.
+    Moves = 100,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").
