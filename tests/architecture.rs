@@ -114,6 +114,7 @@ const STAYS: &[(&str, &[&str])] = &[
             "indicators/",
             "files/",
             "service/models.rs",
+            "service/outcomes.rs",
             "service/training/",
         ],
     ),

@@ -28,6 +28,7 @@ mod overview;
 mod plans;
 mod proceedings;
 mod register;
+mod registry;
 mod retier;
 mod runs;
 mod set_aside;
@@ -86,7 +87,7 @@ pub use crate::files::{
     ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
     ReadOptions, Sink, Source, TableWriter, Value,
 };
-pub use crate::indicators::Names;
+pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
@@ -105,16 +106,22 @@ pub use crate::sampling::{
     AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
 };
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
-    StoreError, SummaryBy, TierFilter, Webhook,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
+    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};
 
-pub use outcomes::{OutcomeRule, TierOutcome};
+pub use outcomes::{OutcomeError, OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
+pub use registry::{
+    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
+    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
+    TrainRequest, ValidationAsk,
+};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;

@@ -48,11 +48,14 @@ pub struct Job {
 }
 
 impl Job {
-    fn of(run: Run) -> Self {
+    pub(super) fn of(run: Run) -> Self {
         // Completing a part costs about a quarter of scanning it.
         let done = 4.0 * run.scanned_count as f64 + run.finished_count as f64;
         let all = 5.0 * run.total_count as f64;
         let share = match run.state {
+            _ if !run.kind.is_run() && run.state != RunState::Succeeded => {
+                f64::from(run.done_percent.unwrap_or(0)) / 100.0
+            }
             RunState::Queued => 0.0,
             RunState::Succeeded => 1.0,
             RunState::Running | RunState::Failed | RunState::Cancelled if all > 0.0 => {
@@ -117,7 +120,7 @@ impl Service {
     /// When the store fails.
     pub fn reclassify_with_given(&self) -> Result<Job, ServiceError> {
         let given = self.given();
-        self.store.put_model_set(given.files_id(), given.files())?;
+        self.keep_files(given)?;
         let run = self.request_run(given.files_id(), RunCause::Demand)?;
         Ok(Job::of(run))
     }
@@ -165,15 +168,19 @@ impl Service {
         if current.from_on >= month {
             return Ok(false);
         }
-        let runs = self.store.runs_before(None, 20)?;
-        let is_asked_for = runs.iter().any(|run| match run.state {
-            RunState::Queued | RunState::Running => true,
-            RunState::Succeeded => run.as_of >= month,
-            // A run that failed or was cancelled this month is not begun again and again.
-            RunState::Failed | RunState::Cancelled => {
-                run.as_of >= month && run.cause == RunCause::Month
-            }
-        });
+        // Other jobs stand among the runs.
+        let runs = self.store.runs_before(None, 200)?;
+        let is_asked_for = runs
+            .iter()
+            .filter(|run| run.kind.is_run())
+            .any(|run| match run.state {
+                RunState::Queued | RunState::Running => true,
+                RunState::Succeeded => run.as_of >= month,
+                // A run that failed or was cancelled this month is not begun again and again.
+                RunState::Failed | RunState::Cancelled => {
+                    run.as_of >= month && run.cause == RunCause::Month
+                }
+            });
         if is_asked_for {
             return Ok(false);
         }

@@ -15,6 +15,8 @@ mod feed;
 mod idempotency;
 mod imports;
 mod life;
+mod model_rows;
+mod models;
 mod overview;
 mod postgres;
 mod rows;
@@ -23,6 +25,7 @@ mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tasks;
 mod tier_rows;
 mod tiers;
 mod webhooks;
@@ -41,14 +44,19 @@ pub use feed::{Feed, Move, MoveKind};
 pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use models::{
+    Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
+    NewModel, NewModelChange, Promotion,
+};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
 pub use runs::{
-    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
-    RunStore,
+    FinishedRow, JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow,
+    RunState, RunStore,
 };
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tasks::{ClaimedTask, NewTask, TaskStore};
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
@@ -64,10 +72,12 @@ pub trait Store:
     + IdempotencyStore
     + ImportStore
     + LifeStore
+    + ModelStore
     + Overview
     + RunStore
     + Scan
     + SetAside
+    + TaskStore
     + TierStore
     + WebhookStore
     + Send

@@ -136,12 +136,16 @@ pub struct NewRun {
 macro_rules! worded {
     ($(#[$about:meta])* $name:ident { $($(#[$word_about:meta])* $word:ident = $text:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum $name {
             $($(#[$word_about])* $word,)+
         }
 
         impl $name {
+            /// Every one, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$word),+];
+
             /// Its name in the store and in answers.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -149,7 +153,7 @@ macro_rules! worded {
                 }
             }
 
-            pub(super) fn from_text(text: &str) -> Option<Self> {
+            pub(in crate::store) fn from_text(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$word),)+
                     _ => None,
@@ -157,6 +161,47 @@ macro_rules! worded {
             }
         }
     };
+}
+
+pub(super) use worded;
+
+worded! {
+    /// What a job does.
+    JobKind {
+        /// Classifies the whole register.
+        Reclassify = "reclassify",
+        /// Does so under another model, which is live afterwards.
+        Promote = "promote",
+        /// Does so under a model that was live before.
+        Rollback = "rollback",
+        /// Trains a model on what inspections of the register found.
+        Train = "train",
+        /// Judges a model by later inspections.
+        Evaluate = "evaluate",
+        /// Compares a model with the live one.
+        Compare = "compare",
+        /// Puts a draft through the gates.
+        Validate = "validate",
+        /// Scores a challenger beside the live model.
+        Shadow = "shadow",
+        /// Measures drift against the training rows.
+        Drift = "drift",
+    }
+}
+
+impl JobKind {
+    /// Whether the job is a run over the register that ends with a flip; others stand beside.
+    pub fn is_run(self) -> bool {
+        match self {
+            Self::Reclassify | Self::Promote | Self::Rollback => true,
+            Self::Train
+            | Self::Evaluate
+            | Self::Compare
+            | Self::Validate
+            | Self::Shadow
+            | Self::Drift => false,
+        }
+    }
 }
 
 worded! {
@@ -238,6 +283,14 @@ pub struct Run {
     pub read_at: i64,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What it does.
+    pub kind: JobKind,
+    /// What a job beside the runs is doing, in words.
+    pub step: Option<String>,
+    /// How much of a job beside the runs is done, in percent.
+    pub done_percent: Option<u8>,
+    /// Whether a job beside the runs has left a result.
+    pub has_result: bool,
 }
 
 /// A part of a run.

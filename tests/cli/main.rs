@@ -22,6 +22,7 @@ mod evaluate;
 mod files;
 mod judge_trained;
 mod life;
+mod models;
 mod plans;
 mod sample;
 mod serving;

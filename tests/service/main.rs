@@ -24,6 +24,7 @@ mod calendars;
 mod history;
 mod imports;
 mod life;
+mod models;
 mod plan_ceremony;
 mod plan_faults;
 mod plan_groups;
@@ -33,6 +34,7 @@ mod postgres;
 mod redis;
 mod runs;
 mod tiers;
+mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -19,8 +19,8 @@ use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
-    FinishedRow, IdRange, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    FinishedRow, IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow,
+    RunState, RunStore, StoreError,
 };
 
 impl RunStore for PostgresStore {
@@ -28,7 +28,9 @@ impl RunStore for PostgresStore {
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
             if let Some(active) = active(tx)? {
-                if active.files_id == new.files_id && active.as_of == new.as_of {
+                let is_same = active.files_id == new.files_id && active.as_of == new.as_of;
+                // A promotion goes through: what it puts in force is reclassified whole.
+                if is_same || active.kind != JobKind::Reclassify {
                     return Ok(End::Keep(active));
                 }
                 end(tx, &active.run_id, RunState::Cancelled, None)?;
@@ -346,11 +348,11 @@ impl RunStore for PostgresStore {
         }
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
-            let is_active = active(tx)?.is_some_and(|active| active.run_id == run_id);
-            if is_active {
+            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
+            if is_open {
                 end(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(End::Keep(is_active))
+            Ok(End::Keep(is_open))
         })
     }
 
@@ -596,7 +598,7 @@ fn slot_of(tx: &mut Session, run_id: &str) -> Result<i64, StoreError> {
     }
 }
 
-fn end(
+pub(super) fn end(
     tx: &mut Session,
     run_id: &str,
     state: RunState,
@@ -609,7 +611,7 @@ fn end(
     Ok(())
 }
 
-fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {
+pub(super) fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {
     tx.optional(&select("WHERE r.is_active = 1"), &[])?
         .as_ref()
         .map(tier_rows::run)
@@ -623,7 +625,7 @@ fn find(tx: &mut Session, run_id: &str) -> Result<Option<Run>, StoreError> {
         .transpose()
 }
 
-fn found(tx: &mut Session, run_id: &str) -> Result<Run, StoreError> {
+pub(super) fn found(tx: &mut Session, run_id: &str) -> Result<Run, StoreError> {
     find(tx, run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })
 }
 

@@ -8,6 +8,7 @@ use super::PostgresStore;
 use super::feed::{self, From};
 use super::life::successors;
 use super::lock::Lock;
+use super::models::follow;
 use super::pool::{End, Session};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
@@ -79,6 +80,14 @@ impl TierStore for PostgresStore {
                 .as_ref()
                 .map(tier_rows::in_force)
                 .transpose()
+        })
+    }
+
+    fn was_in_force(&self, files_id: &str) -> Result<bool, StoreError> {
+        self.pool.read(|tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM in_force WHERE files_id = $1)";
+            let row = tx.one(sql, &[&files_id])?;
+            Ok(rows::number::<i64>(&row, 0, "exists")? != 0)
         })
     }
 
@@ -297,7 +306,7 @@ pub(super) fn log_in_force(
             &new.epoch.as_str(),
         ],
     )?;
-    Ok(())
+    follow(tx, &new.files_id, run_id)
 }
 
 /// What lies in the slot of an enterprise before a tier is kept.

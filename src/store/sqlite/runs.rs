@@ -12,8 +12,8 @@ use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
-    FinishedRow, IdRange, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    FinishedRow, IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow,
+    RunState, RunStore, StoreError,
 };
 
 /// The slot that a run writes to.
@@ -25,7 +25,9 @@ impl RunStore for SqliteStore {
     fn request_run(&self, new: &NewRun) -> Result<Run, StoreError> {
         self.write(|tx| {
             if let Some(active) = active(tx)? {
-                if active.files_id == new.files_id && active.as_of == new.as_of {
+                let is_same = active.files_id == new.files_id && active.as_of == new.as_of;
+                // A promotion goes through: what it puts in force is reclassified whole.
+                if is_same || active.kind != JobKind::Reclassify {
                     return Ok(active);
                 }
                 end(tx, &active.run_id, RunState::Cancelled, None)?;
@@ -314,11 +316,11 @@ impl RunStore for SqliteStore {
 
     fn cancel_run(&self, run_id: &str) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let is_active = active(tx)?.is_some_and(|active| active.run_id == run_id);
-            if is_active {
+            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
+            if is_open {
                 end(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(is_active)
+            Ok(is_open)
         })
     }
 
@@ -543,7 +545,7 @@ fn slot_of(tx: &Transaction<'_>, run_id: &str) -> Result<i64, StoreError> {
     })
 }
 
-fn end(
+pub(super) fn end(
     tx: &Transaction<'_>,
     run_id: &str,
     state: RunState,
@@ -559,13 +561,13 @@ fn end(
     Ok(())
 }
 
-fn active(tx: &Transaction<'_>) -> Result<Option<Run>, StoreError> {
+pub(super) fn active(tx: &Transaction<'_>) -> Result<Option<Run>, StoreError> {
     one(tx, &select("WHERE r.is_active = 1"), &[], |row| {
         tier_rows::run(row)
     })
 }
 
-fn find(tx: &Transaction<'_>, run_id: &str) -> Result<Option<Run>, StoreError> {
+pub(super) fn find(tx: &Transaction<'_>, run_id: &str) -> Result<Option<Run>, StoreError> {
     one(tx, &select("WHERE r.run_id = ?1"), &[&run_id], |row| {
         tier_rows::run(row)
     })
