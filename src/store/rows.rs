@@ -19,6 +19,8 @@ pub(super) trait Row {
     fn whole(&self, at: usize, column: &'static str) -> Result<Option<i64>, StoreError>;
     /// A text.
     fn text(&self, at: usize, column: &'static str) -> Result<Option<&str>, StoreError>;
+    /// Bytes.
+    fn bytes(&self, at: usize, column: &'static str) -> Result<Option<&[u8]>, StoreError>;
 }
 
 /// Columns of `enterprises` in the order that [`enterprise`] reads.

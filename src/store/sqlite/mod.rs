@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0011_scale.sql"),
 ];
 
 /// The embedded store.
