@@ -41,6 +41,8 @@ pub(super) struct Execution<'a> {
     service: &'a Service,
     run_id: String,
     is_lost: AtomicBool,
+    /// Whether it is the first run of the register.
+    is_first: AtomicBool,
     observer: &'a dyn RunObserver,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Execution<'a> {
             service,
             run_id: run_id.to_owned(),
             is_lost: AtomicBool::new(false),
+            is_first: AtomicBool::new(false),
             observer,
         }
     }
@@ -130,6 +133,8 @@ impl<'a> Execution<'a> {
             let ranges = store.id_ranges(parts)?;
             run = store.begin_run(&self.run_id, owner, today, &ranges, count)?;
         }
+        let is_first = store.is_first_run(&self.run_id)?;
+        self.is_first.store(is_first, Ordering::Relaxed);
         let as_of = AsOf::monthly(run.as_of);
         // INVARIANT: what persons decided is read after the run has begun: whoever decides later changes enterprises that
         // the flip then takes for changed.
@@ -413,7 +418,7 @@ impl Finish<'_> {
             |scanned| {
                 let before = live.of(&scanned.enterprise_id);
                 let row = self.row(scanned, before);
-                changes.extend(change(before, row.tier, row.points));
+                changes.extend(self.change(&row, before));
                 rows.push(row);
             },
         )?;
@@ -455,6 +460,21 @@ impl Finish<'_> {
             is_surge: before.is_some_and(|before| before.is_surge),
             enterprise_id,
         }
+    }
+
+    /// What the run changes about an enterprise.
+    fn change(&self, row: &RunRow, before: Option<&LiveTier>) -> Option<RunChange> {
+        let is_told = match before {
+            Some(before) => before.tier != row.tier,
+            // The first run tells of all tiers at once.
+            None => !self.execution.is_first.load(Ordering::Relaxed),
+        };
+        is_told.then(|| RunChange {
+            enterprise_id: row.enterprise_id.clone(),
+            before: before.map(|before| (before.tier, before.points, before.from_on)),
+            tier: row.tier,
+            points: row.points,
+        })
     }
 
     /// The enterprises that the links and the owner of `id` name, under the ids by which they are named.
@@ -504,14 +524,4 @@ fn from_on(before: Option<&LiveTier>, tier: Tier, day: Date) -> Date {
         Some(before) if before.tier == tier => before.from_on,
         Some(_) | None => day,
     }
-}
-
-fn change(before: Option<&LiveTier>, tier: Tier, points: u16) -> Option<RunChange> {
-    before
-        .filter(|before| before.tier != tier)
-        .map(|before| RunChange {
-            before: before.clone(),
-            tier,
-            points,
-        })
 }
