@@ -48,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_ceremony.sql"),
     include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),
+    include_str!("../migrations/0011_scale.sql"),
 ];
 
 /// The embedded store.
