@@ -20,6 +20,7 @@ mod problem;
 mod responses;
 mod server;
 mod state;
+mod tier_json;
 mod upload;
 
 use actix_web::App;

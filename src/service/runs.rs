@@ -312,7 +312,12 @@ impl Execution<'_> {
         };
         let classifier = models.classifier.with_statistics(statistics);
         self.finish(&classifier, assembler.merges(), run.as_of, run.total_count)?;
-        Ok(store.flip(&self.run_id, owner)?)
+        self.service.fill_before_flip(&run, classifier.epoch());
+        let flipped = store.flip(&self.run_id, owner)?;
+        if current.epoch() != classifier.epoch() {
+            self.service.let_go(current.epoch());
+        }
+        Ok(flipped)
     }
 
     /// Scans the parts that are not scanned, and freezes the statistics of all.
