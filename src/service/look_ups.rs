@@ -110,7 +110,7 @@ impl Service {
         let asked = ids.clone();
         let boarding = self.flights.board(current.epoch(), ids);
         if !boarding.own.is_empty() {
-            let found = self.tiers_from_store(current, boarding.own).await?;
+            let found = self.tiers_of_own(current, boarding.own).await?;
             let landing = found.map(Arc::new);
             boarding.flight.land(landing.clone());
             let Some(found) = landing else {
@@ -144,6 +144,36 @@ impl Service {
             for (at, answer) in places.into_iter().zip(found) {
                 keep(at, answer);
             }
+        }
+        Ok(Some(answers))
+    }
+
+    /// Reads tiers that nobody else is reading. A read that has landed since the cache was asked left its tiers there, so
+    /// what lies in process by now is not read a second time.
+    async fn tiers_of_own(
+        &self,
+        current: &Arc<Current>,
+        ids: Vec<EnterpriseId>,
+    ) -> Result<Option<Vec<Option<TierAnswer>>>, ServiceError> {
+        let (epoch, today) = (*current.epoch(), self.today());
+        let mut answers = Vec::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for id in ids {
+            let landed = self.cache.at_hand(&epoch, &id, today);
+            answers.push(landed.map(|cached| answer(id.clone(), epoch, cached, Origin::Cache)));
+            if landed.is_none() {
+                missing.push(id);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Some(answers));
+        }
+        let Some(found) = self.tiers_from_store(current, missing).await? else {
+            return Ok(None);
+        };
+        let places = answers.iter_mut().filter(|place| place.is_none());
+        for (place, found) in places.zip(found) {
+            *place = found;
         }
         Ok(Some(answers))
     }

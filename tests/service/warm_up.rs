@@ -148,7 +148,7 @@ async fn what_changes_while_redis_is_filled_is_not_filled_in_as_it_was() {
         let _: String = server.command(&[b"FLUSHALL"]);
         for number in 1..=COUNT {
             if number % 20 == round {
-                put(&service, serious_penalty(number, "p", 30)).await;
+                put(&service, serious_penalty(number, &format!("p{number}"), 30)).await;
                 assert_ne!(read(&service, number).await.0, Tier::A, "{number}");
             }
         }
