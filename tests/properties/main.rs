@@ -14,6 +14,7 @@
 mod register;
 
 #[path = "../support/acceptance.rs"]
+#[allow(dead_code, reason = "shared with the bench of the same name")]
 mod acceptance_support;
 
 mod acceptance;
