@@ -11,7 +11,9 @@ use super::exit::Failure;
 use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
 use crate::domain::{EnterpriseKind, UnknownCode};
-use crate::service::{Clock, Entropy, ImportOptions, ModelFiles, Models, ReadOptions, Service};
+use crate::service::{
+    Clock, Entropy, ImportOptions, ModelFiles, Models, ReadOptions, Service, WebhookOptions,
+};
 use crate::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 
 /// Flags that every verb with a register takes; also after a verb of the verb, as in `import folder DIR --store FILE`.
@@ -153,6 +155,17 @@ pub(super) fn import_options(settings: &Settings) -> ImportOptions {
         max_row_bytes: settings.limits.line_bytes,
         max_spool_bytes: settings.limits.spool_bytes,
     })
+}
+
+/// What the settings say about webhooks.
+pub(super) fn webhook_options(settings: &Settings) -> WebhookOptions {
+    let webhooks = &settings.webhooks;
+    WebhookOptions {
+        allow_loopback: webhooks.allow_loopback,
+        allowed_hosts: webhooks.hosts(),
+        give_up: webhooks.give_up(),
+        first_pause: webhooks.first_pause(),
+    }
 }
 
 /// The asynchronous runtime of one verb.

@@ -4,6 +4,8 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod calendar_rules;
+mod calendars;
 mod change_log;
 mod decision_rules;
 mod decisions;
@@ -11,8 +13,11 @@ mod dossiers;
 mod entropy;
 mod error;
 mod evaluation;
+mod execution;
+mod feed;
 mod frames;
 mod history;
+mod idempotency;
 mod import;
 mod in_force;
 mod lineage;
@@ -24,22 +29,31 @@ mod overview;
 mod plans;
 mod proceedings;
 mod register;
+mod registry;
 mod retier;
 mod runs;
+mod scanned;
 mod set_aside;
 mod settle;
 mod tier_file;
 mod tiers;
 pub mod training;
+mod webhooks;
 
 use jiff::civil::Date;
 use std::sync::Arc;
 
 use crate::cache::TierCache;
 use crate::domain::AsOf;
-use crate::store::Store;
+use crate::store::{self, Store};
 use in_force::Following;
 
+pub use calendar_rules::{CalendarRules, CalendarRulesError};
+pub use calendars::{
+    BatchLoad, CalendarObjectView, CalendarRequest, CalendarView, DoneNote, EditionCause,
+    EditionRequest, EditionView, FileCalendar, FileCalendarRequest, Frequencies, NotedVisits,
+    VisitFilter, VisitState, VisitView, read_done_notes, write_calendar_visits,
+};
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
 pub use dossiers::Life;
@@ -48,6 +62,7 @@ pub use error::ServiceError;
 pub use evaluation::{
     Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
 };
+pub use feed::Changes;
 pub use frames::{FrameSummary, TierCounts};
 pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
@@ -61,10 +76,12 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, GroupRequest, GroupState, GroupView, Membership,
-    PlanPreview, PlanRequest, PlanState, PlanView, PublicContribution, ReplaceRequest, Replacement,
-    SampleObject, SampleStanding, SealedPlan, StratumPreview, TakenObject, TierBandPreview,
-    TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
+    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
+    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
+    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
+    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
+    TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::CacheError;
@@ -72,7 +89,7 @@ pub use crate::files::{
     ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
     ReadOptions, Sink, Source, TableWriter, Value,
 };
-pub use crate::indicators::Names;
+pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
@@ -84,25 +101,35 @@ pub use crate::sampling::contribution::{
 pub use crate::sampling::draw::DrawError;
 pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{
     AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
 };
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
-    SummaryBy, TierFilter,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
+    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
 };
+pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
+pub(crate) use idempotency::{RENEWAL, attempting};
 
-pub use outcomes::{OutcomeRule, TierOutcome};
+pub use outcomes::{OutcomeError, OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
-pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
+pub use registry::{
+    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
+    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
+    TrainRequest, ValidationAsk,
+};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
+pub use webhooks::{Delivery, Target, WebhookOptions, secret_text};
 
 /// Where the day comes from.
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +210,8 @@ impl Service {
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    match tokio::task::spawn_blocking(work).await {
+    let attempt = idempotency::current();
+    match tokio::task::spawn_blocking(move || store::attempting(attempt, work)).await {
         Ok(result) => result,
         Err(error) => Err(ServiceError::Internal(format!(
             "a task ended early: {error}"

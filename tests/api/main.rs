@@ -9,15 +9,21 @@
     reason = "test code"
 )]
 
+mod calendars;
 mod ceremony;
+mod changes;
 mod contract;
+mod conventions;
 mod enterprises;
 mod frames;
 mod helpers;
 mod history;
+mod hostile;
 mod imports;
 mod jobs;
+mod joint;
 mod life;
+mod models;
 mod ops;
 mod overrides;
 mod plan_groups;
@@ -26,4 +32,6 @@ mod plans;
 mod problems;
 mod records;
 mod schema;
+mod sheets;
 mod tiers;
+mod webhooks;

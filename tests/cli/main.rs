@@ -14,6 +14,7 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod postgres_server;
 
+mod calendar;
 mod ceremony;
 mod database;
 mod demo;
@@ -21,8 +22,10 @@ mod evaluate;
 mod files;
 mod judge_trained;
 mod life;
+mod models;
 mod plans;
 mod sample;
+mod serving;
 mod train;
 
 use assert_cmd::Command;

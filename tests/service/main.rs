@@ -20,9 +20,11 @@ mod redis_server;
 mod register;
 
 mod both_verifiers;
+mod calendars;
 mod history;
 mod imports;
 mod life;
+mod models;
 mod plan_ceremony;
 mod plan_faults;
 mod plan_groups;
@@ -32,6 +34,7 @@ mod postgres;
 mod redis;
 mod runs;
 mod tiers;
+mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -106,10 +106,10 @@ pub(crate) enum DrawWhen {
 pub(crate) struct PlanPeriod {
     /// First day.
     #[schema(format = Date, example = "2027-01-01")]
-    from: String,
+    pub(super) from: String,
     /// Last day.
     #[schema(format = Date, example = "2027-03-31")]
-    to: String,
+    pub(super) to: String,
 }
 
 /// Which objects; conditions that are left out do not restrict. There is no condition on an id or a name.
@@ -267,7 +267,7 @@ pub(super) fn public(given: Vec<PublicInput>) -> Result<Vec<PublicContribution>,
 }
 
 impl FilterInput {
-    fn parse(self) -> Result<PoolFilter, FieldError> {
+    pub(super) fn parse(self) -> Result<PoolFilter, FieldError> {
         let label = |name: &str, given: Option<String>| {
             given.map(|text| field::label(name, &text)).transpose()
         };
