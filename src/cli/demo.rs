@@ -278,6 +278,7 @@ impl Shown {
             },
             filter: PoolFilter::default(),
             method: Method::Equal,
+            size_measure: None,
             visits: Some(self.arguments.visits),
             allocation: AllocationRequest::default(),
             rounding: Rounding::Systematic,
@@ -287,6 +288,8 @@ impl Shown {
             committed: Vec::new(),
             public: Vec::new(),
             public_seed: false,
+            group: None,
+            extends: None,
         };
         let plan = watched("drawing", || service.draw_plan_now(request))?;
         write_files(service, &plan, &self.arguments.out)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::classify::PassingStore;
 use super::compose::{CommonFlags, blocking, import_options, runtime, service, service_on};
+use super::contributions::PlannedFlags;
 use super::exit::{Ended, ExitCode, Failure};
 use super::items::must_be_clean;
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
@@ -16,8 +17,8 @@ use crate::domain::digest::HashAlgorithm;
 use crate::domain::{Label, Tier, UnknownCode};
 use crate::service::{
     AllocationBy, AllocationRequest, Edition, Entropy, Format, ItemClass, Method, Period,
-    PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, Source, StratumRule,
-    default_exploration, label,
+    PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, SizeMeasure, Source,
+    StratumRule, default_exploration, label,
 };
 use crate::telemetry::init_logs;
 
@@ -27,6 +28,12 @@ pub(super) struct Arguments {
     common: CommonFlags,
     #[command(flatten)]
     plan: PlanFlags,
+    /// Coordinated group that the plan belongs to; default: none.
+    #[arg(long, value_name = "ID", requires = "draft")]
+    group: Option<String>,
+    /// Keep the plan as a draft and stop: freeze, draw and close it by `risktier ceremony`; default: all steps at once.
+    #[arg(long, conflicts_with_all = ["preview", "out", "sample", "frame"])]
+    draft: bool,
     /// Show what the plan would do and stop: nothing is drawn, no secret is made.
     #[arg(long)]
     preview: bool,
@@ -94,11 +101,20 @@ pub(super) struct PlanFlags {
     /// Only objects of these tiers; may be given several times; default: all.
     #[arg(long = "tier", value_name = "TIER")]
     tiers: Vec<Tier>,
-    /// Put the whole pool in order instead of drawing by stratum.
-    #[arg(long, conflicts_with = "visits")]
+    /// How objects are selected.
+    #[arg(long, value_enum, default_value_t = MethodFlag::Equal)]
+    method: MethodFlag,
+    /// What an object's size is, for method pareto only; default: rate.
+    #[arg(long, value_enum, value_name = "MEASURE")]
+    size_measure: Option<SizeFlag>,
+    /// Put the whole pool in order instead of drawing by stratum: the same as --method order.
+    #[arg(long, conflicts_with_all = ["visits", "method"])]
     order: bool,
-    /// Round targets by largest remainder before the draw instead of at random at the draw.
-    #[arg(long)]
+    /// How targets become whole numbers of visits; default: systematic, for method pareto largest-remainder.
+    #[arg(long, value_enum)]
+    rounding: Option<RoundingFlag>,
+    /// Round targets by largest remainder: the same as --rounding largest-remainder.
+    #[arg(long, conflicts_with = "rounding")]
     largest_remainder: bool,
     /// Share of the visits drawn with equal probability over the whole pool; default: 0.05, and 0 with --order.
     #[arg(long)]
@@ -109,6 +125,11 @@ pub(super) struct PlanFlags {
     /// Hash of the draw.
     #[arg(long, value_enum, default_value_t = Hash::Sha256)]
     hash: Hash,
+    #[command(flatten)]
+    planned: PlannedFlags,
+    /// Earlier plan, drawn or closed, that this one extends: who was drawn there leaves the pool; default: none.
+    #[arg(long, value_name = "PLAN_ID")]
+    extends: Option<String>,
     /// Freeze the register as of this day; default: the present day.
     #[arg(long, value_name = "DATE")]
     frame_day: Option<Date>,
@@ -152,11 +173,83 @@ pub(super) enum Class {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Hash {
+pub(super) enum Hash {
     /// SHA-256.
     Sha256,
     /// SM3 (GB/T 32905).
     Sm3,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum MethodFlag {
+    /// With one probability in each stratum.
+    Equal,
+    /// In proportion to size in each stratum.
+    Pareto,
+    /// No selection: the whole pool in ticket order.
+    Order,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SizeFlag {
+    /// The visits that the allocation gives an object.
+    Rate,
+    /// Its points.
+    Points,
+    /// Its complaint ratio to its peers.
+    ComplaintRatio,
+}
+
+impl From<SizeFlag> for SizeMeasure {
+    fn from(flag: SizeFlag) -> Self {
+        match flag {
+            SizeFlag::Rate => Self::Rate,
+            SizeFlag::Points => Self::Points,
+            SizeFlag::ComplaintRatio => Self::ComplaintRatio,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoundingFlag {
+    /// At the draw, by one random start over all strata.
+    Systematic,
+    /// Before the freeze.
+    LargestRemainder,
+    /// Not at all: the targets are whole already.
+    Whole,
+}
+
+impl PlanFlags {
+    fn method(&self) -> Method {
+        match self.method {
+            MethodFlag::Order => Method::Order,
+            MethodFlag::Equal | MethodFlag::Pareto if self.order => Method::Order,
+            MethodFlag::Equal => Method::Equal,
+            MethodFlag::Pareto => Method::Pareto,
+        }
+    }
+
+    fn rounding(&self) -> Rounding {
+        match self.rounding {
+            Some(RoundingFlag::Systematic) => Rounding::Systematic,
+            Some(RoundingFlag::LargestRemainder) => Rounding::LargestRemainder,
+            Some(RoundingFlag::Whole) => Rounding::Whole,
+            None if self.largest_remainder || self.method() == Method::Pareto => {
+                Rounding::LargestRemainder
+            }
+            None => Rounding::Systematic,
+        }
+    }
+}
+
+impl From<Hash> for HashAlgorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Sha256 => Self::Sha256,
+            Hash::Sm3 => Self::Sm3,
+        }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Ended {
@@ -179,20 +272,27 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             writable(folder)?;
         }
         // The passing store of a plan on files lives as long as this scope.
-        let (service, request, _passing) = ground(&settings, &arguments.plan)?;
+        let (service, mut request, _passing) = ground(&settings, &arguments.plan)?;
+        request.group.clone_from(&arguments.group);
         if arguments.preview {
             let preview = service.preview_plan(&request)?;
             show_preview(&preview, arguments.format)?;
             return Ok(ExitCode::Done);
         }
+        if arguments.draft {
+            show_plan(&service.draft_plan(request)?, arguments.format)?;
+            return Ok(ExitCode::Done);
+        }
         let plan = watched("drawing", || service.draw_plan_now(request))?;
         if let Some(folder) = &arguments.out {
             let is_kept = arguments.plan.frame.is_none();
-            write_files(&service, &plan, folder).inspect_err(|_| if is_kept {
-                eprintln!(
-                    "plan `{}` is drawn and kept in the store; fetch its files from the server instead of drawing again",
-                    plan.plan_id
-                );
+            write_files(&service, &plan, folder).inspect_err(|_| {
+                if is_kept {
+                    eprintln!(
+                        "plan `{}` is drawn and kept in the store; fetch its files from the server instead of drawing again",
+                        plan.plan_id
+                    );
+                }
             })?;
         }
         if let Some(path) = &arguments.sample {
@@ -242,11 +342,6 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
     let optional = |field: &str, text: &Option<String>| {
         text.as_deref().map(|text| label(field, text)).transpose()
     };
-    let method = if arguments.order {
-        Method::Order
-    } else {
-        Method::Equal
-    };
     Ok(PlanRequest {
         frame_id,
         title: arguments.title.clone(),
@@ -268,7 +363,8 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
             tiers: arguments.tiers.clone(),
             ..PoolFilter::default()
         },
-        method,
+        method: arguments.method(),
+        size_measure: arguments.size_measure.map(Into::into),
         visits: arguments.visits,
         allocation: AllocationRequest {
             by: if arguments.neyman {
@@ -279,22 +375,17 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
             inspector_days: arguments.inspector_days,
             strata: arguments.strata.clone(),
         },
-        rounding: if arguments.largest_remainder {
-            Rounding::LargestRemainder
-        } else {
-            Rounding::Systematic
-        },
+        rounding: arguments.rounding(),
         exploration_share: arguments
             .exploration
-            .unwrap_or_else(|| default_exploration(method)),
+            .unwrap_or_else(|| default_exploration(arguments.method())),
         reserve_share: arguments.reserve,
-        hash: match arguments.hash {
-            Hash::Sha256 => HashAlgorithm::Sha256,
-            Hash::Sm3 => HashAlgorithm::Sm3,
-        },
-        committed: Vec::new(),
-        public: Vec::new(),
-        public_seed: false,
+        hash: arguments.hash.into(),
+        committed: arguments.planned.committed()?,
+        public: arguments.planned.public()?,
+        public_seed: arguments.planned.public_seed,
+        group: None,
+        extends: arguments.extends.clone(),
     })
 }
 

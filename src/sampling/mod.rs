@@ -7,9 +7,12 @@
 mod allocation;
 pub mod contribution;
 pub mod draw;
+pub mod estimation;
 mod frame;
+pub mod joint;
 mod ledger;
 pub mod merkle;
+mod mixed;
 mod overlay;
 pub mod pareto;
 pub mod plan;
@@ -17,6 +20,8 @@ mod policy;
 pub mod pool;
 mod precision;
 mod rate;
+pub mod replacement;
+pub mod schedule;
 pub mod seed;
 pub mod selection;
 pub mod sizes;
@@ -30,6 +35,7 @@ pub use allocation::{
 };
 pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
 pub use ledger::{Booked, Rest, Settled, Substitution, Window, may_visit, settle, year_of};
+pub use mixed::{MIXED_BAND, Mixed, SizeMeasure, mix};
 pub use overlay::{ComplaintLoad, complaint_load};
 pub use policy::{
     Band, ByTier, ClassRates, ComplaintOverlay, OverallBounds, PolicyError, RateBasis,

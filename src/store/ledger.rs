@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 
 use super::StoreError;
-use crate::domain::{CheckItem, EnterpriseId, Visit, VisitKind, VisitState};
+use crate::domain::{CheckItem, EnterpriseId, Label, Visit, VisitKind, VisitState};
 
 /// Check items.
 pub trait ItemStore {
@@ -108,6 +108,10 @@ pub struct Slot {
     pub window: (Date, Date),
     /// The plan.
     pub plan_id: String,
+    /// Departments that take part.
+    pub departments: Vec<Label>,
+    /// Codes of the check items.
+    pub items: Vec<Label>,
 }
 
 /// What a draw writes.
@@ -119,6 +123,25 @@ pub struct DrawnPlan {
     pub sample: Vec<u8>,
     /// The visits, with their slots.
     pub visits: Vec<Visit>,
+    /// Visits that are there already and take up the items of this plan too: one visit, many items.
+    pub joined: Vec<JoinedVisit>,
+    /// Documents of the replacements that come with the draw, in their order.
+    pub replacements: Vec<String>,
+}
+
+/// A visit that takes up more items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedVisit {
+    /// Who is visited.
+    pub enterprise_id: EnterpriseId,
+    /// In which year.
+    pub year: i16,
+    /// The slot of the visit.
+    pub slot: u16,
+    /// All departments that take part now.
+    pub departments: Vec<Label>,
+    /// All items.
+    pub items: Vec<Label>,
 }
 
 /// Which visits to list; what is left out does not restrict.

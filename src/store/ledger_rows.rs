@@ -13,7 +13,7 @@ pub(super) const VISIT_COLUMNS: &str = "visit_no, enterprise_id, year, kind, sta
      visited_on, plan_id, departments, items, reason, note, by_whom, noted_at";
 
 /// Columns of `visits` in the order that [`slot`] reads.
-pub(super) const SLOT_COLUMNS: &str = "enterprise_id, year, slot, coalesce(visited_on, from_on), coalesce(visited_on, until_on), plan_id";
+pub(super) const SLOT_COLUMNS: &str = "enterprise_id, year, slot, coalesce(visited_on, from_on), coalesce(visited_on, until_on), plan_id, departments, items";
 
 /// The numbers of a year but for the size of the register, in the order that [`ledger_year`] reads, over the rows of
 /// [`BY_ENTERPRISE`].
@@ -78,6 +78,8 @@ pub(super) fn slot(row: &impl Row) -> Result<Slot, StoreError> {
             rows::day(row, 4, "until_on")?,
         ),
         plan_id: row.text(5, "plan_id")?.unwrap_or_default().to_owned(),
+        departments: rows::labels(row, 6, "departments")?,
+        items: rows::labels(row, 7, "items")?,
     })
 }
 

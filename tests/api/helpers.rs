@@ -9,10 +9,11 @@ use reqwest::{Method, RequestBuilder, Response};
 use risktier::api::{ApiServer, AppState, Readiness, ReadinessCheck};
 use risktier::cache::MemoryCache;
 use risktier::config::Sources;
-use risktier::service::{Clock, Entropy, ModelFiles, Models, Service};
+use risktier::service::{Clock, Entropy, ModelFiles, Models, Service, WebhookOptions};
 use risktier::store::SqliteStore;
 use risktier::telemetry::Metrics;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::schema::assert_promised;
 
@@ -150,6 +151,33 @@ impl TestApp {
         tokio::task::spawn_blocking(work).await.unwrap();
     }
 
+    /// Carries out the first job beside the runs; says whether there was one.
+    pub async fn carry_out_task(&self) -> bool {
+        let service = Arc::clone(&self.service);
+        let work = move || service.carry_out_task().unwrap().is_some();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// Does what a server does in the background: delivers what webhooks wait for, until nothing is due.
+    pub async fn deliver(&self, options: &WebhookOptions) {
+        let (service, options) = (Arc::clone(&self.service), options.clone());
+        let work = move || while service.deliver_once(&options).unwrap() {};
+        tokio::task::spawn_blocking(work).await.unwrap();
+    }
+
+    /// Sends bytes as they are and gives what comes back until the server closes, or until it has nothing more to say.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = tokio::net::TcpStream::connect(self.address())
+            .await
+            .unwrap();
+        // The server may refuse and close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Writes an enterprise of two members.
     pub async fn enterprise(&self, id: &str) {
         let body = json!({"name": format!("Enterprise {id}"), "division": "990102"});
@@ -182,6 +210,13 @@ impl TestApp {
         let path = "/v1/records/import?source=penalties";
         let imported = self.upload(path, "application/x-ndjson", records).await;
         assert_eq!(ok(imported, 200).await["refused_count"], 0);
+        let items = ["food-hygiene", "fire-exits", "annual-report"].map(
+            |code| json!({"item_code": code, "name": code, "class": "general", "published": true}),
+        );
+        let lifts =
+            json!({"item_code": "lift-safety", "name": "lifts", "class": "key", "published": true});
+        let items: Vec<Value> = items.into_iter().chain([lifts]).collect();
+        ok(self.post("/v1/items", &json!({"items": items})).await, 200).await;
         let frame = ok(self.step("/v1/frames").await, 201).await;
         frame["frame_id"].as_str().unwrap().to_owned()
     }

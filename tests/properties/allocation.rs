@@ -139,7 +139,7 @@ fn cells() -> impl Strategy<Value = Vec<Cell>> {
             problem_ppb,
             milli_days,
             least: a.min(b) * a.min(b),
-            most: a.max(b).sqrt(),
+            most: a.max(b).sqrt().max(0.01),
         },
     );
     prop::collection::vec(cell, 1..=6)

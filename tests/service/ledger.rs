@@ -5,10 +5,10 @@ use std::sync::Barrier;
 
 use jiff::civil::date;
 use risktier::domain::dates::add_days;
-use risktier::domain::{EnterpriseId, ExemptReason, Tier, VisitKind, VisitState};
+use risktier::domain::{EnterpriseId, ExemptReason, ReplaceReason, Tier, VisitKind, VisitState};
 use risktier::service::{
-    ExemptVisit, ItemClass, Period, PlanRequest, PlanState, PoolFilter, Service, ServiceError,
-    VisitFilter,
+    ExemptVisit, GroupRequest, ItemClass, Period, PlanRequest, PlanState, PoolFilter,
+    SampleStanding, Service, ServiceError, VisitFilter,
 };
 
 use crate::Place;
@@ -176,28 +176,29 @@ fn of_two_plans_that_race_for_the_last_slot_one_takes_its_reserve() {
         for (plan_id, visits) in plans.iter().zip(&visited) {
             let plan = service.plan(plan_id).unwrap();
             assert_eq!(plan.sample_size, Some(14));
+            let replacements = service.replacements(plan_id).unwrap();
             let sample: BTreeSet<String> = service
                 .sample(plan_id)
                 .unwrap()
                 .into_iter()
+                .filter(|object| object.standing != SampleStanding::Replacement)
                 .map(|object| object.enterprise_id)
                 .collect();
-            let left_out: BTreeSet<String> = plan
-                .replacements
+            let left_out: BTreeSet<&str> = replacements
                 .iter()
-                .map(|one| one.enterprise_id.clone())
+                .map(|one| one.enterprise_id.as_str())
                 .collect();
             assert!(
-                plan.replacements
+                replacements
                     .iter()
-                    .all(|one| one.reason == "cap_reached")
+                    .all(|one| one.reason == ReplaceReason::CapReached)
             );
-            assert_eq!(plan.replacements.is_empty(), visits.len() == 14);
+            assert_eq!(replacements.is_empty(), visits.len() == 14);
             for visit in visits {
-                let stands_in = plan
-                    .replacements
-                    .iter()
-                    .any(|one| one.replaced_by.as_deref() == Some(visit.as_str()));
+                let stands_in = replacements.iter().any(|one| {
+                    let taken = one.taken.as_ref();
+                    taken.is_some_and(|taken| taken.enterprise_id == visit.as_str())
+                });
                 assert!(sample.contains(visit.as_str()) || stands_in);
                 assert!(!left_out.contains(visit.as_str()));
             }
@@ -383,4 +384,53 @@ fn the_year_of_the_ledger_is_held_against_floor_and_ceiling() {
     assert_eq!(preview.overlaps.len(), 1);
     // Whoever was drawn rests, so nobody is expected to be drawn again.
     assert_eq!(preview.overlaps[0].object_count, 0);
+}
+
+#[test]
+fn plans_of_one_group_share_their_visits() {
+    for place in places() {
+        let (service, request) = general_world(&place, Tier::A);
+        service.put_item(item("G-2", ItemClass::General)).unwrap();
+        let group = service
+            .create_group(GroupRequest {
+                group_id: "q4".into(),
+                title: "joint".into(),
+                hash: request.hash,
+                committed: Vec::new(),
+                public: Vec::new(),
+                public_seed: false,
+            })
+            .unwrap();
+        let plans: Vec<String> = [("G-1", 12, "amr"), ("G-2", 9, "fire")]
+            .map(|(code, visits, department)| {
+                let plan = service
+                    .draft_plan(PlanRequest {
+                        items: vec![code.into()],
+                        visits: Some(visits),
+                        department: Some(label(department)),
+                        group: Some(group.group_id.clone()),
+                        ..request.clone()
+                    })
+                    .unwrap();
+                service.freeze_plan(&plan.plan_id).unwrap();
+                plan.plan_id
+            })
+            .to_vec();
+        service.seal_group("q4").unwrap();
+        service.open_group("q4", Vec::new()).unwrap();
+        for plan in &plans {
+            service.draw_plan(plan, Vec::new()).unwrap();
+            assert!(service.replacements(plan).unwrap().is_empty());
+        }
+        // The smaller sample lies within the larger one, so there are twelve visits, nine of them of both.
+        let visits = service.visits(&VisitFilter::default(), None, 99).unwrap();
+        assert_eq!(visits.len(), 12);
+        let joint = visits.iter().filter(|visit| visit.is_joint());
+        assert_eq!(joint.clone().count(), 9);
+        assert!(
+            joint
+                .clone()
+                .all(|visit| visit.items == [label("G-1"), label("G-2")])
+        );
+    }
 }

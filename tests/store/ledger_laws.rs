@@ -78,6 +78,8 @@ pub mod laws {
                 document: format!("drawn {plan_id}"),
                 sample: b"sample".to_vec(),
                 visits: visits.to_vec(),
+                joined: Vec::new(),
+                replacements: Vec::new(),
             })
         })
     }
@@ -165,6 +167,8 @@ pub mod laws {
                 document: "drawn".into(),
                 sample: b"sample".to_vec(),
                 visits: vec![general(1, 1, "p"), general(2, 1, "p")],
+                joined: Vec::new(),
+                replacements: Vec::new(),
             })
         });
         assert!(done.unwrap());
@@ -184,6 +188,8 @@ pub mod laws {
             slot: 1,
             window: (date(2026, 12, 1), date(2026, 12, 31)),
             plan_id: "p".into(),
+            departments: vec![label("市场监管"), label("消防")],
+            items: vec![label("G-1")],
         };
         assert_eq!(store.slots(2026, 2026).unwrap(), [slot(1), slot(2)]);
         assert!(store.slots(2027, 2030).unwrap().is_empty());
@@ -226,6 +232,8 @@ pub mod laws {
                             document: "drawn".into(),
                             sample: Vec::new(),
                             visits: vec![general(1, taken.len() as u16 + 1, plan)],
+                            joined: Vec::new(),
+                            replacements: Vec::new(),
                         })
                     });
                     assert!(done.unwrap());

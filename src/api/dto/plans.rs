@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use super::codes::{
     AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding,
-    Tier,
+    SizeMeasure, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
     AllocationRequest, CommittedContribution, FrozenPart, Period, PlanRequest, PlanView,
-    PlannedContribution, PoolFilter, PublicContribution, Replacement, StratumRule,
+    PlannedContribution, PoolFilter, PublicContribution, StratumRule,
 };
 
 /// A plan, without its strata and files.
@@ -43,10 +43,6 @@ pub(crate) struct PlanAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     drawn_at: Option<String>,
-    /// Drawn objects that are not visited, because other plans had taken their last visit of the year, and who is visited
-    /// instead.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    replacements: Vec<ReplacementAnswer>,
     /// Digest of the auditor edition of the transcript, once closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript_digest: Option<String>,
@@ -71,17 +67,19 @@ impl From<PlanView> for PlanAnswer {
             sample_digest,
             sample_size,
             drawn_at,
-            replacements,
             transcript_digest,
             closed_at,
             void_reason,
         } = view;
         Self {
-            replacements: replacements.into_iter().map(Into::into).collect(),
             plan_id,
             state: state.into(),
             created_at,
-            request: request.into(),
+            request: PlanRequest {
+                item_class: Some(preview.item_class),
+                ..request
+            }
+            .into(),
             outlook: PlanPreview::from(preview).outlook,
             frozen: frozen.map(Into::into),
             sample_digest: sample_digest.map(|digest| digest.to_string()),
@@ -90,42 +88,6 @@ impl From<PlanView> for PlanAnswer {
             transcript_digest: transcript_digest.map(|digest| digest.to_string()),
             closed_at,
             void_reason,
-        }
-    }
-}
-
-/// A drawn object that is not visited.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Replacement)]
-pub(crate) struct ReplacementAnswer {
-    /// Opaque key of its stratum, `EXPLORE` or `ALL`.
-    #[schema(example = "S001")]
-    stratum: String,
-    /// The object.
-    #[schema(example = "91990000MA00000017")]
-    enterprise_id: String,
-    /// Why, as a code; more may be added.
-    #[schema(example = "cap_reached")]
-    reason: String,
-    /// The next of the reserve, which is visited instead; left out where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "91990000MA00000025")]
-    replaced_by: Option<String>,
-}
-
-impl From<Replacement> for ReplacementAnswer {
-    fn from(replacement: Replacement) -> Self {
-        let Replacement {
-            stratum,
-            enterprise_id,
-            reason,
-            replaced_by,
-        } = replacement;
-        Self {
-            stratum,
-            enterprise_id,
-            reason,
-            replaced_by,
         }
     }
 }
@@ -171,7 +133,6 @@ impl From<PlanView> for PlanListItem {
             sample_digest: _,
             sample_size,
             drawn_at: _,
-            replacements: _,
             transcript_digest: _,
             closed_at: _,
             void_reason: _,
@@ -197,9 +158,8 @@ pub(crate) struct PlanRequestAnswer {
     frame_id: String,
     /// Title for people.
     title: String,
-    /// Class of the check items, where the request says it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item_class: Option<ItemClass>,
+    /// Class of the check items.
+    item_class: ItemClass,
     /// Codes of the check items.
     items: Vec<String>,
     /// The department that plans.
@@ -212,6 +172,9 @@ pub(crate) struct PlanRequestAnswer {
     filter: FilterAnswer,
     /// How objects are selected.
     method: Method,
+    /// What an object's size is, for method `pareto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_measure: Option<SizeMeasure>,
     /// Number of visits; left out: by the policy's rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     visits: Option<u64>,
@@ -231,6 +194,14 @@ pub(crate) struct PlanRequestAnswer {
     public: Vec<ContributionAnswer>,
     /// Whether the public edition may reveal values and seed.
     public_seed: bool,
+    /// The coordinated group that the plan belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2027-q1")]
+    group: Option<String>,
+    /// The earlier plan that this one extends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
+    extends: Option<String>,
 }
 
 /// What the visits follow, and what holds for some of the strata.
@@ -371,6 +342,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             period: Period { from, to },
             filter,
             method,
+            size_measure,
             visits,
             allocation,
             rounding,
@@ -380,11 +352,14 @@ impl From<PlanRequest> for PlanRequestAnswer {
             committed,
             public,
             public_seed,
+            group,
+            extends,
         } = request;
         Self {
             frame_id,
             title,
-            item_class: item_class.map(Into::into),
+            // What the request leaves open is known of the plan.
+            item_class: item_class.map_or(ItemClass::General, Into::into),
             items,
             department: department.map(Into::into),
             period: PeriodAnswer {
@@ -393,6 +368,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             },
             filter: filter.into(),
             method: method.into(),
+            size_measure: size_measure.map(Into::into),
             visits,
             allocation: allocation.into(),
             rounding: rounding.into(),
@@ -418,6 +394,8 @@ impl From<PlanRequest> for PlanRequestAnswer {
                 })
                 .collect(),
             public_seed,
+            group,
+            extends,
         }
     }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn enter_visits(
     params(("visit_no" = u64, Path, description = "Number of the visit", example = 17)),
     request_body(content = DoneInput, example = json!({"visited_on": "2027-02-11", "by": "officer-17"})),
     responses(
-        (status = 200, description = "It is noted", body = VisitAnswer, example = json!(examples::visit("done"))),
+        (status = 200, description = "It is noted", body = VisitAnswer, example = json!(examples::ledger_visit("done"))),
         StepProblems
     )
 )]
@@ -91,7 +91,7 @@ pub(crate) async fn note_visit(
     params(LedgerQuery),
     responses(
         (status = 200, description = "A page of visits", body = Page<VisitAnswer>,
-            example = json!({"items": [examples::visit("planned")]})),
+            example = json!({"items": [examples::ledger_visit("planned")]})),
         ListProblems
     )
 )]

@@ -3,37 +3,30 @@
 //! The draw itself is what seed and pool make of it, to the byte. An object that another plan has taken the last slot of
 //! since the freeze is left out with a coded reason, and the next of its stratum's reserve is visited instead.
 
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Frozen, PlanDocument, PlanState, PlanView};
+use super::draft::PlanRequest;
 use super::limits::{Bookings, window, years_of};
+use super::replacements::{Replacement, TakenObject};
 use super::steps::internal;
-use crate::domain::{EnterpriseId, ItemClass, Label, Tier, Visit, VisitKind, VisitState};
+use crate::domain::{
+    EnterpriseId, ItemClass, Label, ReplaceReason, Tier, Visit, VisitKind, VisitState,
+};
 use crate::sampling::draw::{DrawOutcome, SampleKey};
 use crate::sampling::pool::{Pool, StratumKey};
 use crate::sampling::{Booked, Rest, VisitLimits, Window, may_visit, settle};
 use crate::service::items::departments_of;
-use crate::service::{Service, ServiceError};
-use crate::store::{DrawnPlan, Slot, StoreError};
+use crate::service::{Service, ServiceError, label};
+use crate::store::{DrawnPlan, JoinedVisit, Slot, StoreError};
 
-/// A drawn object that is not visited, and who is visited instead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replacement {
-    /// The stratum, `EXPLORE` or `ALL`.
-    pub stratum: String,
-    /// The object that is not visited.
-    pub enterprise_id: String,
-    /// Why, as a code.
-    pub reason: String,
-    /// The next of the reserve; absent when it is used up or there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced_by: Option<String>,
-}
+/// Who says of an object that the ledger does not let it be visited.
+const LEDGER: &str = "ledger";
 
 /// The visits that a draw comes to.
 pub(super) struct Booking {
     pub(super) visits: Vec<Visit>,
+    pub(super) joined: Vec<JoinedVisit>,
     pub(super) replacements: Vec<Replacement>,
 }
 
@@ -43,6 +36,8 @@ pub(super) struct Booker<'a> {
     pub(super) class: ItemClass,
     pub(super) limits: &'a VisitLimits,
     pub(super) window: Window,
+    /// Other plans of its group: their visits are its visits too.
+    pub(super) companions: BTreeSet<String>,
     pub(super) departments: Vec<Label>,
     pub(super) items: Vec<Label>,
     pub(super) noted_at: String,
@@ -71,7 +66,18 @@ impl Booker<'_> {
             let group = groups.entry(stratum.key.to_string()).or_default();
             group.1 = stratum.reserve.iter().map(|object| object.object).collect();
         }
-        let bookings = Bookings::of(taken, period);
+        let is_companion = |slot: &&Slot| self.companions.contains(&slot.plan_id);
+        let shared: BTreeMap<(&EnterpriseId, i16), &Slot> = taken
+            .iter()
+            .filter(is_companion)
+            .map(|slot| ((&slot.enterprise_id, slot.year), slot))
+            .collect();
+        let others: Vec<Slot> = taken
+            .iter()
+            .filter(|slot| !is_companion(slot))
+            .cloned()
+            .collect();
+        let bookings = Bookings::of(&others, period);
         let mut used: BTreeMap<(&EnterpriseId, i16), Vec<u16>> = BTreeMap::new();
         for slot in taken {
             let numbers = used.entry((&slot.enterprise_id, slot.year)).or_default();
@@ -79,6 +85,7 @@ impl Booker<'_> {
         }
         let mut booking = Booking {
             visits: Vec::with_capacity(outcome.lines.len()),
+            joined: Vec::new(),
             replacements: Vec::new(),
         };
         for (key, (drawn, reserve)) in groups {
@@ -103,19 +110,48 @@ impl Booker<'_> {
             for object in &settled.visits {
                 if let Some((id, window)) = windows.remove(object) {
                     let year = bookings_year(self, &bookings);
+                    if let Some(slot) = shared.get(&(&id, year)) {
+                        booking.joined.push(JoinedVisit {
+                            departments: union(&slot.departments, &self.departments),
+                            items: union(&slot.items, &self.items),
+                            enterprise_id: id,
+                            year,
+                            slot: slot.slot,
+                        });
+                        continue;
+                    }
                     let numbers = used.get(&(&id, year));
                     let slot = (self.class == ItemClass::General)
                         .then(|| lowest_free(numbers.map_or(&[], Vec::as_slice)));
                     booking.visits.push(self.visit(id, year, window, slot));
                 }
             }
+            let orders = outcome.strata.iter().find(|one| one.key.as_str() == key);
             for substitution in settled.substitutions {
                 let id = |object: u32| Ok::<_, ServiceError>(object_id(pool, object)?.to_owned());
+                let taken = match substitution.taken {
+                    None => None,
+                    Some(object) => {
+                        let reserve = orders.map_or(&[][..], |stratum| &stratum.reserve);
+                        let place = reserve.iter().find(|one| one.object == object);
+                        Some(TakenObject {
+                            enterprise_id: id(object)?,
+                            order: place.map_or(0, |one| one.order),
+                        })
+                    }
+                };
                 booking.replacements.push(Replacement {
-                    stratum: key.clone(),
+                    number: booking.replacements.len() as u64 + 1,
                     enterprise_id: id(substitution.left_out)?,
-                    reason: substitution.reason.as_str().to_owned(),
-                    replaced_by: substitution.taken.map(id).transpose()?,
+                    stratum: key.clone(),
+                    reason: match substitution.reason {
+                        Rest::CapReached => ReplaceReason::CapReached,
+                        Rest::GapNotOver => ReplaceReason::GapNotOver,
+                    },
+                    note: None,
+                    taken,
+                    by: label("by", LEDGER)?,
+                    at: self.noted_at.clone(),
                 });
             }
         }
@@ -181,6 +217,12 @@ fn bookings_year(booker: &Booker<'_>, bookings: &Bookings) -> i16 {
     }
 }
 
+/// The labels of both lists, each once, in order.
+fn union(one: &[Label], other: &[Label]) -> Vec<Label> {
+    let all: BTreeSet<&Label> = one.iter().chain(other).collect();
+    all.into_iter().cloned().collect()
+}
+
 /// The lowest number that is not used.
 fn lowest_free(used: &[u16]) -> u16 {
     (1..=u16::MAX)
@@ -226,6 +268,7 @@ impl Service {
             class,
             limits: &current.models.sampling.visits,
             window: window(request.period),
+            companions: self.companions(&request, &plan_id)?,
             departments: departments_of(&items, request.department.as_ref()),
             items: items.iter().map(|item| item.item_code.clone()).collect(),
             noted_at: jiff::Timestamp::now().to_string(),
@@ -243,13 +286,15 @@ impl Service {
             let booking = booker
                 .book(&frozen, pool, outcome, &taken, request.period)
                 .map_err(abort)?;
-            if let Some(drawn) = &mut document.drawn {
-                drawn.replacements = booking.replacements;
-            }
+            let replacements = booking.replacements.iter().map(serde_json::to_string);
             Ok(DrawnPlan {
                 document: serde_json::to_string(&document).map_err(|error| abort(error.into()))?,
                 sample: sample.to_vec(),
                 visits: booking.visits,
+                joined: booking.joined,
+                replacements: replacements
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| abort(error.into()))?,
             })
         })?;
         if done {
@@ -257,6 +302,20 @@ impl Service {
         } else {
             Err(self.wrong_state(&plan_id, "frozen")?)
         }
+    }
+
+    /// The other plans of a plan's coordinated group.
+    fn companions(
+        &self,
+        request: &PlanRequest,
+        plan_id: &str,
+    ) -> Result<BTreeSet<String>, ServiceError> {
+        let Some(group_id) = &request.group else {
+            return Ok(BTreeSet::new());
+        };
+        let plans = self.plans_of_group(group_id)?.into_iter();
+        let ids = plans.map(|plan| plan.plan_id);
+        Ok(ids.filter(|id| id != plan_id).collect())
     }
 
     /// The items that a frozen plan names, as the list has them now.

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::booking::Replacement;
 use super::draft::{PlanPreview, PlanRequest};
 use crate::domain::digest::{Digest, Secret32};
 use crate::sampling::StratumMeaning;
@@ -83,9 +82,6 @@ pub(super) struct Drawn {
     pub(super) sample_digest: Digest,
     pub(super) sample_size: u64,
     pub(super) drawn_at: String,
-    /// Drawn objects that the ledger did not let be visited any more.
-    #[serde(default)]
-    pub(super) replacements: Vec<Replacement>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,8 +112,6 @@ pub struct PlanView {
     pub sample_size: Option<u64>,
     /// When it was drawn, RFC 3339.
     pub drawn_at: Option<String>,
-    /// Drawn objects that are not visited, and who is instead.
-    pub replacements: Vec<Replacement>,
     /// Digest of the auditor edition of the transcript, once closed.
     pub transcript_digest: Option<Digest>,
     /// When it was closed, RFC 3339.
@@ -165,11 +159,6 @@ impl PlanDocument {
             sample_digest: self.drawn.as_ref().map(|drawn| drawn.sample_digest),
             sample_size: self.drawn.as_ref().map(|drawn| drawn.sample_size),
             drawn_at: self.drawn.as_ref().map(|drawn| drawn.drawn_at.clone()),
-            replacements: self
-                .drawn
-                .as_ref()
-                .map(|drawn| drawn.replacements.clone())
-                .unwrap_or_default(),
             transcript_digest: self.closed.as_ref().map(|closed| closed.transcript_digest),
             closed_at: self.closed.as_ref().map(|closed| closed.closed_at.clone()),
             void_reason: self.void_reason.clone(),

@@ -11,8 +11,9 @@ use crate::model::Classifier;
 use crate::sampling::plan::{Excluded, Method, PPB, Period, Rounding, public_seed_allowed};
 use crate::sampling::sizes::{Target, exploration_split, largest_remainder};
 use crate::sampling::{
-    Allocation, Frame, PoolFilter, Precision, RateRule, SamplingPolicy, Stratum, StratumMeaning,
-    StratumTerms, allocate_within, expected_half_width, falling_with_risk, stratify,
+    Allocation, Frame, PoolFilter, Precision, RateRule, SamplingPolicy, Selection, SizeMeasure,
+    Stratum, StratumMeaning, StratumTerms, allocate_within, expected_half_width, falling_with_risk,
+    mix, stratify,
 };
 use crate::service::frames::FrameSummary;
 use crate::service::items::{class_of, lowest_cap};
@@ -43,8 +44,11 @@ pub struct PlanRequest {
     /// Which objects.
     #[serde(default)]
     pub filter: PoolFilter,
-    /// `equal` draws by stratum; `order` puts the whole pool in ticket order.
+    /// `equal` and `pareto` draw by stratum; `order` puts the whole pool in ticket order.
     pub method: Method,
+    /// What an object's size is, for method `pareto`; absent: the rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_measure: Option<SizeMeasure>,
     /// Number of visits; absent: by the policy's rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visits: Option<u64>,
@@ -70,6 +74,12 @@ pub struct PlanRequest {
     /// Whether the public edition may reveal values and seed.
     #[serde(default)]
     pub public_seed: bool,
+    /// The coordinated group that the plan belongs to; it then has the group's contributions, hash and `public_seed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The earlier plan that this one extends; who was drawn there leaves the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
 }
 
 /// A contribution whose value exists and is opened at the draw.
@@ -202,6 +212,8 @@ pub(super) struct Drafted {
     pub(super) summary: FrameSummary,
     pub(super) frame: Frame,
     pub(super) strata: Vec<Stratum>,
+    /// The size of each member of each stratum, for method `pareto`.
+    pub(super) sizes: Option<Vec<Vec<u32>>>,
     pub(super) preview: PlanPreview,
 }
 
@@ -219,6 +231,8 @@ pub(super) struct Ground<'a> {
 /// A plan thought through.
 pub(super) struct Thought {
     pub(super) strata: Vec<Stratum>,
+    /// The size of each member of each stratum, for method `pareto`.
+    pub(super) sizes: Option<Vec<Vec<u32>>>,
     pub(super) preview: PlanPreview,
     /// The inclusion probability of each object of the pool, by its position in the frame.
     pub(super) probability: BTreeMap<usize, f64>,
@@ -240,7 +254,7 @@ impl<'a> Ground<'a> {
 }
 
 /// A text that stands in the plan as it is given: 1 to `most` bytes, no control character, not only white space.
-fn printable(name: &str, text: &str, most: usize) -> Result<(), FieldError> {
+pub(super) fn printable(name: &str, text: &str, most: usize) -> Result<(), FieldError> {
     if text.len() > most {
         let reason = format!("has {} bytes; allowed are 1 to {most}", text.len());
         return Err(FieldError::new(name, text, reason));
@@ -284,13 +298,18 @@ impl PlanRequest {
                 format!("is before `period.from` ({from})"),
             ));
         }
+        if let (Some(measure), Method::Equal | Method::Order) = (self.size_measure, self.method) {
+            let reason = "is for method `pareto`; leave it out";
+            return Err(FieldError::new("size_measure", measure.as_str(), reason));
+        }
         match self.method {
-            Method::Equal if self.rounding == Rounding::Whole => Err(FieldError::new(
-                "rounding",
-                "whole",
-                "is for method `order`; use systematic or largest_remainder",
-            )),
             Method::Equal => Ok(()),
+            Method::Pareto if self.rounding == Rounding::Systematic => Err(FieldError::new(
+                "rounding",
+                "systematic",
+                "does not go with method `pareto`; use largest_remainder or whole",
+            )),
+            Method::Pareto => Ok(()),
             Method::Order if self.visits.is_some() => Err(FieldError::new(
                 "visits",
                 &self.visits.unwrap_or(0).to_string(),
@@ -306,11 +325,6 @@ impl PlanRequest {
                 "does not go with method `order`",
             )),
             Method::Order => Ok(()),
-            Method::Pareto => Err(FieldError::new(
-                "method",
-                "pareto",
-                "is not offered for plans; use equal or order",
-            )),
         }
     }
 
@@ -327,7 +341,8 @@ impl Service {
     ///
     /// Names the field that is wrong, an unknown frame, an empty pool, or visits that exceed it.
     pub fn preview_plan(&self, request: &PlanRequest) -> Result<PlanPreview, ServiceError> {
-        Ok(self.draft(&self.current(), request)?.preview)
+        let request = self.in_group(request.clone())?;
+        Ok(self.draft(&self.current(), &request)?.preview)
     }
 
     pub(super) fn draft(
@@ -348,24 +363,32 @@ impl Service {
             bookings: &self.bookings(class, request.period)?,
             recent: &self.recent_plans(request.period)?,
         };
+        let mut selection = request.filter.select(&frame);
+        self.leave_out_drawn(request, &frame, &mut selection)?;
         let Thought {
             strata,
+            sizes,
             preview,
             probability: _,
-        } = think(&ground, request)?;
+        } = think(&ground, request, selection)?;
         Ok(Drafted {
             summary,
             frame,
             strata,
+            sizes,
             preview,
         })
     }
 }
 
 /// Thinks a plan through: pool, strata, targets, and what comes of them. Draws nothing and needs no secret.
-pub(super) fn think(ground: &Ground<'_>, request: &PlanRequest) -> Result<Thought, ServiceError> {
+/// `selection` is what the filter selects, without those that the plan must not draw again.
+pub(super) fn think(
+    ground: &Ground<'_>,
+    request: &PlanRequest,
+    mut selection: Selection,
+) -> Result<Thought, ServiceError> {
     let rule = ground.rule(request)?;
-    let mut selection = request.filter.select(ground.frame);
     if ground.class == ItemClass::General {
         let (limits, period) = (&ground.policy.visits, request.period);
         ground
@@ -383,6 +406,17 @@ pub(super) fn think(ground: &Ground<'_>, request: &PlanRequest) -> Result<Though
     let least_ppb = (ground.policy.least_rate * PPB as f64).round() as u64;
     let targets = allocate_within(&strata, allocation, &terms, least_ppb)?;
     let falling = falling_with_risk(&strata, &targets);
+    let (strata, targets, sizes, terms) = if request.method == Method::Pareto {
+        let measure = request.size_measure.unwrap_or_default();
+        let mixed = mix(ground.frame, strata, &targets, measure);
+        // What is said of strata is said of the mixed ones anew; their bounds have acted already.
+        let terms = request
+            .allocation
+            .terms(&mixed.strata, ground.frame, ground.classifier);
+        (mixed.strata, mixed.targets_ppb, Some(mixed.sizes), terms)
+    } else {
+        (strata, targets, None, terms)
+    };
     let cells: Vec<Target> = strata
         .iter()
         .zip(&targets)
@@ -397,6 +431,9 @@ pub(super) fn think(ground: &Ground<'_>, request: &PlanRequest) -> Result<Though
     );
     if request.rounding == Rounding::LargestRemainder {
         targets = largest_remainder(&targets);
+    }
+    if request.rounding == Rounding::Whole && request.method != Method::Order {
+        must_be_whole(&strata, &targets)?;
     }
     let split = cells.iter().zip(&targets).map(|(cell, target)| Target {
         pool: cell.pool,
@@ -450,9 +487,27 @@ pub(super) fn think(ground: &Ground<'_>, request: &PlanRequest) -> Result<Though
         .collect();
     Ok(Thought {
         strata,
+        sizes,
         preview,
         probability,
     })
+}
+
+/// Rounding `whole` takes targets as they are, so each must be a whole number of visits.
+fn must_be_whole(strata: &[Stratum], targets: &[u64]) -> Result<(), FieldError> {
+    let broken = strata
+        .iter()
+        .zip(targets)
+        .find(|(_, target)| **target % PPB != 0);
+    let Some((stratum, target)) = broken else {
+        return Ok(());
+    };
+    let reason = format!(
+        "needs a whole number of visits in every stratum, but `{}` has {}; use largest_remainder or systematic",
+        stratum.key,
+        *target as f64 / PPB as f64
+    );
+    Err(FieldError::new("rounding", "whole", reason))
 }
 
 /// The limits of the policy that the rates and targets touch.

@@ -175,7 +175,9 @@ impl Service {
                 },
             });
         }
-        let thought = think(ground, request)?;
+        let mut selection = selection;
+        self.leave_out_drawn(request, frame, &mut selection)?;
+        let thought = think(ground, request, selection)?;
         let stratum = thought
             .strata
             .iter()

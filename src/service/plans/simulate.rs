@@ -92,6 +92,19 @@ impl Service {
         &self,
         request: &SimulationRequest,
     ) -> Result<Simulation, ServiceError> {
+        self.simulated(request).map_err(|error| match error {
+            // What is wrong with the plan lies within the member `plan`.
+            ServiceError::Field(mut field)
+                if !["candidate", "current"].contains(&&*field.field) =>
+            {
+                field.field = format!("plan.{}", field.field);
+                field.into()
+            }
+            other => other,
+        })
+    }
+
+    fn simulated(&self, request: &SimulationRequest) -> Result<Simulation, ServiceError> {
         let in_force = self.current();
         let named = |field: &'static str, text: &str| {
             PolicyText::read(text)
@@ -118,7 +131,7 @@ impl Service {
                 bookings: &bookings,
                 recent: &[],
             };
-            think(&ground, plan)
+            think(&ground, plan, plan.filter.select(frame))
         };
         // Bands are a matter of the policy; what the frame has counted is not.
         let under = |policy: &SamplingPolicy| -> Result<Thought, ServiceError> {

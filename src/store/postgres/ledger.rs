@@ -134,8 +134,30 @@ impl LedgerStore for PostgresStore {
                 document,
                 sample,
                 visits,
+                joined,
+                replacements,
             } = build(taken)?;
+            for visit in &joined {
+                tx.execute(
+                    "UPDATE visits SET departments = $4, items = $5, is_joint = $6 \
+                     WHERE year = $1 AND enterprise_id = $2 AND slot = $3",
+                    &[
+                        &visit.year,
+                        &visit.enterprise_id.as_str(),
+                        &i32::from(visit.slot),
+                        &to_json(&visit.departments)?,
+                        &to_json(&visit.items)?,
+                        &(visit.departments.len() > 1),
+                    ],
+                )?;
+            }
             tx.copy_in(&format!("visits ({NEW_COLUMNS})"), copied(&visits)?)?;
+            for (number, replacement) in (1_i64..).zip(&replacements) {
+                tx.execute(
+                    "INSERT INTO plan_replacements (plan_id, number, document) VALUES ($1, $2, $3)",
+                    &[&plan_id, &number, replacement],
+                )?;
+            }
             tx.execute(
                 "UPDATE plans SET state = 'drawn', document = $2, sample = $3 WHERE plan_id = $1",
                 &[&plan_id, &document, &sample],

@@ -84,9 +84,31 @@ impl LedgerStore for SqliteStore {
                 document,
                 sample,
                 visits,
+                joined,
+                replacements,
             } = build(taken)?;
+            for visit in &joined {
+                tx.execute(
+                    "UPDATE visits SET departments = ?4, items = ?5, is_joint = ?6 \
+                     WHERE year = ?1 AND enterprise_id = ?2 AND slot = ?3",
+                    params![
+                        visit.year,
+                        visit.enterprise_id.as_str(),
+                        visit.slot,
+                        to_json(&visit.departments)?,
+                        to_json(&visit.items)?,
+                        visit.departments.len() > 1,
+                    ],
+                )?;
+            }
             for visit in &visits {
                 insert(tx, visit)?;
+            }
+            for (number, replacement) in (1_u64..).zip(&replacements) {
+                tx.execute(
+                    "INSERT INTO plan_replacements (plan_id, number, document) VALUES (?1, ?2, ?3)",
+                    params![plan_id, number, replacement],
+                )?;
             }
             tx.execute(
                 "UPDATE plans SET state = 'drawn', document = ?2, sample = ?3 WHERE plan_id = ?1",
