@@ -12,8 +12,8 @@ use super::tiers::{
     LiveLock, NOW, bytes, limited, live, log_in_force, signed, table, whole_tables,
 };
 use super::{PostgresStore, feed};
-use crate::domain::Epoch;
 use crate::domain::dates::to_epoch_day;
+use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
 use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
@@ -585,16 +585,15 @@ fn standing(
     slot: i64,
     range: &IdRange,
 ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
-    let sql = within(
-        &format!(
-            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
-             FROM {} t JOIN enterprises e USING (enterprise_id)",
-            table(slot)
-        ),
-        "AND t.revision = e.revision",
+    let sql = format!(
+        "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+         FROM {} t JOIN enterprises e USING (enterprise_id) \
+         WHERE enterprise_id > $1 AND ($2::text IS NULL OR enterprise_id <= $2) AND t.revision = e.revision \
+         ORDER BY enterprise_id",
+        table(slot)
     );
-    let (after, until) = ends(range);
-    tx.query(&sql, &[&after, &until])?
+    let after = range.after.as_deref().unwrap_or("");
+    tx.query(&sql, &[&after, &range.until.as_deref()])?
         .iter()
         .map(tier_rows::id_and_tier)
         .collect()

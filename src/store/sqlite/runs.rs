@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use super::{SqliteStore, feed};
-use crate::domain::Epoch;
 use crate::domain::dates::to_epoch_day;
+use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
@@ -517,17 +517,18 @@ fn standing(
     slot: i64,
     range: &IdRange,
 ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
-    let sql = within(
-        &format!(
-            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
-             FROM {} t JOIN enterprises e USING (enterprise_id)",
-            table(slot)
-        ),
-        "AND t.revision = e.revision",
-        range,
+    let until = match range.until {
+        Some(_) => "enterprise_id <= ?2",
+        None => "?2 IS NULL",
+    };
+    let sql = format!(
+        "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+         FROM {} t JOIN enterprises e USING (enterprise_id) \
+         WHERE enterprise_id > ?1 AND {until} AND t.revision = e.revision ORDER BY enterprise_id",
+        table(slot)
     );
-    let (after, until) = ends(range);
-    all(tx, &sql, &[&after, &until], |row| {
+    let after = range.after.as_deref().unwrap_or("");
+    all(tx, &sql, &[&after, &range.until], |row| {
         tier_rows::id_and_tier(row)
     })
 }
