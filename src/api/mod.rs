@@ -25,6 +25,7 @@ mod problems_page;
 mod responses;
 mod server;
 mod state;
+mod tier_json;
 mod trace;
 mod upload;
 

@@ -168,7 +168,12 @@ impl<'a> Execution<'a> {
             day: run.as_of,
         };
         finish.all(run.total_count)?;
-        Ok(store.flip(&self.run_id, owner)?)
+        self.service.fill_before_flip(&run, classifier.epoch());
+        let flipped = store.flip(&self.run_id, owner)?;
+        if current.epoch() != classifier.epoch() {
+            self.service.let_go(current.epoch());
+        }
+        Ok(flipped)
     }
 
     fn scanned(&self, part: &RunPart) -> Result<Vec<u8>, ServiceError> {

@@ -6,7 +6,7 @@
 
 use jiff::civil::Date;
 
-use super::{IdRange, LinkState, StoreError};
+use super::{IdRange, LinkState, StoreError, StoredTier};
 use crate::domain::{EnterpriseId, Epoch, Tier};
 
 /// Runs and background workers.
@@ -46,6 +46,14 @@ pub trait RunStore {
     /// The live tiers of a range of ids, in id order.
     fn live_tiers_in(&self, range: &IdRange) -> Result<Vec<LiveTier>, StoreError>;
 
+    /// The live tiers of a range of ids, in id order, that were computed from their enterprises' present revisions. `None`
+    /// if another epoch is live.
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError>;
+
     /// Keeps what was noted of the rows of a part; the part is scanned then.
     fn put_scanned(
         &self,
@@ -82,6 +90,14 @@ pub trait RunStore {
         rows: &[RunRow],
         changes: &[RunChange],
     ) -> Result<(), StoreError>;
+
+    /// The tiers of a range of ids in the run's slot, in id order, that were computed from their enterprises' present
+    /// revisions.
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError>;
 
     /// Makes the run's slot live, in one transaction with the history, the alerts and the log of what was in force.
     fn flip(&self, run_id: &str, owner: &str) -> Result<Run, StoreError>;

@@ -33,6 +33,14 @@ macro_rules! mirror {
             }
         }
 
+        impl $name {
+            /// Its text in the contract.
+            #[allow(dead_code, reason = "of most codes serde alone writes the text")]
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
         impl From<$inner> for $name {
             fn from(inner: $inner) -> Self {
                 match inner { $(<$inner>::$variant => Self::$variant),+ }

@@ -19,7 +19,7 @@ use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
     IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    RunStore, StoreError, StoredTier,
 };
 
 impl RunStore for PostgresStore {
@@ -183,6 +183,30 @@ impl RunStore for PostgresStore {
                 Ok(())
             })?;
             Ok(tiers)
+        })
+    }
+
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            match live(tx, LiveLock::None)?.filter(|live| live.epoch == *epoch) {
+                None => Ok(None),
+                Some(live) => standing(tx, live.slot, range).map(Some),
+            }
+        })
+    }
+
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            let slot = slot_of(tx, run_id)?;
+            standing(tx, slot, range)
         })
     }
 
@@ -553,6 +577,27 @@ fn slot_of(tx: &mut Session, run_id: &str) -> Result<i64, StoreError> {
             run_id: run_id.to_owned(),
         }),
     }
+}
+
+/// The tiers of a slot that were computed from their enterprises' present revisions.
+fn standing(
+    tx: &mut Session,
+    slot: i64,
+    range: &IdRange,
+) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+    let sql = within(
+        &format!(
+            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+             FROM {} t JOIN enterprises e USING (enterprise_id)",
+            table(slot)
+        ),
+        "AND t.revision = e.revision",
+    );
+    let (after, until) = ends(range);
+    tx.query(&sql, &[&after, &until])?
+        .iter()
+        .map(tier_rows::id_and_tier)
+        .collect()
 }
 
 pub(super) fn end(

@@ -12,7 +12,7 @@ use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
     IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    RunStore, StoreError, StoredTier,
 };
 
 /// The slot that a run writes to, and the day that it speaks for.
@@ -158,6 +158,25 @@ impl RunStore for SqliteStore {
                 tier_rows::live_tier(row)
             })
         })
+    }
+
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError> {
+        self.read(|tx| match live(tx)?.filter(|live| live.epoch == *epoch) {
+            None => Ok(None),
+            Some(live) => standing(tx, live.slot, range).map(Some),
+        })
+    }
+
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+        self.read(|tx| standing(tx, slot_of(tx, run_id)?, range))
     }
 
     fn put_scanned(
@@ -489,6 +508,27 @@ fn slot_of(tx: &Transaction<'_>, run_id: &str) -> Result<i64, StoreError> {
         StoreError::RunLost {
             run_id: run_id.to_owned(),
         }
+    })
+}
+
+/// The tiers of a slot that were computed from their enterprises' present revisions.
+fn standing(
+    tx: &Transaction<'_>,
+    slot: i64,
+    range: &IdRange,
+) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+    let sql = within(
+        &format!(
+            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+             FROM {} t JOIN enterprises e USING (enterprise_id)",
+            table(slot)
+        ),
+        "AND t.revision = e.revision",
+        range,
+    );
+    let (after, until) = ends(range);
+    all(tx, &sql, &[&after, &until], |row| {
+        tier_rows::id_and_tier(row)
     })
 }
 
