@@ -1,5 +1,5 @@
 //! The acceptance tests of the draw, by the number of repetitions: small in the test-suite, large in
-//! `cargo bench --bench acceptance`. Each gives what it measured; the tolerances are in [`ALL`].
+//! `cargo bench --bench acceptance`. Each gives what it measured and the interval in which that must lie.
 
 use std::collections::BTreeSet;
 
