@@ -30,7 +30,7 @@ async fn task(app: &TestApp, response: reqwest::Response) -> Value {
     let location = header(&response, "location").to_owned();
     let queued = ok(response, 202).await;
     assert_eq!(queued["state"], "queued");
-    assert!(queued.get("phase").is_none());
+    assert_eq!(queued["phase"], "work");
     app.carry_out_task().await;
     app.json(&location).await
 }
@@ -303,7 +303,7 @@ async fn inspected(app: &TestApp, count: usize) {
 async fn training_judging_and_comparing_are_jobs_with_results_and_pages() {
     let app = TestApp::start().await;
     inspected(&app, 800).await;
-    let wanted = json!({"by": "analyst-1", "name": "retrained", "fitter": "woe", "pairs": 0});
+    let wanted = json!({"by": "analyst-1", "name": "retrained", "fitter": "woe", "pairs": 0, "shares": [0.3, 0.2, 0.1]});
     let job = task(&app, app.post("/v1/models/train", &wanted).await).await;
     assert_eq!(
         (&job["kind"], &job["state"]),
