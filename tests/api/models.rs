@@ -275,16 +275,25 @@ async fn inspected(app: &TestApp, count: usize) {
         ));
         let mut add = |record: Value| records.push_str(&format!("{record}\n"));
         let id = format!("E{number:04}");
-        let risky = number % 4 == 0;
-        if risky {
+        for nth in 0..number % 5 {
+            for year in [2024, 2025] {
+                add(
+                    json!({"record_id": format!("C{number}-{nth}-{year}"), "enterprise_id": id, "kind": "complaint",
+                    "occurred_on": format!("{year}-11-0{}", 1 + nth), "known_on": format!("{year}-12-01"), "upheld": true}),
+                );
+            }
+        }
+        if number % 4 == 0 {
             add(
                 json!({"record_id": format!("P{number}"), "enterprise_id": id, "kind": "penalty",
                 "occurred_on": "2024-01-10", "known_on": "2024-01-20", "severity": "serious", "amount_cny": 9_000.0}),
             );
         }
+        let risk = 1 + number % 5 + 3 * usize::from(number % 4 == 0);
         for (round, day) in [("a", "2025-03"), ("b", "2026-03")] {
-            let found =
-                (number * 7 + usize::from(round == "b") * 3) % 10 < if risky { 6 } else { 2 };
+            // A fixed scramble that has nothing to do with what is known before.
+            let chance = (number * 7_919 + usize::from(round == "b") * 104_729) % 97 % 12;
+            let found = chance < risk;
             add(
                 json!({"record_id": format!("V{number}{round}"), "enterprise_id": id, "kind": "inspection",
                 "occurred_on": format!("{day}-{:02}", 1 + number % 28), "known_on": format!("{day}-{:02}", 1 + number % 28),
