@@ -360,6 +360,43 @@ pub(super) fn plan(state: &str) -> Value {
     plan
 }
 
+pub(super) fn replacement() -> Value {
+    json!({
+        "number": 1, "enterprise_id": ENTERPRISE_ID, "stratum": "S001", "reason": "ceased",
+        "taken": {"enterprise_id": "91990000MA00000025", "order": 41}, "by": "officer-17",
+        "at": "2026-12-03T09:00:00Z"
+    })
+}
+
+pub(super) fn membership() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "plan_digest": DIGEST, "hash": "sha256", "pool_root": DIGEST,
+        "proof": {"id": ENTERPRISE_ID, "blind": DIGEST, "path": [["L", DIGEST], ["R", DIGEST]]}
+    })
+}
+
+/// A coordinated group in a state.
+pub(super) fn plan_group(state: &str) -> Value {
+    let mut group = json!({
+        "group_id": "2027-q1", "state": state, "title": "Joint checks, first quarter",
+        "created_at": "2026-11-22T08:05:00Z", "hash": "sha256",
+        "contributions": [{"name": "server", "commitment": DIGEST}], "public_seed": false, "insecure": false,
+        "plans": []
+    });
+    if ["sealed", "opened"].contains(&state) {
+        add(&mut group, "sealed_at", "2026-11-22T08:20:00Z".into());
+        let plans = json!([{"plan_id": PLAN_ID, "number": 1, "plan_digest": DIGEST}]);
+        add(&mut group, "plans", plans);
+    }
+    if state == "opened" {
+        add(&mut group, "opened_at", "2026-12-01T08:00:00Z".into());
+    }
+    if state == "void" {
+        add(&mut group, "void_reason", "the division was merged".into());
+    }
+    group
+}
+
 pub(super) fn plan_list() -> Value {
     json!({"items": [{
         "plan_id": PLAN_ID, "number": 1, "title": "Food safety, first quarter", "state": "closed",
@@ -372,6 +409,82 @@ pub(super) fn transcript() -> Value {
     json!({
         "assurance": "operator", "commitments": [], "edition": "public", "format": "risktier-transcript/1",
         "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
+    })
+}
+
+pub(super) fn calendar_input() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "title": "Food producers", "batches": "quarter", "frequency": "food_production",
+        "from": "2027-01-01"
+    })
+}
+
+pub(super) fn calendar() -> Value {
+    json!({
+        "calendar_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a13", "number": 1, "title": "Food producers",
+        "plan_id": PLAN_ID, "plan_digest": DIGEST, "items": ["food-hygiene"], "batches": "quarter",
+        "insecure": false, "created_at": "2026-11-22T08:10:00Z", "editions": [edition()]
+    })
+}
+
+pub(super) fn edition() -> Value {
+    json!({
+        "edition": 1, "cause": "first", "year": 2027, "from": "2027-01", "made_at": "2026-11-22T08:10:00Z",
+        "frame_id": FRAME_ID, "frame_digest": DIGEST, "policy_digest": DIGEST,
+        "frequencies": {"A": "1", "B": "2", "C": "3", "D": "4"}, "balance": "visits", "file_digest": DIGEST,
+        "object_count": 120, "planned_count": 190, "done_count": 0, "missed_count": 0,
+        "batches": [{"batch": "2027-Q1", "from": "2027-01-01", "to": "2027-03-31", "working_days": 64,
+            "visit_count": 48, "least_by_division": 15, "most_by_division": 17}]
+    })
+}
+
+pub(super) fn visit() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "visit": 1, "batch": "2027-Q1",
+        "from": "2027-01-01", "to": "2027-03-31", "due": "2027-Q1", "state": "planned"
+    })
+}
+
+pub(super) fn calendar_object() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "frequency": "2", "ticket": DIGEST,
+        "ticket_phase_ppb": 246_249_636, "phase_ppb": 246_249_636, "from": "2027-01", "visits": [visit()]
+    })
+}
+
+pub(super) fn joint_input() -> Value {
+    json!({
+        "group_id": "2027-q1", "title": "Joint checks, first quarter", "frame_id": FRAME_ID,
+        "period": {"from": "2027-01-01", "to": "2027-03-31"},
+        "rows": [
+            {"title": "Food hygiene", "items": ["food-hygiene"], "filter": {"industry": "F52"}},
+            {"title": "Fire exits", "items": ["fire-exits"]}
+        ]
+    })
+}
+
+pub(super) fn joint_outlook() -> Value {
+    json!({
+        "objects": 5000, "separate_visits": 1890.5, "coinciding_visits": 1320.1, "least_visits": 365.2,
+        "most_saved": 0.807
+    })
+}
+
+pub(super) fn joint_plan() -> Value {
+    json!({
+        "group": plan_group("opened"),
+        "rows": [{
+            "plan_id": PLAN_ID, "number": 1, "title": "Food hygiene", "items": ["food-hygiene"], "state": "drawn",
+            "pool_size": 5000, "sample_size": 40
+        }],
+        "outlook": joint_outlook(),
+        "saving": {"separate_visits": 1890, "joint_visits": 391, "shared_visits": 350, "saved": 0.793}
+    })
+}
+
+pub(super) fn joint_visit() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "items": ["fire-exits", "food-hygiene"], "plan_ids": [PLAN_ID]
     })
 }
 

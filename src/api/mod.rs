@@ -25,6 +25,7 @@ mod problems_page;
 mod responses;
 mod server;
 mod state;
+mod tier_json;
 mod trace;
 mod upload;
 
@@ -133,9 +134,34 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::plan_steps::close_plan)
         .service(handlers::plan_steps::void_plan)
         .service(handlers::plan_steps::verify_plan)
+        .service(handlers::plan_proofs::verify_plan_chain)
+        .service(handlers::plan_proofs::replace_plan_object)
+        .service(handlers::plan_proofs::list_plan_replacements)
+        .service(handlers::plan_proofs::get_plan_membership)
+        .service(handlers::plan_proofs::verify_membership)
+        .service(handlers::plan_groups::create_plan_group)
+        .service(handlers::plan_groups::list_plan_groups)
+        .service(handlers::plan_groups::get_plan_group)
+        .service(handlers::plan_groups::list_plan_group_plans)
+        .service(handlers::plan_groups::seal_plan_group)
+        .service(handlers::plan_groups::open_plan_group)
+        .service(handlers::plan_groups::void_plan_group)
         .service(handlers::plan_files::get_plan_sample)
         .service(handlers::plan_files::get_plan_pool)
-        .service(handlers::plan_files::get_plan_transcript);
+        .service(handlers::plan_files::get_plan_transcript)
+        .service(handlers::sheets::get_plan_sheet)
+        .service(handlers::joint::preview_joint_plan)
+        .service(handlers::joint::create_joint_plan)
+        .service(handlers::joint::get_joint_plan)
+        .service(handlers::joint::list_joint_visits)
+        .service(handlers::calendars::create_calendar)
+        .service(handlers::calendars::list_calendars)
+        .service(handlers::calendars::get_calendar)
+        .service(handlers::calendars::create_calendar_edition)
+        .service(handlers::calendars::list_calendar_visits)
+        .service(handlers::calendars::close_calendar_visits)
+        .service(handlers::calendars::get_calendar_object)
+        .service(handlers::calendars::get_calendar_file);
 }
 
 /// The OpenAPI 3.1 document of [`routes`].

@@ -89,6 +89,10 @@ problem_kinds! {
     UnknownFrame = NOT_FOUND "unknown-frame" "The frame does not exist" "抽样框不存在",
     /// No such plan.
     UnknownPlan = NOT_FOUND "unknown-plan" "The plan does not exist" "抽查计划不存在",
+    /// No such calendar, or the object is not in it.
+    UnknownCalendar = NOT_FOUND "unknown-calendar" "The calendar or its object does not exist" "检查日历或其对象不存在",
+    /// No such coordinated group.
+    UnknownGroup = NOT_FOUND "unknown-group" "The coordinated group does not exist" "协同抽取组不存在",
     /// No such model.
     UnknownModel = NOT_FOUND "unknown-model" "The model does not exist" "模型不存在",
     /// No such policy.

@@ -10,7 +10,7 @@ use crate::sampling::{AllocationError, FrameError, PolicyError};
 use crate::store::{ModelState, Refusal, StoreError};
 
 use super::models::ModelsError;
-use super::plans::PlanState;
+use super::plans::{GroupState, PlanState};
 
 /// Why a use-case did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,27 @@ pub enum ServiceError {
     /// No such plan.
     #[error("plan `{0}` does not exist")]
     UnknownPlan(String),
+    /// No such coordinated group.
+    #[error("group `{0}` does not exist")]
+    UnknownGroup(String),
+    /// A step that the group's state does not allow.
+    #[error("group `{group_id}` is {state}; this step needs it to be {needed}")]
+    GroupState {
+        /// The group.
+        group_id: String,
+        /// Its state.
+        state: GroupState,
+        /// The state that the step needs.
+        needed: &'static str,
+    },
+    /// The enterprise was not in the pool of the plan.
+    #[error("enterprise `{enterprise_id}` is not in the pool of plan `{plan_id}`")]
+    NotInPool {
+        /// The plan.
+        plan_id: String,
+        /// The enterprise.
+        enterprise_id: EnterpriseId,
+    },
     /// No such import.
     #[error("import `{0}` does not exist")]
     UnknownImport(String),
@@ -168,6 +189,12 @@ pub enum ServiceError {
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
+    /// No such calendar.
+    #[error("calendar `{0}` does not exist")]
+    UnknownCalendar(String),
+    /// The object is not in the calendar.
+    #[error("`{0}` is not in the calendar")]
+    NotInCalendar(EnterpriseId),
     /// No such webhook.
     #[error("webhook `{0}` does not exist")]
     UnknownWebhook(String),

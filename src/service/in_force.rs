@@ -152,6 +152,15 @@ impl Following {
         Ok(true)
     }
 
+    /// The epoch of what is in force.
+    pub(super) fn epoch(&self) -> Epoch {
+        *self
+            .now
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .epoch()
+    }
+
     // A panic while a lock is held cannot leave an Arc half-changed, so a poisoned lock is as good as a whole one.
     pub(super) fn now(&self) -> Arc<Current> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dossiers::Dossiers;
-use super::tiers::bring_up;
+use super::look_ups::bring_up;
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{AsOf, EnterpriseId};
 use crate::store::{Changed, RunCause, StoreError};

@@ -97,6 +97,12 @@ pub(super) fn present_tier(row: &impl Row) -> Result<Option<PresentTier>, StoreE
 }
 
 /// Reads `enterprise_id, tier, points, from_on, is_surge`.
+/// Reads an id and [`TIER_COLUMNS`] behind it.
+pub(super) fn id_and_tier(row: &impl Row) -> Result<(EnterpriseId, StoredTier), StoreError> {
+    let tier = stored_tier(row, 1)?.ok_or(StoreError::Corrupt { column: "revision" })?;
+    Ok((id(row, 0, "enterprise_id")?, tier))
+}
+
 pub(super) fn live_tier(row: &impl Row) -> Result<LiveTier, StoreError> {
     Ok(LiveTier {
         enterprise_id: id(row, 0, "enterprise_id")?,

@@ -14,6 +14,8 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod postgres_server;
 
+mod calendar;
+mod ceremony;
 mod database;
 mod demo;
 mod evaluate;

@@ -11,7 +11,7 @@ use risktier::store::{Changed, Outcome, PostgresStore, Refusal, StoreError, Stor
 use crate::postgres_server::PostgresServer;
 use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::tier_laws::laws;
-use crate::{Place, PostgresPlace, created, revision};
+use crate::{Place, PostgresPlace, created, revision, versions_are_read_from_columns};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
@@ -349,4 +349,11 @@ fn more_callers_than_connections_wait_for_each_other() {
         }
     });
     assert_eq!(revision(&*store, &id(1)), 1 + 60 * 5);
+}
+
+#[test]
+fn versions_changed_by_hand_or_by_a_previous_release_are_read_from_their_columns() {
+    let place = PostgresPlace::empty();
+    let run = |sql: &str| PostgresServer::shared().run(place.name(), sql);
+    versions_are_read_from_columns(place.open().as_ref(), &run);
 }

@@ -20,6 +20,8 @@ pub(super) enum Lock {
     Unregistered = 6,
     /// Which ids are merged.
     Merges = 7,
+    /// The next number of a calendar.
+    Calendars = 9,
     /// The end of the list of alerts.
     Alerts = 40,
     /// The one active run.

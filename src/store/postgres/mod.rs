@@ -19,6 +19,8 @@
 //! one after the other (one log per range of enterprises, each with its own numbers and followers' places), and the
 //! advisory locks, which would become rows.
 
+mod calendars;
+mod ceremony;
 mod change_log;
 mod copy;
 mod feed;

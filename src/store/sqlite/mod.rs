@@ -2,6 +2,8 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod calendars;
+mod ceremony;
 mod change_log;
 mod feed;
 mod idempotency;
@@ -43,7 +45,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
     include_str!("../migrations/0006_models.sql"),
+    include_str!("../migrations/0008_ceremony.sql"),
+    include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),
+    include_str!("../migrations/0011_scale.sql"),
 ];
 
 /// The embedded store.

@@ -2,23 +2,23 @@
 
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::ops::ControlFlow;
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use super::{SqliteStore, feed};
+use crate::domain::Epoch;
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
-    FinishedRow, IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow,
-    RunState, RunStore, StoreError,
+    IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
+    RunStore, StoreError, StoredTier,
 };
 
-/// The slot that a run writes to.
+/// The slot that a run writes to, and the day that it speaks for.
 struct Held {
     slot: i64,
+    as_of: i32,
 }
 
 impl RunStore for SqliteStore {
@@ -110,7 +110,7 @@ impl RunStore for SqliteStore {
             feed::note_first(tx, run_id, live.as_ref())?;
             let slot = 1 - live.map_or(1, |live| live.slot);
             tx.execute_batch(&format!(
-                "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes",
+                "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes; DELETE FROM run_scans",
                 table(slot)
             ))?;
             let mut insert = tx.prepare_cached(
@@ -144,17 +144,39 @@ impl RunStore for SqliteStore {
             let Some(live) = live(tx)? else {
                 return Ok(Vec::new());
             };
-            let sql = within(
-                &format!(
-                    "SELECT enterprise_id, tier, points, from_on, is_surge FROM {}",
-                    table(live.slot)
-                ),
-                "",
-                range,
+            let until = match range.until {
+                Some(_) => "enterprise_id <= ?2",
+                None => "?2 IS NULL",
+            };
+            let sql = format!(
+                "SELECT enterprise_id, tier, points, from_on, is_surge FROM {} \
+                 WHERE enterprise_id > ?1 AND {until} ORDER BY enterprise_id",
+                table(live.slot)
             );
-            let (after, until) = ends(range);
-            all(tx, &sql, &[&after, &until], |row| tier_rows::live_tier(row))
+            let after = range.after.as_deref().unwrap_or("");
+            all(tx, &sql, &[&after, &range.until], |row| {
+                tier_rows::live_tier(row)
+            })
         })
+    }
+
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError> {
+        self.read(|tx| match live(tx)?.filter(|live| live.epoch == *epoch) {
+            None => Ok(None),
+            Some(live) => standing(tx, live.slot, range).map(Some),
+        })
+    }
+
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+        self.read(|tx| standing(tx, slot_of(tx, run_id)?, range))
     }
 
     fn put_scanned(
@@ -162,69 +184,32 @@ impl RunStore for SqliteStore {
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[RunRow],
-        changes: &[RunChange],
+        row_count: u64,
+        body: &[u8],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
-            let held = held(tx, run_id, owner)?;
-            let as_of: i32 = tx.query_row(
-                "SELECT as_of FROM runs WHERE run_id = ?1",
-                [run_id],
-                |row| row.get(0),
-            )?;
-            let mut insert = tx.prepare_cached(&format!(
-                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
-                 is_open, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                table(held.slot)
-            ))?;
-            for row in rows {
-                insert.execute(params![
-                    row.enterprise_id.as_str(),
-                    row.revision,
-                    row.tier.code(),
-                    row.points,
-                    as_of,
-                    row.next_change_on.map(to_epoch_day),
-                    to_epoch_day(row.from_on),
-                    row.link.pack(),
-                    row.is_surge,
-                    row.is_open,
-                    row.facts
-                ])?;
-            }
-            put_changes(tx, changes)?;
-            step(tx, part, 0, SCANNED, rows.len())
+            held(tx, run_id, owner)?;
+            tx.prepare_cached("INSERT INTO run_scans (part, body) VALUES (?1, ?2)")?
+                .execute(params![part, body])?;
+            step(tx, part, 0, SCANNED, row_count)
         })
     }
 
-    fn each_facts_in(
-        &self,
-        run_id: &str,
-        range: &IdRange,
-        open_only: bool,
-        visit: &mut dyn FnMut(&EnterpriseId, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn lacks_scanned(&self, run_id: &str) -> Result<bool, StoreError> {
         self.read(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let sql = within(
-                &format!("SELECT enterprise_id, facts FROM {}", table(slot)),
-                if open_only { "AND is_open = 1" } else { "" },
-                range,
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM run_ranges r, runs WHERE run_id = ?1 AND is_active = 1 \
+                 AND r.step >= {SCANNED} AND NOT EXISTS (SELECT 1 FROM run_scans s WHERE s.part = r.part))"
             );
-            let (after, until) = ends(range);
-            let mut statement = tx.prepare_cached(&sql)?;
-            let mut found = statement.query(params![after, until])?;
-            while let Some(row) = found.next()? {
-                let id = rows::id(row, 0, "enterprise_id")?;
-                let facts = row
-                    .get_ref(1)?
-                    .as_blob()
-                    .map_err(|_| StoreError::Corrupt { column: "facts" })?;
-                if visit(&id, facts).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            Ok(tx.query_row(&sql, [run_id], |row| row.get(0))?)
+        })
+    }
+
+    fn scanned(&self, run_id: &str, part: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| {
+            slot_of(tx, run_id)?;
+            let mut statement = tx.prepare_cached("SELECT body FROM run_scans WHERE part = ?1")?;
+            Ok(statement.query_row([part], |row| row.get(0)).optional()?)
         })
     }
 
@@ -251,51 +236,32 @@ impl RunStore for SqliteStore {
         })
     }
 
-    fn run_facts_of(
-        &self,
-        run_id: &str,
-        ids: &[EnterpriseId],
-    ) -> Result<Vec<(EnterpriseId, Vec<u8>)>, StoreError> {
-        self.read(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let mut statement = tx.prepare_cached(&format!(
-                "SELECT facts FROM {} WHERE enterprise_id = ?1 AND facts IS NOT NULL",
-                table(slot)
-            ))?;
-            let mut facts = Vec::with_capacity(ids.len());
-            for id in ids {
-                let found: Option<Vec<u8>> = statement
-                    .query_row([id.as_str()], |row| row.get(0))
-                    .optional()?;
-                facts.extend(found.map(|found| (id.clone(), found)));
-            }
-            Ok(facts)
-        })
-    }
-
     fn put_finished(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[FinishedRow],
+        rows: &[RunRow],
         changes: &[RunChange],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let held = held(tx, run_id, owner)?;
-            let mut update = tx.prepare_cached(&format!(
-                "UPDATE {} SET tier = ?2, points = ?3, next_change_on = ?4, from_on = ?5, link = ?6, is_open = 0 \
-                 WHERE enterprise_id = ?1",
+            let mut insert = tx.prepare_cached(&format!(
+                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 table(held.slot)
             ))?;
             for row in rows {
-                update.execute(params![
+                insert.execute(params![
                     row.enterprise_id.as_str(),
+                    row.revision,
                     row.tier.code(),
                     row.points,
+                    held.as_of,
                     row.next_change_on.map(to_epoch_day),
                     to_epoch_day(row.from_on),
-                    row.link.pack()
+                    row.link.pack(),
+                    row.is_surge
                 ])?;
             }
             put_changes(tx, changes)?;
@@ -507,7 +473,7 @@ fn step(
     part: u32,
     from: i64,
     to: i64,
-    row_count: usize,
+    row_count: u64,
 ) -> Result<(), StoreError> {
     let moved = tx.execute(
         "UPDATE run_ranges SET step = ?3, row_count = row_count + ?4 WHERE part = ?1 AND step = ?2",
@@ -524,11 +490,11 @@ fn step(
 
 /// Makes sure that the run is active and held by `owner`.
 fn held(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Held, StoreError> {
-    let sql =
-        "SELECT coalesce(slot, 0) FROM runs WHERE run_id = ?1 AND owner = ?2 AND is_active = 1";
+    let sql = "SELECT coalesce(slot, 0), as_of FROM runs WHERE run_id = ?1 AND owner = ?2 AND is_active = 1";
     one(tx, sql, &[&run_id, &owner], |row| {
         Ok(Held {
             slot: rows::number(row, 0, "slot")?,
+            as_of: rows::number(row, 1, "as_of")?,
         })
     })?
     .ok_or_else(|| StoreError::RunLost {
@@ -545,6 +511,27 @@ fn slot_of(tx: &Transaction<'_>, run_id: &str) -> Result<i64, StoreError> {
     })
 }
 
+/// The tiers of a slot that were computed from their enterprises' present revisions.
+fn standing(
+    tx: &Transaction<'_>,
+    slot: i64,
+    range: &IdRange,
+) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+    let sql = within(
+        &format!(
+            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+             FROM {} t JOIN enterprises e USING (enterprise_id)",
+            table(slot)
+        ),
+        "AND t.revision = e.revision",
+        range,
+    );
+    let (after, until) = ends(range);
+    all(tx, &sql, &[&after, &until], |row| {
+        tier_rows::id_and_tier(row)
+    })
+}
+
 pub(super) fn end(
     tx: &Transaction<'_>,
     run_id: &str,
@@ -558,6 +545,7 @@ pub(super) fn end(
         ),
         params![run_id, state.as_str(), failure],
     )?;
+    tx.execute("DELETE FROM run_scans", [])?;
     Ok(())
 }
 
@@ -587,17 +575,4 @@ fn select(which: &str) -> String {
         done(SCANNED),
         done(FINISHED)
     )
-}
-
-/// A statement over the ids of a range, in order; its values are those of [`ends`].
-fn within(select: &str, condition: &str, range: &IdRange) -> String {
-    let until = match range.until {
-        Some(_) => "enterprise_id <= ?2",
-        None => "?2 IS NULL",
-    };
-    format!("{select} WHERE enterprise_id > ?1 AND {until} {condition} ORDER BY enterprise_id")
-}
-
-fn ends(range: &IdRange) -> (&str, Option<&str>) {
-    (range.after.as_deref().unwrap_or(""), range.until.as_deref())
 }
