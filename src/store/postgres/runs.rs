@@ -333,11 +333,16 @@ impl RunStore for PostgresStore {
         }
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
-            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
-            if is_open {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(End::Keep(false));
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(End::Keep(is_open))
+            Ok(End::Keep(true))
         })
     }
 
@@ -600,7 +605,18 @@ fn standing(
     Ok(tiers)
 }
 
+/// Ends the active run.
 pub(super) fn end(
+    tx: &mut Session,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.batch("TRUNCATE run_scans")
+}
+
+fn ended(
     tx: &mut Session,
     run_id: &str,
     state: RunState,
@@ -610,7 +626,7 @@ pub(super) fn end(
         "UPDATE runs SET state = $2, failure = $3, is_active = NULL, owner = NULL, ended_at = {NOW} WHERE run_id = $1"
     );
     tx.execute(&sql, &[&run_id, &state.as_str(), &failure])?;
-    tx.batch("TRUNCATE run_scans")
+    Ok(())
 }
 
 pub(super) fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {

@@ -279,11 +279,16 @@ impl RunStore for SqliteStore {
 
     fn cancel_run(&self, run_id: &str) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
-            if is_open {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(false);
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(is_open)
+            Ok(true)
         })
     }
 
@@ -529,7 +534,19 @@ fn standing(
     })
 }
 
+/// Ends the active run.
 pub(super) fn end(
+    tx: &Transaction<'_>,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.execute("DELETE FROM run_scans", [])?;
+    Ok(())
+}
+
+fn ended(
     tx: &Transaction<'_>,
     run_id: &str,
     state: RunState,
@@ -542,7 +559,6 @@ pub(super) fn end(
         ),
         params![run_id, state.as_str(), failure],
     )?;
-    tx.execute("DELETE FROM run_scans", [])?;
     Ok(())
 }
 
