@@ -249,7 +249,8 @@ fn limits(is_trained: bool, manifest: &Value) -> Vec<Names> {
             "The points were given by experts and not by data, and there are no probabilities.",
         ));
     }
-    for warning in manifest["warnings"].as_array().into_iter().flatten() {
+    let warnings = manifest.get("warnings").and_then(Value::as_array);
+    for warning in warnings.into_iter().flatten() {
         if let Some(text) = warning.as_str() {
             limits.push(names(text, text));
         }
