@@ -23,6 +23,7 @@ mod life;
 mod plans;
 mod sample;
 mod train;
+mod train_faults;
 
 use assert_cmd::Command;
 use std::path::Path;
