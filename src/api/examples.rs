@@ -313,3 +313,25 @@ pub(super) fn transcript() -> Value {
         "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
     })
 }
+
+/// A part of the feed of changes.
+pub(super) fn changes() -> Value {
+    json!({
+        "items": [
+            {"number": 107, "kind": "epoch", "is_whole": true, "on": "2026-11-22", "epoch": "0123456789abcdef",
+                "noted_at": "2026-11-22T08:00:00Z"},
+            {"number": 108, "kind": "tier", "enterprise_id": ENTERPRISE_ID, "from_tier": "B", "tier": "D", "points": 420,
+                "on": "2026-11-22", "epoch": "0123456789abcdef", "noted_at": "2026-11-22T08:00:00Z"}
+        ],
+        "next_cursor": "5f1d0c6ba3e84297313038", "is_current": true
+    })
+}
+
+/// A webhook.
+pub(super) fn webhook() -> Value {
+    json!({
+        "webhook_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a21", "url": "https://draw.example.gov.cn/hooks/tiers",
+        "state": "active", "taken_number": 107, "waiting_count": 1, "failure_count": 0, "last_status": 204,
+        "attempted_at": "2026-11-22T08:00:00Z", "created_at": "2026-11-20T08:00:00Z"
+    })
+}

@@ -6,6 +6,8 @@
 
 mod accept;
 mod address;
+mod coding;
+mod conditional;
 mod context;
 mod contract;
 mod cursor;
@@ -13,14 +15,18 @@ mod download;
 mod dto;
 mod examples;
 mod extract;
+mod guards;
 mod handlers;
+mod idempotency;
 mod language;
 mod optional;
 mod problem;
+mod problems_page;
 mod responses;
 mod server;
 mod state;
 mod tier_json;
+mod trace;
 mod upload;
 
 use actix_web::App;
@@ -75,13 +81,21 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::objections::decide_objection)
         .service(handlers::tiers::lookup_tiers)
         .service(handlers::tiers::score_tier)
+        .service(handlers::changes::list_tier_changes)
         .service(handlers::alerts::list_tier_alerts)
         .service(handlers::migrations::get_tier_migrations)
         .service(handlers::summary::get_tier_summary)
         .service(handlers::jobs::reclassify_register)
         .service(handlers::jobs::list_jobs)
         .service(handlers::jobs::get_job)
+        .service(handlers::job_events::get_job_events)
         .service(handlers::jobs::cancel_job)
+        .service(handlers::webhooks::create_webhook)
+        .service(handlers::webhooks::list_webhooks)
+        .service(handlers::webhooks::get_webhook)
+        .service(handlers::webhooks::delete_webhook)
+        .service(handlers::webhooks::ping_webhook)
+        .service(handlers::webhooks::resume_webhook)
         .service(handlers::frames::create_frame)
         .service(handlers::frames::list_frames)
         .service(handlers::frames::get_frame)

@@ -13,6 +13,7 @@ use crate::config::{Settings, Sources};
 use crate::domain::{EnterpriseKind, UnknownCode};
 use crate::service::{
     Clock, Entropy, ImportOptions, LookUpOptions, ModelFiles, Models, ReadOptions, Service,
+    WebhookOptions,
 };
 use crate::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 
@@ -167,6 +168,17 @@ pub(super) fn import_options(settings: &Settings) -> ImportOptions {
         max_row_bytes: settings.limits.line_bytes,
         max_spool_bytes: settings.limits.spool_bytes,
     })
+}
+
+/// What the settings say about webhooks.
+pub(super) fn webhook_options(settings: &Settings) -> WebhookOptions {
+    let webhooks = &settings.webhooks;
+    WebhookOptions {
+        allow_loopback: webhooks.allow_loopback,
+        allowed_hosts: webhooks.hosts(),
+        give_up: webhooks.give_up(),
+        first_pause: webhooks.first_pause(),
+    }
 }
 
 /// The asynchronous runtime of one verb.

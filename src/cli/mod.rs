@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bench_data;
+mod changes;
 mod classify;
 mod compare;
 mod compose;
@@ -33,6 +34,7 @@ mod set_aside;
 mod summary;
 mod train;
 mod verify;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
@@ -67,6 +69,10 @@ enum Command {
     History(history::Arguments),
     /// Show what happened to tiers that a supervisor should know.
     Alerts(alerts::Arguments),
+    /// Show the changes of tiers in the order in which they became visible.
+    Changes(changes::Arguments),
+    /// Webhooks, which tell others of changes of tiers: create, list, ping, resume, delete.
+    Webhook(webhooks::Arguments),
     /// Show how enterprises went from tier to tier between two days.
     Migrations(migrations::Arguments),
     /// Show the tiers of the register by a property.
@@ -112,6 +118,8 @@ impl Cli {
             Command::Classify(arguments) => classify::run(arguments),
             Command::History(arguments) => history::run(arguments),
             Command::Alerts(arguments) => alerts::run(arguments),
+            Command::Changes(arguments) => changes::run(arguments),
+            Command::Webhook(arguments) => webhooks::run(arguments),
             Command::Migrations(arguments) => migrations::run(arguments),
             Command::Summary(arguments) => summary::run(arguments),
             Command::Reclassify(arguments) => reclassify::run(arguments),

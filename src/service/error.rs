@@ -131,12 +131,38 @@ pub enum ServiceError {
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
+    /// No such webhook.
+    #[error("webhook `{0}` does not exist")]
+    UnknownWebhook(String),
+    /// An enterprise is not in the version that the caller saw.
+    #[error("{}", stale(*.revision))]
+    Stale {
+        /// Its revision; nothing where it is not in the register.
+        revision: Option<u64>,
+    },
+    /// An enterprise that is in the register is changed without saying which version of it was seen.
+    #[error(
+        "the enterprise is in the register with revision {revision}; say which version you change by `If-Match`"
+    )]
+    Unconditional {
+        /// Its revision.
+        revision: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Something that cannot happen with valid data did.
     #[error("{0}")]
     Internal(String),
+}
+
+fn stale(revision: Option<u64>) -> String {
+    match revision {
+        Some(revision) => format!(
+            "the enterprise is in the register with revision {revision}, which is not what was said; read it again"
+        ),
+        None => "the enterprise is not in the register".to_owned(),
+    }
 }
 
 impl From<CanonicalError> for ServiceError {

@@ -11,10 +11,12 @@ mod dossiers;
 mod entropy;
 mod error;
 mod evaluation;
+mod feed;
 mod flights;
 mod follow;
 mod frames;
 mod history;
+mod idempotency;
 mod import;
 mod in_force;
 mod lineage;
@@ -35,6 +37,7 @@ mod tier_file;
 mod tiers;
 pub mod training;
 mod warm_up;
+mod webhooks;
 
 use jiff::civil::Date;
 use std::cell::Cell;
@@ -44,7 +47,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::TierCache;
 use crate::domain::AsOf;
-use crate::store::Store;
+use crate::store::{self, Store};
 use flights::Flights;
 use in_force::Following;
 
@@ -56,6 +59,7 @@ pub use error::ServiceError;
 pub use evaluation::{
     Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
 };
+pub use feed::Changes;
 pub use frames::{FrameSummary, TierCounts};
 pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
@@ -93,19 +97,22 @@ pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
-    SummaryBy, TierFilter,
+    Act, Alert, AlertFilter, AlertKind, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
+    StoreError, SummaryBy, TierFilter, Webhook,
 };
+pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
+pub(crate) use idempotency::{RENEWAL, attempting};
 
 pub use outcomes::{OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
-pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
+pub use webhooks::{Delivery, Target, WebhookOptions, secret_text};
 
 /// Where the day comes from.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +254,8 @@ impl Service {
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    match tokio::task::spawn_blocking(work).await {
+    let attempt = idempotency::current();
+    match tokio::task::spawn_blocking(move || store::attempting(attempt, work)).await {
         Ok(result) => result,
         Err(error) => Err(ServiceError::Internal(format!(
             "a task ended early: {error}"

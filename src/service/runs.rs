@@ -195,6 +195,7 @@ impl Service {
             service: self,
             run_id: run_id.clone(),
             is_lost: AtomicBool::new(false),
+            is_first: AtomicBool::new(false),
             observer,
         };
         let outcome = execution.under_lease(|| execution.execute(run));
@@ -233,6 +234,8 @@ struct Execution<'a> {
     service: &'a Service,
     run_id: String,
     is_lost: AtomicBool,
+    /// Whether it is the first run of the register.
+    is_first: AtomicBool,
     observer: &'a dyn RunObserver,
 }
 
@@ -290,6 +293,8 @@ impl Execution<'_> {
             let ranges = store.id_ranges(parts)?;
             run = store.begin_run(&self.run_id, owner, today, &ranges, count)?;
         }
+        let is_first = store.is_first_run(&self.run_id)?;
+        self.is_first.store(is_first, Ordering::Relaxed);
         let as_of = AsOf::monthly(run.as_of);
         // INVARIANT: what persons decided is read after the run has begun: whoever decides later changes enterprises that
         // the flip then takes for changed.
@@ -382,7 +387,8 @@ impl Execution<'_> {
             let is_open = own.needs_register();
             let from_on = from_on(before, own.tier(), as_of.day);
             if !is_open {
-                changes.extend(change(before, own.tier(), own.points()));
+                let id = &found.enterprise.enterprise_id;
+                changes.extend(self.change(id, before, own.tier(), own.points()));
             }
             rows.push(RunRow {
                 enterprise_id: found.enterprise.enterprise_id,
@@ -507,7 +513,7 @@ impl Execution<'_> {
                 .collect();
             let settled = classifier.finish(&own, &linked);
             let before = live.of(&id);
-            changes.extend(change(before, settled.tier, settled.points));
+            changes.extend(self.change(&id, before, settled.tier, settled.points));
             rows.push(FinishedRow {
                 tier: settled.tier,
                 points: settled.points,
@@ -528,6 +534,27 @@ impl Execution<'_> {
             &changes,
         )?;
         Ok(())
+    }
+
+    /// What the run changes about an enterprise.
+    fn change(
+        &self,
+        id: &EnterpriseId,
+        before: Option<&LiveTier>,
+        tier: Tier,
+        points: u16,
+    ) -> Option<RunChange> {
+        let is_told = match before {
+            Some(before) => before.tier != tier,
+            // The first run tells of all tiers at once.
+            None => !self.is_first.load(Ordering::Relaxed),
+        };
+        is_told.then(|| RunChange {
+            enterprise_id: id.clone(),
+            before: before.map(|before| (before.tier, before.points, before.from_on)),
+            tier,
+            points,
+        })
     }
 
     /// What the other ends of links add, by the ids that the links name, with the enterprises that answer for those.
@@ -635,14 +662,4 @@ fn from_on(before: Option<&LiveTier>, tier: Tier, day: Date) -> Date {
         Some(before) if before.tier == tier => before.from_on,
         Some(_) | None => day,
     }
-}
-
-fn change(before: Option<&LiveTier>, tier: Tier, points: u16) -> Option<RunChange> {
-    before
-        .filter(|before| before.tier != tier)
-        .map(|before| RunChange {
-            before: before.clone(),
-            tier,
-            points,
-        })
 }

@@ -5,9 +5,12 @@
 //! computes no tier and draws no plan.
 
 mod arrivals;
+mod attempt;
 mod change_log;
 mod decide;
 mod error;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
 mod overview;
@@ -20,14 +23,18 @@ mod sqlite;
 mod stood;
 mod tier_rows;
 mod tiers;
+mod webhooks;
 
 use jiff::civil::Date;
 
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use attempt::{Attempt, attempting};
 pub use change_log::ChangeLog;
 pub use error::StoreError;
+pub use feed::{Feed, Move, MoveKind};
+pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
@@ -42,10 +49,13 @@ pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
 };
+pub use webhooks::{Attempted, Webhook, WebhookStore};
 
 /// The system of record.
 pub trait Store:
     ChangeLog
+    + Feed
+    + IdempotencyStore
     + ImportStore
     + LifeStore
     + Overview
@@ -53,6 +63,7 @@ pub trait Store:
     + Scan
     + SetAside
     + TierStore
+    + WebhookStore
     + Send
     + Sync
 {
@@ -73,6 +84,15 @@ pub trait Store:
         import_no: i64,
         day: Date,
     ) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Writes one enterprise on `day` if `condition` holds for the revision that stands, `None` where there is none;
+    /// nothing comes between the one and the other.
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError>;
 
     /// Writes records in one transaction; refused ones are told and the others go in. `import_no` is 0 outside imports.
     /// The revision of an enterprise grows by one, and its change is logged once, however many of its records change.
@@ -188,6 +208,27 @@ pub enum Outcome {
     SetAside,
     /// It was not written.
     Refused(Refusal),
+}
+
+/// What became of a row that was to be written under a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conditional {
+    /// The condition held.
+    Written(Outcome),
+    /// It did not, for this revision.
+    NotMet(Option<u64>),
+}
+
+/// The revision that stood before `outcome`; `now` reads the present one.
+fn revision_before(
+    outcome: Option<&Outcome>,
+    now: impl FnOnce() -> Result<Option<u64>, StoreError>,
+) -> Result<Option<u64>, StoreError> {
+    match outcome {
+        Some(Outcome::Created(_)) => Ok(None),
+        Some(Outcome::Updated(changed)) => Ok(Some(changed.revision.saturating_sub(1))),
+        Some(Outcome::Unchanged | Outcome::SetAside | Outcome::Refused(_)) | None => now(),
+    }
 }
 
 /// Why a row was not written.

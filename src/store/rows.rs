@@ -189,7 +189,7 @@ pub(super) fn number<T: TryFrom<i64>>(
     optional_number(row, at, column)?.ok_or(StoreError::Corrupt { column })
 }
 
-fn optional_number<T: TryFrom<i64>>(
+pub(super) fn optional_number<T: TryFrom<i64>>(
     row: &impl Row,
     at: usize,
     column: &'static str,

@@ -326,11 +326,13 @@ pub struct FinishedRow {
     pub link: LinkState,
 }
 
-/// A tier that a run will supersede.
+/// A tier that a run will supersede, or the first of an enterprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunChange {
-    /// The live tier.
-    pub before: LiveTier,
+    /// The enterprise.
+    pub enterprise_id: EnterpriseId,
+    /// The live tier, its points, and since when it has held; nothing for a first tier.
+    pub before: Option<(Tier, u16, Date)>,
     /// The tier of the run.
     pub tier: Tier,
     /// Its points.

@@ -184,7 +184,7 @@ pub(super) fn epoch(row: &impl Row, at: usize) -> Result<Option<Epoch>, StoreErr
         .transpose()
 }
 
-fn optional<T: TryFrom<i64>>(
+pub(super) fn optional<T: TryFrom<i64>>(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -194,7 +194,11 @@ fn optional<T: TryFrom<i64>>(
         .transpose()
 }
 
-fn owned(row: &impl Row, at: usize, column: &'static str) -> Result<Option<String>, StoreError> {
+pub(super) fn owned(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Option<String>, StoreError> {
     Ok(row.text(at, column)?.map(str::to_owned))
 }
 

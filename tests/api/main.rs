@@ -10,11 +10,14 @@
 )]
 
 mod ceremony;
+mod changes;
 mod contract;
+mod conventions;
 mod enterprises;
 mod frames;
 mod helpers;
 mod history;
+mod hostile;
 mod imports;
 mod jobs;
 mod life;
@@ -25,3 +28,4 @@ mod problems;
 mod records;
 mod schema;
 mod tiers;
+mod webhooks;

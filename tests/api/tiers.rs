@@ -287,7 +287,10 @@ async fn a_bulk_look_up_by_lines_gives_the_items_of_the_json_form() {
     let first = asked("application/json", ndjson, lines.to_owned()).await;
     assert_eq!(header(&first, "cache-status"), "risktier; fwd=miss");
     let first = ok(first, 200).await;
-    assert_eq!(first, ok(app.post("/v1/tiers/lookup", &ids).await, 200).await);
+    assert_eq!(
+        first,
+        ok(app.post("/v1/tiers/lookup", &ids).await, 200).await
+    );
     let answer = asked(ndjson, "application/json", ids.to_string()).await;
     assert_eq!(header(&answer, "content-type"), ndjson);
     assert_eq!(header(&answer, "vary"), "accept");
@@ -314,7 +317,9 @@ async fn a_bulk_look_up_names_the_line_that_it_cannot_read() {
         ("\"E1\"\n\n[\"E2\"]", 3),
         ("\"E1\" \"E2\"", 1),
     ] {
-        let answer = app.upload("/v1/tiers/lookup", "application/x-ndjson", body).await;
+        let answer = app
+            .upload("/v1/tiers/lookup", "application/x-ndjson", body)
+            .await;
         let refused = problem(answer, 422, "invalid-body").await;
         assert_eq!(refused["errors"][0]["line"], line, "{body}");
     }

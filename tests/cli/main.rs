@@ -22,6 +22,7 @@ mod judge_trained;
 mod life;
 mod plans;
 mod sample;
+mod serving;
 mod train;
 
 use assert_cmd::Command;

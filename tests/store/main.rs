@@ -25,6 +25,7 @@ mod plan_laws;
 mod postgres;
 mod register_laws;
 mod scan_laws;
+mod serving_laws;
 mod set_aside_laws;
 mod sqlite;
 mod tier_laws;

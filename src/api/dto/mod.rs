@@ -4,6 +4,7 @@
 //! not shown before someone has decided that it may be. A field that has no value is left out; null is never sent and
 //! never taken.
 
+pub(crate) mod changes;
 pub(crate) mod codes;
 pub(crate) mod decisions;
 pub(crate) mod enterprises;
@@ -20,6 +21,7 @@ pub(crate) mod plan_results;
 pub(crate) mod plans;
 pub(crate) mod records;
 pub(crate) mod tiers;
+pub(crate) mod webhooks;
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};

@@ -94,6 +94,32 @@ impl From<ServiceError> for Problem {
             ServiceError::Draw(DrawError::Contribution(opening)) => {
                 Self::new(ProblemKind::InvalidBody, detail).with_item(opening_item(&opening))
             }
+            ServiceError::UnknownWebhook(id) => Self::new(
+                ProblemKind::UnknownWebhook,
+                format!("{detail}; `GET /v1/webhooks` lists those that do"),
+            )
+            .with_member("webhook_id", id),
+            ServiceError::Stale { revision } => {
+                let problem = Self::new(ProblemKind::PreconditionFailed, detail);
+                match revision {
+                    Some(revision) => problem.with_member("revision", revision),
+                    None => problem,
+                }
+            }
+            ServiceError::Unconditional { revision } => {
+                Self::new(ProblemKind::PreconditionRequired, detail)
+                    .with_member("revision", revision)
+            }
+            ServiceError::Store(StoreError::LogShortened { after, first }) => Self::new(
+                ProblemKind::ChangesRemoved,
+                format!(
+                    "changes {} to {} were removed; read all tiers by `GET /v1/tiers/export`, and go on from a \
+                     cursor that was taken before",
+                    after + 1,
+                    first.saturating_sub(1)
+                ),
+            )
+            .with_member("next_number", first),
             ServiceError::Store(error) if error.is_passing() => Self::of_passing(&error, detail),
             // What is kept does not fit together, which no caller can have caused.
             ServiceError::Draw(

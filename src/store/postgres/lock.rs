@@ -24,6 +24,8 @@ pub(super) enum Lock {
     Alerts = 40,
     /// The one active run.
     Runs = 41,
+    /// The end of the log of tier moves.
+    Moves = 100,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0005_life.sql"),
     include_str!("../migrations/postgres/0004_runs.sql"),
     include_str!("../migrations/postgres/0003_imports.sql"),
+    include_str!("../migrations/postgres/0010_serving.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {

@@ -21,6 +21,8 @@
 
 mod change_log;
 mod copy;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
 mod lock;
@@ -34,6 +36,7 @@ mod runs;
 mod scan;
 mod set_aside;
 mod tiers;
+mod webhooks;
 mod write;
 
 use jiff::civil::Date;
@@ -41,7 +44,8 @@ use std::ops::ControlFlow;
 
 use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
+    Store, StoreError, revision_before,
 };
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use pool::{End, Pool};
@@ -109,6 +113,29 @@ impl Store for PostgresStore {
         })?;
         pass.keep();
         Ok(outcomes)
+    }
+
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError> {
+        self.pool.write(|tx| {
+            // Written first, so that locks are taken in the order of every other writer.
+            let batch = std::slice::from_ref(enterprise);
+            let outcome = write::put_enterprises(tx, batch, &mut Pass::default(), day)?.pop();
+            let revision = revision_before(outcome.as_ref(), || {
+                let found = register::enterprise(tx, &enterprise.enterprise_id)?;
+                Ok(found.map(|(_, revision)| revision))
+            })?;
+            if !condition(revision) {
+                return Ok(End::Undo(Conditional::NotMet(revision)));
+            }
+            Ok(End::Keep(Conditional::Written(
+                outcome.unwrap_or(Outcome::Unchanged),
+            )))
+        })
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {

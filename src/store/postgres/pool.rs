@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::copy::{CopiedRow, CopyRows, each_row};
+use super::idempotency::apply;
 use crate::store::StoreError;
 
 /// How long a caller waits for a connection, and a statement for a lock.
@@ -114,9 +115,15 @@ impl Pool {
         &self,
         mut work: impl FnMut(&mut Session) -> Result<End<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        self.insist(|session| {
-            transaction(session, "BEGIN ISOLATION LEVEL READ COMMITTED", &mut work)
-        })
+        let mut applied = |tx: &mut Session| {
+            let end = work(tx)?;
+            if let End::Keep(_) = end {
+                apply(tx)?;
+            }
+            Ok(end)
+        };
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+        self.insist(|session| transaction(session, begin, &mut applied))
     }
 
     /// Tries again what failed without a trace because of other writers, or of a connection that had ended.

@@ -6,13 +6,13 @@
 use jiff::civil::Date;
 use std::ops::ControlFlow;
 
-use super::PostgresStore;
 use super::copy::CopyRows;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::{
     LiveLock, NOW, bytes, limited, live, log_in_force, signed, table, texts, whole_tables,
 };
+use super::{PostgresStore, feed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
@@ -117,7 +117,9 @@ impl RunStore for PostgresStore {
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
             held(tx, run_id, owner)?;
-            let slot = 1 - live(tx, LiveLock::None)?.map_or(1, |live| live.slot);
+            let live = live(tx, LiveLock::None)?;
+            feed::note_first(tx, run_id, live.as_ref())?;
+            let slot = 1 - live.map_or(1, |live| live.slot);
             tx.batch(&format!(
                 "TRUNCATE {}; TRUNCATE run_ranges; TRUNCATE run_changes",
                 table(slot)
@@ -452,7 +454,7 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
     tx.execute(
         "INSERT INTO tier_history (enterprise_id, until_on, from_on, tier, points, force_no) \
          SELECT enterprise_id, $1::integer, from_on, tier, points, $2::bigint FROM run_changes \
-         WHERE from_on < $1 \
+         WHERE from_on < $1 AND tier > 0 \
          ON CONFLICT DO NOTHING",
         &[&day, &signed(number)],
     )?;
@@ -463,10 +465,10 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
              + row_number() OVER (ORDER BY k.place, c.enterprise_id), \
              k.kind, c.enterprise_id, $1::integer, c.tier, c.new_tier, c.new_points, {NOW} \
          FROM run_changes c JOIN (VALUES (1, 'worsened'), (2, 'entered_d')) AS k(place, kind) \
-             ON c.new_tier > c.tier AND (k.place = 1 OR c.new_tier = 4)"
+             ON c.tier > 0 AND c.new_tier > c.tier AND (k.place = 1 OR c.new_tier = 4)"
     );
     tx.execute(&sql, &[&day])?;
-    let changes = tx.one("SELECT count(*) FROM run_changes", &[])?;
+    let changes = tx.one("SELECT count(*) FROM run_changes WHERE tier > 0", &[])?;
     let new = NewInForce {
         epoch,
         files_id: run.files_id,
@@ -474,6 +476,7 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
+    feed::log_flip(tx, run_id, number + 1, day)?;
     // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
         "UPDATE workers SET cursor = $1 WHERE name = 'retier'",
@@ -528,11 +531,20 @@ fn put_changes(tx: &mut Session, changes: &[RunChange]) -> Result<(), StoreError
     if changes.is_empty() {
         return Ok(());
     }
-    let of = || changes.iter().map(|change| &change.before);
-    let ids: Vec<&str> = of().map(|before| before.enterprise_id.as_str()).collect();
-    let codes: Vec<i16> = of().map(|before| before.tier.code().into()).collect();
-    let points: Vec<i32> = of().map(|before| before.points.into()).collect();
-    let from: Vec<i32> = of().map(|before| to_epoch_day(before.from_on)).collect();
+    let of = || changes.iter().map(|change| change.before);
+    let ids: Vec<&str> = changes
+        .iter()
+        .map(|change| change.enterprise_id.as_str())
+        .collect();
+    let codes: Vec<i16> = of()
+        .map(|before| before.map_or(0, |(tier, ..)| tier.code().into()))
+        .collect();
+    let points: Vec<i32> = of()
+        .map(|before| before.map_or(0, |(_, points, _)| points.into()))
+        .collect();
+    let from: Vec<i32> = of()
+        .map(|before| to_epoch_day(before.map_or(Date::MAX, |(.., from_on)| from_on)))
+        .collect();
     let new_codes: Vec<i16> = changes
         .iter()
         .map(|change| change.tier.code().into())

@@ -5,6 +5,7 @@ use postgres::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PostgresStore;
+use super::feed::{self, From};
 use super::life::successors;
 use super::lock::Lock;
 use super::pool::{End, Session};
@@ -324,9 +325,23 @@ fn put_tiers(tx: &mut Session, epoch: &Epoch, tiers: &[NewTier]) -> Result<Kept,
             .get(*id)
             .is_none_or(|before| before.present.tier.revision <= new.tier.revision)
     });
-    write_tiers(tx, &live, &last, &before)?;
+    let written = write_tiers(tx, &live, &last, &before)?;
     write_history(tx, &live, &last, &before)?;
     write_alerts(tx, &last, &before)?;
+    let moves: Vec<_> = last
+        .iter()
+        .filter_map(|(id, new)| {
+            let is_new = *written.get(*id)?;
+            let from = match before.get(*id) {
+                Some(before) => From::Tier(before.present.tier.tier),
+                None if is_new => From::Nothing,
+                None => From::AnotherWriter,
+            };
+            Some((*id, from, *new))
+        })
+        .filter(|(_, from, new)| *from != From::Tier(new.tier.tier))
+        .collect();
+    feed::log_tiers(tx, &live, &moves)?;
     let seen: Vec<&str> = last
         .iter()
         .filter(|(id, new)| {
@@ -375,12 +390,14 @@ fn from_on(new: &NewTier, before: Option<&Before>) -> Date {
     }
 }
 
+/// Writes tiers. Gives the enterprises of which another writer has not written a newer one meanwhile, and whether the row
+/// is new.
 fn write_tiers(
     tx: &mut Session,
     live: &Live,
     last: &BTreeMap<&EnterpriseId, &NewTier>,
     before: &BTreeMap<EnterpriseId, Before>,
-) -> Result<(), StoreError> {
+) -> Result<BTreeMap<EnterpriseId, bool>, StoreError> {
     let ids: Vec<&str> = last.keys().map(|id| id.as_str()).collect();
     let of = || last.values().map(|new| &new.tier);
     let revisions: Vec<i64> = of().map(|tier| signed(tier.revision)).collect();
@@ -404,15 +421,20 @@ fn write_tiers(
          ON CONFLICT (enterprise_id) DO UPDATE SET revision = excluded.revision, tier = excluded.tier, \
          points = excluded.points, as_of = excluded.as_of, next_change_on = excluded.next_change_on, \
          from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, facts = NULL \
-         WHERE excluded.revision >= {slot}.revision"
+         WHERE excluded.revision >= {slot}.revision RETURNING enterprise_id, xmax = 0"
     );
-    tx.execute(
+    tx.query(
         &sql,
         &[
             &ids, &revisions, &codes, &points, &as_of, &next, &from, &links, &surges,
         ],
-    )?;
-    Ok(())
+    )?
+    .iter()
+    .map(|row| {
+        let is_new = row.whole(1, "xmax")? == Some(1);
+        Ok((rows::id(row, 0, "enterprise_id")?, is_new))
+    })
+    .collect()
 }
 
 fn write_history(

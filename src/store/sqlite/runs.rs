@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::ops::ControlFlow;
 
-use super::SqliteStore;
 use super::tiers::{NOW, all, live, log_in_force, one, table};
+use super::{SqliteStore, feed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
@@ -104,7 +104,9 @@ impl RunStore for SqliteStore {
     ) -> Result<Run, StoreError> {
         self.write(|tx| {
             held(tx, run_id, owner)?;
-            let slot = 1 - live(tx)?.map_or(1, |live| live.slot);
+            let live = live(tx)?;
+            feed::note_first(tx, run_id, live.as_ref())?;
+            let slot = 1 - live.map_or(1, |live| live.slot);
             tx.execute_batch(&format!(
                 "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes",
                 table(slot)
@@ -417,20 +419,24 @@ fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreErr
     let day = to_epoch_day(run.as_of);
     tx.execute(
         "INSERT OR IGNORE INTO tier_history (enterprise_id, until_on, from_on, tier, points, force_no) \
-         SELECT enterprise_id, ?1, from_on, tier, points, ?2 FROM run_changes WHERE from_on < ?1",
+         SELECT enterprise_id, ?1, from_on, tier, points, ?2 FROM run_changes WHERE from_on < ?1 AND tier > 0",
         params![day, number],
     )?;
     tx.execute(
         &format!(
             "INSERT INTO alerts (kind, enterprise_id, on_day, from_tier, tier, points, noted_at) \
              SELECT 'worsened', enterprise_id, ?1, tier, new_tier, new_points, {NOW} FROM run_changes \
-             WHERE new_tier > tier \
+             WHERE new_tier > tier AND tier > 0 \
              UNION ALL SELECT 'entered_d', enterprise_id, ?1, tier, new_tier, new_points, {NOW} FROM run_changes \
-             WHERE new_tier = 4 AND tier <> 4"
+             WHERE new_tier = 4 AND tier BETWEEN 1 AND 3"
         ),
         params![day],
     )?;
-    let changes: u64 = tx.query_row("SELECT count(*) FROM run_changes", [], |row| row.get(0))?;
+    let changes: u64 = tx.query_row(
+        "SELECT count(*) FROM run_changes WHERE tier > 0",
+        [],
+        |row| row.get(0),
+    )?;
     let new = NewInForce {
         epoch,
         files_id: run.files_id,
@@ -438,6 +444,7 @@ fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreErr
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
+    feed::log_flip(tx, run_id, number + 1, day)?;
     // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
         "UPDATE workers SET cursor = ?1 WHERE name = 'retier'",
@@ -498,11 +505,12 @@ fn put_changes(tx: &Transaction<'_>, changes: &[RunChange]) -> Result<(), StoreE
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for change in changes {
+        let before = change.before;
         insert.execute(params![
-            change.before.enterprise_id.as_str(),
-            change.before.tier.code(),
-            change.before.points,
-            to_epoch_day(change.before.from_on),
+            change.enterprise_id.as_str(),
+            before.map_or(0, |(tier, ..)| tier.code()),
+            before.map_or(0, |(_, points, _)| points),
+            to_epoch_day(before.map_or(Date::MAX, |(.., from_on)| from_on)),
             change.tier.code(),
             change.points
         ])?;

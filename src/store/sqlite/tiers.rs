@@ -5,9 +5,9 @@ use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::BTreeSet;
 
-use super::SqliteStore;
 use super::life::successors;
 use super::write::touch;
+use super::{SqliteStore, feed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
@@ -333,6 +333,8 @@ fn put_tier(
             ])?;
         }
     }
+    let from = before.as_ref().map(|(present, ..)| present.tier.tier);
+    feed::log_tier(tx, live, from, new)?;
     let link = new.link.pack();
     tx.prepare_cached(&format!(
         "INSERT INTO {slot} (enterprise_id, {TIER_COLUMNS}, from_on, link, is_surge) \
