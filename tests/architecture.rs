@@ -21,7 +21,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "cli",
         &["report", "service", "domain", "config", "telemetry"],
     ),
-    ("api", &["service", "domain", "config", "telemetry"]),
+    (
+        "api",
+        &["report", "service", "domain", "config", "telemetry"],
+    ),
     ("report", &["service", "domain"]),
     (
         "service",
@@ -111,6 +114,7 @@ const STAYS: &[(&str, &[&str])] = &[
             "indicators/",
             "files/",
             "service/models.rs",
+            "service/outcomes.rs",
             "service/training/",
         ],
     ),

@@ -39,8 +39,12 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "imports", description = "What is kept of imports, and how far they have come"),
         (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
+        (name = "models", description = "Models: the registry, from draft to live and back, and its ledger"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
+        (name = "calendars", description = "Items with frequencies: who is visited how often, and when in the year"),
+        (name = "joint plans", description = "Rows of several departments and items on shared tickets, as one list of visits"),
+        (name = "plan groups", description = "Plans on shared tickets: made, sealed, opened together"),
         (name = "webhooks", description = "Changes of tiers, sent to those who subscribed"),
         (name = "operations", description = "Health, metrics and the contract itself")
     )

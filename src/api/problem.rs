@@ -89,6 +89,10 @@ problem_kinds! {
     UnknownFrame = NOT_FOUND "unknown-frame" "The frame does not exist" "抽样框不存在",
     /// No such plan.
     UnknownPlan = NOT_FOUND "unknown-plan" "The plan does not exist" "抽查计划不存在",
+    /// No such calendar, or the object is not in it.
+    UnknownCalendar = NOT_FOUND "unknown-calendar" "The calendar or its object does not exist" "检查日历或其对象不存在",
+    /// No such coordinated group.
+    UnknownGroup = NOT_FOUND "unknown-group" "The coordinated group does not exist" "协同抽取组不存在",
     /// No such model.
     UnknownModel = NOT_FOUND "unknown-model" "The model does not exist" "模型不存在",
     /// No such policy.
@@ -117,6 +121,8 @@ problem_kinds! {
     IdempotencyUnanswered = CONFLICT "idempotency-unanswered" "The answer to this request was lost" "该请求的结果已丢失",
     /// The plan is not in a state that allows the step.
     PlanState = CONFLICT "plan-state" "The plan does not allow this step now" "计划当前状态不允许此操作",
+    /// The model is not in a state that allows the step.
+    ModelState = CONFLICT "model-state" "The model does not allow this step now" "模型当前状态不允许此操作",
     /// The same idempotency key is being worked on.
     IdempotencyInFlight = CONFLICT "idempotency-in-flight" "The same request is being worked on" "相同请求正在处理",
     /// What the caller saw is no longer what stands.

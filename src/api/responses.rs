@@ -37,6 +37,8 @@ problem_sets! {
     FormBodyProblems = [400, 406, 408, 413, 415, 422, 500, 503],
     /// Of an operation on one thing that takes JSON.
     ChangeProblems = [400, 404, 408, 413, 415, 422, 500, 503],
+    /// Of making something whose id the caller chooses.
+    ConflictProblems = [400, 408, 409, 413, 415, 422, 500, 503],
     /// Of an operation that replaces one thing under a condition.
     ConditionalProblems = [400, 404, 408, 412, 413, 415, 422, 428, 500, 503],
     /// Of an operation that creates one of a few.

@@ -5,20 +5,26 @@
 
 mod alerts;
 mod bench_data;
+mod calendar;
+mod ceremony;
 mod changes;
 mod classify;
 mod compare;
 mod compose;
+mod contributions;
 mod demo;
 mod drift;
 mod evaluate;
 mod exit;
+mod groups;
 mod history;
 mod import;
+mod joint;
 mod judging;
 mod judging_tables;
 mod merges;
 mod migrations;
+mod models;
 mod objections;
 mod openapi;
 mod output;
@@ -31,6 +37,7 @@ mod records;
 mod registers;
 mod serve;
 mod set_aside;
+mod sheet;
 mod summary;
 mod train;
 mod verify;
@@ -97,9 +104,21 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// Rows of several departments and items on shared tickets, as one list of visits.
+    Joint(Box<joint::Arguments>),
+    /// Items with frequencies: who is visited how often, and when in the year.
+    Calendar(calendar::Arguments),
+    /// Write the printable sheet of a plan: what was drawn, by which rule, with which evidence.
+    Sheet(sheet::Arguments),
+    /// The steps of a plan one by one: freeze, draw, close, give up.
+    Ceremony(ceremony::Arguments),
+    /// Plans on shared tickets: make, seal, open a coordinated group.
+    Group(groups::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
-    /// Train a scorecard from a table with outcomes.
+    /// Models: register, validate, approve, shadow, promote, roll back, retire; their ledger, cards and drift.
+    Models(models::Arguments),
+    /// Train a scorecard from a table with outcomes, or on what inspections of the register found.
     Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
@@ -132,7 +151,13 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Joint(arguments) => joint::run(*arguments),
+            Command::Calendar(arguments) => calendar::run(arguments),
+            Command::Sheet(arguments) => sheet::run(arguments),
+            Command::Ceremony(arguments) => ceremony::run(arguments),
+            Command::Group(arguments) => groups::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Models(arguments) => models::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),

@@ -4,6 +4,8 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod calendar_rules;
+mod calendars;
 mod change_log;
 mod decision_rules;
 mod decisions;
@@ -11,6 +13,7 @@ mod dossiers;
 mod entropy;
 mod error;
 mod evaluation;
+mod execution;
 mod feed;
 mod flights;
 mod follow;
@@ -29,8 +32,10 @@ mod overview;
 mod plans;
 mod proceedings;
 mod register;
+mod registry;
 mod retier;
 mod runs;
+mod scanned;
 mod set_aside;
 mod settle;
 mod tier_file;
@@ -51,6 +56,12 @@ use crate::store::{self, Store};
 use flights::Flights;
 use in_force::Following;
 
+pub use calendar_rules::{CalendarRules, CalendarRulesError};
+pub use calendars::{
+    BatchLoad, CalendarObjectView, CalendarRequest, CalendarView, DoneNote, EditionCause,
+    EditionRequest, EditionView, FileCalendar, FileCalendarRequest, Frequencies, NotedVisits,
+    VisitFilter, VisitState, VisitView, read_done_notes, write_calendar_visits,
+};
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
 pub use dossiers::Life;
@@ -73,8 +84,12 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
+    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
+    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
+    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
+    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
+    TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::{CacheError, CachedTier};
@@ -82,7 +97,7 @@ pub use crate::files::{
     ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
     ReadOptions, Sink, Source, TableWriter, Value,
 };
-pub use crate::indicators::Names;
+pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
@@ -92,21 +107,31 @@ pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
 pub use crate::sampling::draw::DrawError;
+pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
+pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
+};
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
-    StoreError, SummaryBy, TierFilter, Webhook,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
+    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};
 
-pub use outcomes::{OutcomeRule, TierOutcome};
+pub use outcomes::{OutcomeError, OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
+pub use registry::{
+    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
+    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
+    TrainRequest, ValidationAsk,
+};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;

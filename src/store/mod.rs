@@ -6,6 +6,8 @@
 
 mod arrivals;
 mod attempt;
+mod calendars;
+mod ceremony;
 mod change_log;
 mod decide;
 mod error;
@@ -13,7 +15,10 @@ mod feed;
 mod idempotency;
 mod imports;
 mod life;
+mod model_rows;
+mod models;
 mod overview;
+mod packed;
 mod postgres;
 mod rows;
 mod runs;
@@ -21,6 +26,7 @@ mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tasks;
 mod tier_rows;
 mod tiers;
 mod webhooks;
@@ -31,20 +37,28 @@ use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use attempt::{Attempt, attempting};
+pub use calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
+pub use ceremony::CeremonyStore;
 pub use change_log::ChangeLog;
 pub use error::StoreError;
 pub use feed::{Feed, Move, MoveKind};
 pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use models::{
+    Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
+    NewModel, NewModelChange, Promotion,
+};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
+pub use packed::pack as packed_version;
 pub use runs::{
-    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
+    JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
     RunStore,
 };
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tasks::{ClaimedTask, NewTask, TaskStore};
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
@@ -53,15 +67,19 @@ pub use webhooks::{Attempted, Webhook, WebhookStore};
 
 /// The system of record.
 pub trait Store:
-    ChangeLog
+    CalendarStore
+    + CeremonyStore
+    + ChangeLog
     + Feed
     + IdempotencyStore
     + ImportStore
     + LifeStore
+    + ModelStore
     + Overview
     + RunStore
     + Scan
     + SetAside
+    + TaskStore
     + TierStore
     + WebhookStore
     + Send
@@ -167,7 +185,7 @@ pub trait Store:
     ) -> Result<bool, StoreError>;
 
     /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
-    /// `false` if the plan is no draft any more.
+    /// `false` if the plan is no draft any more; refused when it belongs to a group that takes no more plans.
     fn freeze_plan(
         &self,
         plan_id: &str,
@@ -287,6 +305,20 @@ impl Dossier {
     pub fn enterprise_on(&self, day: Date) -> &Enterprise {
         let replaced = self.earlier.iter().find(|(until_on, _)| *until_on > day);
         replaced.map_or(&self.enterprise, |(_, enterprise)| enterprise)
+    }
+
+    /// The first day after `day` on which the enterprise is known to be another.
+    pub fn next_version_on(&self, day: Date) -> Option<Date> {
+        let mut turns = self.earlier.iter().map(|(until_on, _)| *until_on);
+        turns.find(|until_on| *until_on > day)
+    }
+
+    /// The enterprise as [`Dossier::enterprise_on`] tells it, its revision, and the versions of its records.
+    pub fn as_known_on(self, day: Date) -> (Enterprise, u64, Vec<Record>) {
+        let mut earlier = self.earlier.into_iter();
+        let replaced = earlier.find(|(until_on, _)| *until_on > day);
+        let enterprise = replaced.map_or(self.enterprise, |(_, enterprise)| enterprise);
+        (enterprise, self.revision, self.versions)
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod calendars;
 mod ceremony;
 mod changes;
 mod contract;
@@ -20,12 +21,17 @@ mod history;
 mod hostile;
 mod imports;
 mod jobs;
+mod joint;
 mod life;
+mod models;
 mod ops;
 mod overrides;
+mod plan_groups;
+mod plan_proofs;
 mod plans;
 mod problems;
 mod records;
 mod schema;
+mod sheets;
 mod tiers;
 mod webhooks;

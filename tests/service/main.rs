@@ -22,11 +22,16 @@ mod redis_server;
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+mod both_verifiers;
+mod calendars;
 mod history;
 mod imports;
 mod life;
 mod look_ups;
+mod models;
+mod plan_ceremony;
 mod plan_faults;
+mod plan_groups;
 mod plan_steps;
 mod plans;
 mod postgres;
@@ -34,6 +39,7 @@ mod redis;
 mod redis_faults;
 mod runs;
 mod tiers;
+mod training;
 mod warm_up;
 
 use std::path::PathBuf;

@@ -121,8 +121,13 @@ pub(super) fn choose(
                 .collect()
         })
         .collect();
+    let may_pair = |at: &usize| {
+        let name = &rows.bins[axes[*at].feature].name;
+        params.features.get(name).is_none_or(|rule| !rule.alone)
+    };
     let all: Vec<(usize, usize)> = (0..features)
         .flat_map(|first| (first + 1..features).map(move |second| (first, second)))
+        .filter(|(first, second)| may_pair(first) && may_pair(second))
         .collect();
     let gains = parallel::map(all.len(), params.threads, |at| {
         let (first, second) = all[at];

@@ -150,6 +150,9 @@ pub struct FeatureRule {
     /// What a missing value gets.
     #[serde(default)]
     pub missing: MissingRule,
+    /// Whether it is never part of a pair term that is looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 /// Settings of a training run, not yet checked.

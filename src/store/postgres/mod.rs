@@ -19,6 +19,8 @@
 //! one after the other (one log per range of enterprises, each with its own numbers and followers' places), and the
 //! advisory locks, which would become rows.
 
+mod calendars;
+mod ceremony;
 mod change_log;
 mod copy;
 mod feed;
@@ -27,6 +29,7 @@ mod imports;
 mod life;
 mod lock;
 mod migrate;
+mod models;
 mod overview;
 mod plans;
 mod pool;
@@ -35,6 +38,7 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
 mod webhooks;
 mod write;
