@@ -301,7 +301,7 @@ pub(crate) struct TrainInput {
     /// How the points are fitted; default `auto`.
     #[serde(default, deserialize_with = "present")]
     fitter: Option<Fitter>,
-    /// Most pair terms to look for; default 8.
+    /// Most pair terms to look for; default 16.
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 8, maximum = 100)]
     pairs: Option<usize>,
