@@ -1,17 +1,29 @@
-//! A draw beside the bare loop that only hashes and selects: `cargo bench --bench draw`.
+//! Draw, freeze and verification of one pool beside the bare loop that only hashes and selects:
+//! `cargo bench --bench draw -- [--objects N] [--runs R] [--pandas FILE]`.
 //!
-//! The pool has 1,000,000 objects in 1,000 strata; a tenth is drawn. The bare loop knows neither files nor digests.
+//! 1,000 strata of log-normal size, of which 1, 3, 10 and 30 % are drawn in turn; ids of 18 characters; `N` and a tenth
+//! of it, 5,000,000 objects by default. The bare loop knows neither files nor digests nor a transcript: it makes a ticket
+//! for every object and selects the smallest of each stratum, on one thread and on all. Every figure is a median; every
+//! ratio is to the bare loop on one thread within the same run. `--pandas` writes the pool as CSV for
+//! `benches/draw_pandas.py`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     missing_docs,
     reason = "benchmark code"
 )]
 
-use divan::Bencher;
-use divan::counter::ItemsCount;
-use risktier::domain::digest::{HashAlgorithm, Secret32};
+use std::fs;
+use std::hint::black_box;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use risktier::domain::digest::{Digest, HashAlgorithm, Secret32};
+use risktier::domain::rng::SeededRng;
 use risktier::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, PlannedContribution, SERVER,
 };
@@ -20,99 +32,309 @@ use risktier::sampling::merkle::pool_root;
 use risktier::sampling::plan::{FrozenPlan, PLAN_FORMAT, PPB};
 use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use risktier::sampling::seed::{Seed, Tickets};
+use risktier::sampling::transcript::{Record, plan_id_of};
+use risktier::sampling::verification::{VerifyInput, verify};
 
-const OBJECTS: u64 = 1_000_000;
-const STRATA: u64 = 1_000;
-const DRAWN_PER_STRATUM: usize = 100;
-const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+const STRATA: usize = 1_000;
+const PERCENT: [u64; 4] = [1, 3, 10, 30];
 
 fn main() {
-    divan::main();
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |flag: &str| {
+        let place = arguments.iter().position(|argument| argument == flag);
+        place.and_then(|place| arguments.get(place + 1).cloned())
+    };
+    let number = |flag: &str, default: usize| value(flag).map_or(default, |n| n.parse().unwrap());
+    let (objects, runs) = (number("--objects", 5_000_000), number("--runs", 5));
+    if let Some(path) = value("--pandas") {
+        write_csv(&made_up(objects), &path);
+        return;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{threads} threads, medians of {runs}");
+    let small = measure(objects / 10, runs);
+    let large = measure(objects, runs);
+    println!(
+        "from {} to {objects} objects, time per object:",
+        objects / 10
+    );
+    for (name, large) in &large {
+        let small = small.iter().find(|(other, _)| other == name).unwrap().1;
+        let growth = |of: fn(&Took) -> Duration| {
+            of(large).as_secs_f64() / of(&small).as_secs_f64().max(1e-9) / 10.0
+        };
+        println!(
+            "{name:38} × {:.2} by the clock, × {:.2} by processor time",
+            growth(|took| took.wall),
+            growth(|took| took.cpu)
+        );
+    }
 }
 
-fn pool() -> Pool {
+/// Ids with the index of their stratum, in no order.
+fn made_up(objects: usize) -> Vec<(String, u32)> {
+    let mut rng = SeededRng::new(5, "bench-draw");
+    let mut bounds: Vec<f64> = Vec::with_capacity(STRATA);
+    let mut sum = 0.0;
+    for _ in 0..STRATA {
+        // The sum of twelve uniform numbers is near enough to a normal one.
+        let normal: f64 = (0..12).map(|_| rng.unit_f64()).sum::<f64>() - 6.0;
+        sum += normal.exp();
+        bounds.push(sum);
+    }
+    (0..objects)
+        .map(|object| {
+            let at = rng.unit_f64() * sum;
+            let stratum = bounds.partition_point(|bound| *bound < at).min(STRATA - 1);
+            let scattered = (object as u64).wrapping_mul(2_654_435_761) % 10_000_000_000;
+            (format!("91990000{scattered:010}"), stratum as u32)
+        })
+        .collect()
+}
+
+fn write_csv(rows: &[(String, u32)], path: &str) {
+    let mut file = std::io::BufWriter::new(fs::File::create(path).unwrap());
+    writeln!(file, "id,stratum,percent").unwrap();
+    for (id, stratum) in rows {
+        let percent = PERCENT[*stratum as usize % 4];
+        writeln!(file, "{id},{stratum},{percent}").unwrap();
+    }
+    file.flush().unwrap();
+}
+
+fn build(rows: &[(String, u32)]) -> Pool {
     let keys: Vec<StratumKey> = (0..STRATA)
         .map(|key| StratumKey::new(format!("S{key:04}")).unwrap())
         .collect();
     let mut builder = PoolBuilder::new();
-    for object in 0..OBJECTS {
-        let key = &keys[usize::try_from(object % STRATA).unwrap()];
-        builder
-            .push(&format!("9199000{object:011}"), key, 1)
-            .unwrap();
+    for (id, stratum) in rows {
+        builder.push(id, &keys[*stratum as usize], 1).unwrap();
     }
     builder.build().unwrap()
 }
 
-fn plan(pool: &Pool) -> (FrozenPlan, Vec<Contribution>) {
+fn drawn(key: &str, objects: u64) -> u64 {
+    let stratum: usize = key[1..].parse().unwrap();
+    objects * PERCENT[stratum % 4] / 100
+}
+
+fn plan(
+    pool: &Pool,
+    hash: HashAlgorithm,
+    method: &str,
+    exploration: u64,
+    root: Digest,
+) -> (FrozenPlan, Vec<Contribution>) {
     let server = Contribution {
         name: ContributionName::new(SERVER).unwrap(),
         value: ContributionValue::from_random([7; 32]),
     };
     let planned = PlannedContribution::Committed {
         name: server.name.clone(),
-        commitment: server.commitment(HASH),
+        commitment: server.commitment(hash),
     };
     let strata: Vec<_> = pool
         .strata()
         .iter()
         .map(|(key, objects)| {
-            serde_json::json!({"key": key, "pool": objects, "target_ppb": DRAWN_PER_STRATUM as u64 * PPB, "reserve": 20})
+            let n = drawn(key.as_str(), u64::from(*objects));
+            serde_json::json!({"key": key, "pool": objects, "target_ppb": n * PPB, "reserve": n / 5})
         })
         .collect();
     let zero = "00".repeat(32);
     let plan = serde_json::json!({
-        "format": PLAN_FORMAT, "nonce": zero, "number": 1, "title": "bench", "hash": "sha256", "method": "equal",
-        "rounding": "whole", "pool_digest": pool.digest(HASH), "pool_root": zero, "pool_size": OBJECTS,
-        "strata": strata, "exploration_n": 0, "excluded": [], "filter": {}, "items": [],
+        "format": PLAN_FORMAT, "nonce": zero, "number": 1, "title": "bench", "hash": hash, "method": method,
+        "rounding": "whole", "pool_digest": pool.digest(hash), "pool_root": root, "pool_size": pool.len(),
+        "strata": strata, "exploration_n": exploration, "excluded": [], "filter": {}, "items": [],
         "period": {"from": "2026-10-01", "to": "2026-12-31"}, "contributions": [planned], "frame_digest": zero,
         "policy_digest": zero, "model_digest": zero, "public_seed": false,
     });
     (serde_json::from_value(plan).unwrap(), vec![server])
 }
 
-#[divan::bench(sample_count = 5)]
-fn bare_hash_and_select(bencher: Bencher<'_, '_>) {
-    let pool = pool();
-    let (plan, contributions) = plan(&pool);
-    let seed = Seed::of(&plan, &plan.digest().unwrap(), &contributions);
-    let ids: Vec<(String, usize)> = pool
-        .objects()
-        .map(|object| {
-            (
-                object.id.to_owned(),
-                object.stratum.as_str()[1..].parse().unwrap(),
-            )
+/// Only hashes and selects: the tickets' leading bits, and the smallest of each stratum.
+fn bare(ids: &[Vec<&[u8]>], sizes: &[usize], tickets: &Tickets, threads: usize) -> usize {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let mut selected = 0;
+        loop {
+            let stratum = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(ids) = ids.get(stratum) else {
+                return selected;
+            };
+            let mut keys: Vec<(u64, u32)> = (0..)
+                .zip(ids)
+                .map(|(index, id)| (tickets.ticket(id).leading_u64(), index))
+                .collect();
+            if sizes[stratum] > 0 && sizes[stratum] < keys.len() {
+                keys.select_nth_unstable(sizes[stratum] - 1);
+            }
+            selected += black_box(&keys[..sizes[stratum]]).len();
+        }
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let here = work();
+        handles
+            .into_iter()
+            .map(|h| h.join().unwrap())
+            .sum::<usize>()
+            + here
+    })
+}
+
+/// Medians of the time on the clock and of the processor time over all threads.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+fn timed<T>(runs: usize, mut work: impl FnMut() -> T) -> Took {
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let (wall, cpu) = (0..runs)
+        .map(|_| {
+            let (start, before) = (Instant::now(), processor_time());
+            black_box(work());
+            (start.elapsed(), processor_time() - before)
         })
-        .collect();
-    bencher.counter(ItemsCount::new(OBJECTS)).bench_local(|| {
-        let tickets = Tickets::new(HASH, &seed);
-        let mut strata: Vec<Vec<(u64, u32)>> =
-            (0..STRATA).map(|_| Vec::with_capacity(1_000)).collect();
-        for ((id, stratum), index) in ids.iter().zip(0_u32..) {
-            strata[*stratum].push((tickets.ticket(id.as_bytes()).leading_u64(), index));
-        }
-        for stratum in &mut strata {
-            stratum.select_nth_unstable(DRAWN_PER_STRATUM);
-        }
-        strata.len()
-    });
+        .unzip();
+    Took {
+        wall: median(wall),
+        cpu: median(cpu),
+    }
 }
 
-#[divan::bench(sample_count = 5)]
-fn draw_with_digests(bencher: Bencher<'_, '_>) {
-    let pool = pool();
-    let (plan, contributions) = plan(&pool);
-    bencher
-        .counter(ItemsCount::new(OBJECTS))
-        .bench_local(|| Draw::run(&plan, &pool, &contributions).unwrap().lines.len());
+/// What this process has used so far, in ticks of 10 ms; zero where the system does not tell.
+fn processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |place| {
+        let field = after_name.split_whitespace().nth(place);
+        field.and_then(|ticks| ticks.parse::<u64>().ok())
+    };
+    Duration::from_millis(10 * (ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)))
 }
 
-#[divan::bench(sample_count = 5)]
-fn merkle_root(bencher: Bencher<'_, '_>) {
-    let pool = pool();
+/// Resident memory and its peak since the last reset, in MB; zero where the system does not tell.
+fn resident() -> (f64, f64) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+        kilobytes.unwrap_or(0.0) / 1024.0
+    };
+    (field("VmRSS"), field("VmHWM"))
+}
+
+/// How far the peak goes above what is resident before.
+fn peak_over<T>(work: impl FnOnce() -> T) -> f64 {
+    let _ = fs::write("/proc/self/clear_refs", "5");
+    let (before, _) = resident();
+    black_box(work());
+    resident().1 - before
+}
+
+fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
+    let sha = HashAlgorithm::Sha256;
+    let rows = made_up(objects);
     let secret = Secret32::from_bytes([3; 32]);
-    bencher
-        .counter(ItemsCount::new(OBJECTS))
-        .bench_local(|| pool_root(HASH, &secret, &pool));
+    let freeze = || {
+        let pool = build(&rows);
+        let mut file = Vec::new();
+        pool.write(&mut file).unwrap();
+        (pool_root(sha, &secret, &pool), pool.digest(sha), file.len())
+    };
+    let mut found = vec![("freeze: pool, file, digest, root", timed(runs, freeze))];
+
+    let pool = build(&rows);
+    let root = pool_root(sha, &secret, &pool);
+    found.push((
+        "  of it the root",
+        timed(runs, || pool_root(sha, &secret, &pool)),
+    ));
+    let (equal, opened) = plan(&pool, sha, "equal", 0, root);
+    let seed = Seed::of(&equal, &equal.digest().unwrap(), &opened);
+    {
+        let mut ids: Vec<Vec<&[u8]>> = vec![Vec::new(); STRATA];
+        for (id, stratum) in &rows {
+            ids[*stratum as usize].push(id.as_bytes());
+        }
+        let counts = ids.iter().map(|ids| ids.len() as u64).zip(0..);
+        let sizes: Vec<usize> = counts
+            .map(|(count, stratum)| drawn(&format!("S{stratum:04}"), count) as usize)
+            .collect();
+        let tickets = Tickets::new(sha, &seed);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let one = timed(runs, || bare(&ids, &sizes, &tickets, 1));
+        found.insert(0, ("bare loop, one thread", one));
+        let all = timed(runs, || bare(&ids, &sizes, &tickets, threads));
+        found.insert(1, ("bare loop, all threads", all));
+    }
+    drop(rows);
+
+    let explored = (objects / 100) as u64;
+    let mut memory = 0.0;
+    for (name, hash, method, exploration) in [
+        ("draw equal", sha, "equal", 0),
+        ("draw equal with exploration", sha, "equal", explored),
+        ("draw pareto", sha, "pareto", 0),
+        ("draw equal under SM3", HashAlgorithm::Sm3, "equal", 0),
+    ] {
+        let (plan, opened) = plan(&pool, hash, method, exploration, root);
+        let draw = || Draw::run(&plan, &pool, &opened).unwrap().lines.len();
+        memory = peak_over(draw).max(memory);
+        found.push((name, timed(runs, draw)));
+    }
+    let outcome = Draw::run(&equal, &pool, &opened).unwrap();
+    let record = Record {
+        plan_id: &plan_id_of(&equal.nonce),
+        plan: &equal,
+        contributions: &opened,
+        pool_secret: &secret,
+        outcome: &outcome,
+        previous: None,
+    };
+    let transcript = record.auditor().to_bytes().unwrap();
+    let verified = timed(runs, || {
+        let verification = verify(VerifyInput {
+            transcript: &transcript,
+            pool: Some(pool.file_bytes().to_vec()),
+            sample: Some(&outcome.sample_tsv),
+            ..VerifyInput::default()
+        });
+        assert!(verification.unwrap().is_same());
+    });
+    found.push(("verify transcript, pool and sample", verified));
+
+    println!(
+        "{objects} objects in {} strata, {} drawn; a draw takes {memory:.0} MB over the pool",
+        pool.strata().len(),
+        outcome.lines.len()
+    );
+    let base = found[0].1;
+    println!("{:38} {:>10}           {:>10}", "", "clock", "processor");
+    for (name, took) in &found {
+        let (wall, cpu) = (took.wall.as_secs_f64(), took.cpu.as_secs_f64());
+        println!(
+            "{name:38} {wall:8.3} s  × {:.2}  {cpu:8.2} s  × {:.2}",
+            wall / base.wall.as_secs_f64(),
+            cpu / base.cpu.as_secs_f64()
+        );
+    }
+    let sum = |of: fn(&Took) -> Duration| -> f64 {
+        ["freeze: pool, file, digest, root", "draw equal"]
+            .iter()
+            .map(|name| of(&found.iter().find(|(other, _)| other == name).unwrap().1).as_secs_f64())
+            .sum()
+    };
+    println!(
+        "verification is × {:.2} of freeze and draw by the clock, × {:.2} by processor time\n",
+        verified.wall.as_secs_f64() / sum(|took| took.wall),
+        verified.cpu.as_secs_f64() / sum(|took| took.cpu)
+    );
+    found
 }

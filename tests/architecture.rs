@@ -21,7 +21,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "cli",
         &["report", "service", "domain", "config", "telemetry"],
     ),
-    ("api", &["service", "domain", "config", "telemetry"]),
+    (
+        "api",
+        &["report", "service", "domain", "config", "telemetry"],
+    ),
     ("report", &["service", "domain"]),
     (
         "service",
@@ -63,7 +66,11 @@ const STAYS: &[(&str, &[&str])] = &[
     ("utoipa", &["api/"]),
     ("utoipa_actix_web", &["api/"]),
     ("utoipa_swagger_ui", &["api/"]),
-    ("futures_util", &["api/"]),
+    ("futures_util", &["api/", "cache/redis/"]),
+    ("governor", &["api/guards.rs"]),
+    ("ureq", &["service/webhooks/"]),
+    ("hmac", &["service/webhooks/"]),
+    ("base64", &["service/webhooks/"]),
     ("clap", &["cli/", "main.rs"]),
     ("indicatif", &["cli/"]),
     ("comfy_table", &["cli/"]),
@@ -78,7 +85,7 @@ const STAYS: &[(&str, &[&str])] = &[
     // `store/mod.rs` names the module of this name.
     ("postgres", &["store/"]),
     // `cache/mod.rs` names the module of this name.
-    ("redis", &["cache/redis.rs", "cache/mod.rs"]),
+    ("redis", &["cache/redis/", "cache/mod.rs"]),
     ("figment", &["config/"]),
     ("tracing_subscriber", &["telemetry"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
@@ -90,7 +97,14 @@ const STAYS: &[(&str, &[&str])] = &[
     ("rand", &["model/train/"]),
     ("forust_ml", &["model/train/"]),
     ("rand_chacha", &["domain/rng.rs"]),
-    ("sha2", &["domain/digest.rs", "cache/key.rs"]),
+    (
+        "sha2",
+        &[
+            "domain/digest.rs",
+            "cache/key.rs",
+            "service/webhooks/sign.rs",
+        ],
+    ),
     ("sm3", &["domain/digest.rs"]),
     ("getrandom", &["service/", "cache/"]),
     ("unicode_normalization", &["domain/"]),
@@ -100,6 +114,7 @@ const STAYS: &[(&str, &[&str])] = &[
             "indicators/",
             "files/",
             "service/models.rs",
+            "service/outcomes.rs",
             "service/training/",
         ],
     ),

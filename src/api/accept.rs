@@ -1,6 +1,6 @@
 //! Choosing among the forms of an answer by `Accept` (RFC 9110, section 12.5.1).
 
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::{ACCEPT, HeaderMap, HeaderName};
 
 use super::problem::{Problem, ProblemKind};
 
@@ -9,16 +9,7 @@ const MOST_RANGES: usize = 32;
 
 /// The best-liked of the forms on offer, the first of them where the caller does not mind.
 pub(super) fn negotiate<T: Copy>(headers: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Problem> {
-    let asked: Vec<&str> = headers
-        .get_all(ACCEPT)
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let asked = asked.join(",");
-    let ranges: Vec<(&str, u16)> = asked
-        .split(',')
-        .take(MOST_RANGES)
-        .filter_map(range)
-        .collect();
+    let ranges = weighted(headers, ACCEPT);
     let mut best: Option<(u16, T)> = None;
     for (media_type, form) in offered {
         let weight = if ranges.is_empty() {
@@ -40,6 +31,17 @@ pub(super) fn negotiate<T: Copy>(headers: &HeaderMap, offered: &[(&str, T)]) -> 
             ),
         )
     })
+}
+
+/// The items of a header with their weights in thousandths.
+pub(super) fn weighted(headers: &HeaderMap, name: HeaderName) -> Vec<(&str, u16)> {
+    headers
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .take(MOST_RANGES)
+        .filter_map(range)
+        .collect()
 }
 
 /// A media range and its weight in thousandths.

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,13 +12,19 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
 
-use super::address;
+use super::contract::RouteTable;
+use super::guards::{Admission, Guards};
+use super::idempotency::{self, Begun};
 use super::language::Language;
 use super::problem::{CONTENT_TYPE, Problem, ProblemKind};
+use super::state::AppState;
+use super::trace::{TRACEPARENT, Trace};
+use super::{address, coding, conditional};
 
 /// The header that carries the request id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,53 +60,167 @@ fn is_unreserved(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
+/// What is known of a request before it is carried out.
+#[derive(Clone)]
+struct Asked {
+    id: RequestId,
+    language: Language,
+    method: Method,
+    trace: Option<Trace>,
+}
+
+impl Asked {
+    fn render(&self, problem: &Problem) -> HttpResponse {
+        problem.render(self.language, Some(self.id.as_str()))
+    }
+}
+
 /// The middleware around every route.
 pub(super) async fn surround(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let id = RequestId::of(request.headers());
-    let language = Language::of(request.headers());
-    let method = request.method().clone();
-    if method == Method::HEAD {
+    let asked = Asked {
+        id: RequestId::of(request.headers()),
+        language: Language::of(request.headers()),
+        method: request.method().clone(),
+        trace: Trace::of(request.headers()),
+    };
+    if asked.method == Method::HEAD {
         // Every GET route answers HEAD; the HTTP layer below leaves the body out.
         request.head_mut().method = Method::GET;
     }
-    request.extensions_mut().insert(id.clone());
-    if let Some(problem) = address::problem(request.uri()) {
-        let mut response = request.into_response(problem.render(language, Some(id.as_str())));
-        add_headers(response.headers_mut(), &id);
-        account_for(&method, &response, &id, started);
-        return Ok(response);
-    }
-
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut response = match answered {
-        Ok(Ok(response)) => finish(response, &id, language),
-        Ok(Err(error)) => {
-            let status = error.as_response_error().status_code();
-            return Err(without_request(
-                foreign(status, &error),
-                &method,
-                &id,
-                language,
-            ));
-        }
-        // What the handler shared is behind locks that outlive a panic, so the next request finds it whole.
-        Err(_) => {
-            let problem = Problem::internal("the handler panicked");
-            return Err(without_request(problem, &method, &id, language));
+    request.extensions_mut().insert(asked.id.clone());
+    let guards = request.app_data::<Data<Guards>>().cloned();
+    let (admission, refused) = match &guards {
+        Some(guards) => guards.admit(&request),
+        None => (Admission::default(), None),
+    };
+    let refused = refused
+        .or_else(|| address::problem(request.uri()))
+        .or_else(|| coding::problem(&request));
+    let answered = match refused {
+        Some(problem) => Ok(request.into_response(asked.render(&problem))),
+        None => {
+            let limit = guards.and_then(|guards| guards.time_limit(&request));
+            answer(request, next, &asked, limit).await
         }
     };
-    add_headers(response.headers_mut(), &id);
-    account_for(&method, &response, &id, started);
+    let mut response = match answered {
+        Ok(response) => conditional::tagged(response),
+        Err(problem) => return Err(without_request(problem, &asked, &admission)),
+    };
+    add_headers(response.headers_mut(), &asked, &admission);
+    account_for(&asked, &response, started);
     Ok(response)
 }
 
+/// Carries a request out, once if it has an idempotency key. When the request is gone with what failed, there is only a
+/// problem.
+async fn answer(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    asked: &Asked,
+    limit: Option<Duration>,
+) -> Result<ServiceResponse, Problem> {
+    // A body that is read for its key counts within the limit, as every other does.
+    let begun = match limit {
+        Some(limit) => tokio::time::timeout(limit, begin(request))
+            .await
+            .map_err(|_| too_long(limit))?,
+        None => begin(request).await,
+    };
+    match begun {
+        Begun::Settled(request, response) => Ok(request.into_response(response)),
+        Begun::Refused(request, problem) => {
+            log_cause(&problem, &asked.id);
+            Ok(request.into_response(asked.render(&problem)))
+        }
+        Begun::Keyed(request, state, attempt) => {
+            let called = call(request, next, asked.clone());
+            let work = idempotency::carry_out(state, attempt, called);
+            within(limit, work, idempotency::too_long).await
+        }
+        Begun::Plain(request) => within(limit, call(request, next, asked.clone()), too_long).await,
+    }
+}
+
+/// Waits for an answer, but not longer than the limit.
+async fn within(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<ServiceResponse, Problem>>,
+    too_long: impl Fn(Duration) -> Problem,
+) -> Result<ServiceResponse, Problem> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(|_| Err(too_long(limit))),
+        None => work.await,
+    }
+}
+
+/// What is to be done about a request: whether it has an idempotency key, and what is known of that.
+async fn begin(request: ServiceRequest) -> Begun {
+    if request.method() != Method::POST {
+        return Begun::Plain(request);
+    }
+    let state = request.app_data::<Data<AppState>>().cloned();
+    let table = request.app_data::<Data<RouteTable>>().cloned();
+    let (Some(state), Some(table)) = (state, table) else {
+        return Begun::Plain(request);
+    };
+    let takes_key = request
+        .match_pattern()
+        .is_some_and(|pattern| table.takes_key(&pattern));
+    if !takes_key {
+        return Begun::Plain(request);
+    }
+    match idempotency::key_of(request.headers()) {
+        Ok(Some(key)) => idempotency::begin(request, state.get_ref(), &key).await,
+        Ok(None) if state.settings.writes.require_key => {
+            let problem = Problem::new(
+                ProblemKind::MissingHeader,
+                "this operation needs an `Idempotency-Key`; send a new one, such as a UUID, with every new request",
+            );
+            Begun::Refused(request, problem)
+        }
+        Ok(None) => Begun::Plain(request),
+        Err(problem) => Begun::Refused(request, problem),
+    }
+}
+
+/// Calls the route. A refusal that only the HTTP library knows, and a panic, become problems.
+async fn call(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    asked: Asked,
+) -> Result<ServiceResponse, Problem> {
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(finish(response, &asked)),
+        Ok(Err(error)) => {
+            let status = error.as_response_error().status_code();
+            Err(foreign(status, &error))
+        }
+        // What the handler shared is behind locks that outlive a panic, so the next request finds it whole.
+        Err(_) => Err(Problem::internal("the handler panicked")),
+    }
+}
+
+fn too_long(limit: Duration) -> Problem {
+    Problem::new(
+        ProblemKind::TookTooLong,
+        format!(
+            "the request was not answered within {} seconds; read back whether it took effect before repeating it",
+            limit.as_secs()
+        ),
+    )
+    .with_header(header::RETRY_AFTER, "5")
+}
+
 /// The headers of every answer.
-fn add_headers(headers: &mut HeaderMap, id: &RequestId) {
-    headers.insert(REQUEST_ID, id.0.clone());
+fn add_headers(headers: &mut HeaderMap, asked: &Asked, admission: &Admission) {
+    headers.insert(REQUEST_ID, asked.id.0.clone());
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -108,17 +229,21 @@ fn add_headers(headers: &mut HeaderMap, id: &RequestId) {
         let private = HeaderValue::from_static("private, no-cache");
         headers.insert(header::CACHE_CONTROL, private);
     }
+    if let Some(traceparent) = asked.trace.as_ref().and_then(Trace::answer) {
+        headers.insert(TRACEPARENT, traceparent);
+    }
+    admission.tell(headers);
 }
 
 /// The answer when the request is gone with what failed.
-fn without_request(problem: Problem, method: &Method, id: &RequestId, language: Language) -> Error {
-    log_cause(&problem, id);
+fn without_request(problem: Problem, asked: &Asked, admission: &Admission) -> Error {
+    log_cause(&problem, &asked.id);
     let status = problem.kind().status().as_u16();
-    with_counters("unmatched", method, status, |counters| {
+    with_counters("unmatched", &asked.method, status, |counters| {
         counters.requests.increment(1);
     });
-    let mut response = problem.render(language, Some(id.as_str()));
-    add_headers(response.headers_mut(), id);
+    let mut response = asked.render(&problem);
+    add_headers(response.headers_mut(), asked, admission);
     InternalError::from_response(problem, response).into()
 }
 
@@ -134,7 +259,7 @@ fn log_cause(problem: &Problem, id: &RequestId) {
 }
 
 /// Gives every problem its language and instance, and turns the HTTP library's own refusals into problems.
-fn finish(response: ServiceResponse, id: &RequestId, language: Language) -> ServiceResponse {
+fn finish(response: ServiceResponse, asked: &Asked) -> ServiceResponse {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -147,9 +272,8 @@ fn finish(response: ServiceResponse, id: &RequestId, language: Language) -> Serv
         None if is_problem(response.response()) => return response,
         None => foreign(status, &"no further reason"),
     };
-    log_cause(&problem, id);
-    let rendered = problem.render(language, Some(id.as_str()));
-    response.into_response(rendered)
+    log_cause(&problem, &asked.id);
+    response.into_response(asked.render(&problem))
 }
 
 /// A refusal that did not come from our code.
@@ -170,7 +294,11 @@ fn is_problem(response: &HttpResponse) -> bool {
 
 /// Counts the request and writes its line: failures of ours always, refusals at `info`, the rest at `debug`, probes
 /// never. The line names the route, not the path, which holds ids of enterprises.
-fn account_for(method: &Method, response: &ServiceResponse, id: &RequestId, started: Instant) {
+fn account_for(asked: &Asked, response: &ServiceResponse, started: Instant) {
+    let Asked {
+        id, method, trace, ..
+    } = asked;
+    let trace = trace.as_ref().map(Trace::id);
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or("unmatched");
     let status = response.status().as_u16();
@@ -190,6 +318,7 @@ fn account_for(method: &Method, response: &ServiceResponse, id: &RequestId, star
                 route,
                 status,
                 request.id = id.as_str(),
+                trace.id = trace,
                 duration_ms = elapsed.as_secs_f64() * 1e3,
                 "request"
             )

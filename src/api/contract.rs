@@ -1,6 +1,9 @@
 //! The OpenAPI document: what is said once for all operations, and the table of routes read back from it.
 
+mod conventions;
 mod schema;
+
+use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::ALLOW;
@@ -16,12 +19,18 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
     info(
         title = "risktier",
         description = "Credit-risk tiers of enterprises and verifiable, stratified inspection plans. \
-            Every error is a problem as of RFC 9457; unknown fields and parameters are refused. \
+            Every error is a problem as of RFC 9457 (`/docs/problems` explains the kinds); unknown fields and parameters \
+            are refused. A POST that creates takes an `Idempotency-Key`; every JSON answer to a GET has a strong `ETag`. \
+            Bodies may be compressed with gzip or zstd both ways. \
+            Vocabularies marked `x-closed-enum: true` stay as they are within this version; others may grow, so programs \
+            meet a word that they do not know. \
             A tier is an internal reference for supervision, not a public rating. \
             Persons are named in the body (`by`) as long as there is no access control; a later release takes them from \
             the caller's token.",
+        contact(name = "the operator of this installation"),
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
+    security(()),
     servers((url = "/", description = "this server")),
     components(schemas(ProblemBody, ProblemItem)),
     tags(
@@ -30,8 +39,13 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "imports", description = "What is kept of imports, and how far they have come"),
         (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
+        (name = "models", description = "Models: the registry, from draft to live and back, and its ledger"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
+        (name = "calendars", description = "Items with frequencies: who is visited how often, and when in the year"),
+        (name = "joint plans", description = "Rows of several departments and items on shared tickets, as one list of visits"),
+        (name = "plan groups", description = "Plans on shared tickets: made, sealed, opened together"),
+        (name = "webhooks", description = "Changes of tiers, sent to those who subscribed"),
         (name = "operations", description = "Health, metrics and the contract itself")
     )
 )]
@@ -68,7 +82,9 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
                 .or_insert_with(|| RefOr::Ref(Ref::from_response_name(PROBLEM)));
         }
     }
+    conventions::declare(&mut document);
     schema::without_null(&mut document);
+    conventions::tidy(&mut document);
     document
 }
 
@@ -87,6 +103,8 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &m
 /// The paths and methods of the document, to tell a wrong method from a wrong path.
 pub(super) struct RouteTable {
     routes: Vec<(Vec<Option<String>>, Vec<&'static str>)>,
+    /// Paths of the POST operations that take an idempotency key.
+    keyed: BTreeSet<String>,
 }
 
 impl RouteTable {
@@ -104,8 +122,14 @@ impl RouteTable {
             (segments.collect(), methods)
         });
         Self {
+            keyed: conventions::keyed(document),
             routes: routes.collect(),
         }
+    }
+
+    /// Whether POST to this path takes an idempotency key.
+    pub(super) fn takes_key(&self, path: &str) -> bool {
+        self.keyed.contains(path)
     }
 
     /// The answer to a request that no route took.

@@ -6,8 +6,8 @@ use crate::config::Limits;
 use crate::domain::FieldError;
 use crate::domain::digest::HashAlgorithm;
 
-/// Bytes of the mark that binds a cursor to its list.
-const MARK_BYTES: usize = 8;
+/// Bytes of each mark that binds a cursor to its list, and to the filter.
+const MARK_BYTES: usize = 4;
 
 /// A list with its filter, as far as cursors are concerned.
 pub(super) struct List<'a> {
@@ -18,15 +18,19 @@ pub(super) struct List<'a> {
 }
 
 impl List<'_> {
-    fn mark(&self) -> [u8; MARK_BYTES] {
-        let digest =
-            HashAlgorithm::Sha256.hash(&[self.name.as_bytes(), b"\0", self.filter.as_bytes()]);
-        digest.leading_u64().to_be_bytes()
+    fn marks(&self) -> ([u8; MARK_BYTES], [u8; MARK_BYTES]) {
+        (mark(self.name), mark(self.filter))
     }
 
     /// The cursor that goes on behind `place`.
     pub(super) fn cursor(&self, place: &str) -> String {
-        format!("{}{}", hex::encode(self.mark()), hex::encode(place))
+        let (list, filter) = self.marks();
+        format!(
+            "{}{}{}",
+            hex::encode(list),
+            hex::encode(filter),
+            hex::encode(place)
+        )
     }
 
     /// The place of a cursor of this list.
@@ -34,17 +38,32 @@ impl List<'_> {
         let Some(cursor) = cursor else {
             return Ok(None);
         };
-        let place = hex::decode(cursor).ok().and_then(|bytes| {
-            let (mark, place) = bytes.split_first_chunk::<MARK_BYTES>()?;
-            (*mark == self.mark()).then(|| String::from_utf8(place.to_vec()).ok())?
-        });
-        match place {
-            Some(place) => Ok(Some(place)),
-            None => Err(Problem::new(
+        let refused = |what: &str| {
+            Problem::new(
                 ProblemKind::InvalidCursor,
-                "the cursor is not one of this list with this filter; start without a cursor",
-            )),
+                format!("the cursor {what}; start without a cursor"),
+            )
+        };
+        let bytes = hex::decode(cursor).map_err(|_| refused("is damaged"))?;
+        let (list, rest) = bytes
+            .split_first_chunk::<MARK_BYTES>()
+            .ok_or_else(|| refused("is damaged"))?;
+        let (filter, place) = rest
+            .split_first_chunk::<MARK_BYTES>()
+            .ok_or_else(|| refused("is damaged"))?;
+        let (own_list, own_filter) = self.marks();
+        if *list != own_list {
+            return Err(refused(&format!("is not one of the list of {}", self.name)));
         }
+        if *filter != own_filter {
+            return Err(refused(&format!(
+                "is one of the list of {} with another filter",
+                self.name
+            )));
+        }
+        String::from_utf8(place.to_vec())
+            .map(Some)
+            .map_err(|_| refused("is damaged"))
     }
 
     /// The page of at most `limit` items; `items` holds one more if the list goes on.
@@ -65,6 +84,12 @@ impl List<'_> {
             next_cursor,
         }
     }
+}
+
+fn mark(text: &str) -> [u8; MARK_BYTES] {
+    let digest = HashAlgorithm::Sha256.hash(&[text.as_bytes()]);
+    let [first, second, third, fourth, ..] = digest.leading_u64().to_be_bytes();
+    [first, second, third, fourth]
 }
 
 /// How many items a page has.

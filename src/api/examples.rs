@@ -9,6 +9,67 @@ pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const PLAN_ID: &str = "rtp1-0123456789abcdef0123456789abcdef";
 const DIGEST: &str = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728";
 
+pub(super) const MODEL_ID: &str = DIGEST;
+
+/// A model in a state.
+pub(super) fn model(state: &str) -> Value {
+    json!({
+        "model_id": MODEL_ID, "number": 2, "name": "retrained", "version": 1, "state": state,
+        "author": "analyst-3", "added_at": "2026-11-22T08:00:00Z"
+    })
+}
+
+pub(super) fn model_detail() -> Value {
+    let mut detail = model("validated");
+    let more = json!({
+        "manifest": {"origin": "trained"}, "indicator_count": 18, "pair_count": 3, "vector_count": 412,
+        "validation": {
+            "on": "2026-11-22", "as_of": "2026-06-30", "by": "analyst-3", "against": MODEL_ID,
+            "outcome": "E or B at the first inspection after it", "passed": true, "forced": false,
+            "gates": [{
+                "gate": "guard.mix_shift", "state": "holds", "value": 0.04, "may_force": true,
+                "limit": "stability index of the register's tier mix against the live model below 0.25"
+            }]
+        }
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        add(&mut detail, name, value.clone());
+    }
+    detail
+}
+
+pub(super) fn model_change() -> Value {
+    json!({
+        "seq": 7, "at": "2026-11-22T08:00:30.125Z", "model_id": MODEL_ID, "what": "promoted",
+        "from_state": "approved", "to_state": "live", "by": "director-1", "reason": "minutes of 2026-11-20",
+        "is_forced": false, "live_after": MODEL_ID, "job_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11",
+        "previous": DIGEST, "digest": DIGEST
+    })
+}
+
+pub(super) fn live_model() -> Value {
+    json!({
+        "model_id": MODEL_ID, "number": 4, "epoch": "0123456789abcdef",
+        "files_id": "0123456789abcdef0123456789abcdef", "since": "2026-11-22T08:00:30.125Z"
+    })
+}
+
+pub(super) fn drift() -> Value {
+    json!({
+        "number": 3, "model_id": MODEL_ID, "as_of": "2026-11-01", "at": "2026-11-01T02:00:00Z", "is_alert": false,
+        "report": {"format": "risktier-register-drift/1"}
+    })
+}
+
+/// A job beside the runs.
+pub(super) fn task(kind: &str) -> Value {
+    json!({
+        "job_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11", "number": 4, "kind": kind, "state": "queued",
+        "cause": "demand", "phase": "work", "as_of": "2026-11-22", "total_count": 0, "scanned_count": 0,
+        "finished_count": 0, "percent": 0.0, "requested_at": "2026-11-22T08:00:00Z"
+    })
+}
+
 pub(super) fn enterprise_input() -> Value {
     json!({
         "name": "Example Foods Ltd", "division": "990102", "industry": "F5212", "established_on": "2015-03-02",
@@ -299,6 +360,43 @@ pub(super) fn plan(state: &str) -> Value {
     plan
 }
 
+pub(super) fn replacement() -> Value {
+    json!({
+        "number": 1, "enterprise_id": ENTERPRISE_ID, "stratum": "S001", "reason": "ceased",
+        "taken": {"enterprise_id": "91990000MA00000025", "order": 41}, "by": "officer-17",
+        "at": "2026-12-03T09:00:00Z"
+    })
+}
+
+pub(super) fn membership() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "plan_digest": DIGEST, "hash": "sha256", "pool_root": DIGEST,
+        "proof": {"id": ENTERPRISE_ID, "blind": DIGEST, "path": [["L", DIGEST], ["R", DIGEST]]}
+    })
+}
+
+/// A coordinated group in a state.
+pub(super) fn plan_group(state: &str) -> Value {
+    let mut group = json!({
+        "group_id": "2027-q1", "state": state, "title": "Joint checks, first quarter",
+        "created_at": "2026-11-22T08:05:00Z", "hash": "sha256",
+        "contributions": [{"name": "server", "commitment": DIGEST}], "public_seed": false, "insecure": false,
+        "plans": []
+    });
+    if ["sealed", "opened"].contains(&state) {
+        add(&mut group, "sealed_at", "2026-11-22T08:20:00Z".into());
+        let plans = json!([{"plan_id": PLAN_ID, "number": 1, "plan_digest": DIGEST}]);
+        add(&mut group, "plans", plans);
+    }
+    if state == "opened" {
+        add(&mut group, "opened_at", "2026-12-01T08:00:00Z".into());
+    }
+    if state == "void" {
+        add(&mut group, "void_reason", "the division was merged".into());
+    }
+    group
+}
+
 pub(super) fn plan_list() -> Value {
     json!({"items": [{
         "plan_id": PLAN_ID, "number": 1, "title": "Food safety, first quarter", "state": "closed",
@@ -311,5 +409,103 @@ pub(super) fn transcript() -> Value {
     json!({
         "assurance": "operator", "commitments": [], "edition": "public", "format": "risktier-transcript/1",
         "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
+    })
+}
+
+pub(super) fn calendar_input() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "title": "Food producers", "batches": "quarter", "frequency": "food_production",
+        "from": "2027-01-01"
+    })
+}
+
+pub(super) fn calendar() -> Value {
+    json!({
+        "calendar_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a13", "number": 1, "title": "Food producers",
+        "plan_id": PLAN_ID, "plan_digest": DIGEST, "items": ["food-hygiene"], "batches": "quarter",
+        "insecure": false, "created_at": "2026-11-22T08:10:00Z", "editions": [edition()]
+    })
+}
+
+pub(super) fn edition() -> Value {
+    json!({
+        "edition": 1, "cause": "first", "year": 2027, "from": "2027-01", "made_at": "2026-11-22T08:10:00Z",
+        "frame_id": FRAME_ID, "frame_digest": DIGEST, "policy_digest": DIGEST,
+        "frequencies": {"A": "1", "B": "2", "C": "3", "D": "4"}, "balance": "visits", "file_digest": DIGEST,
+        "object_count": 120, "planned_count": 190, "done_count": 0, "missed_count": 0,
+        "batches": [{"batch": "2027-Q1", "from": "2027-01-01", "to": "2027-03-31", "working_days": 64,
+            "visit_count": 48, "least_by_division": 15, "most_by_division": 17}]
+    })
+}
+
+pub(super) fn visit() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "visit": 1, "batch": "2027-Q1",
+        "from": "2027-01-01", "to": "2027-03-31", "due": "2027-Q1", "state": "planned"
+    })
+}
+
+pub(super) fn calendar_object() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "division": "990102", "frequency": "2", "ticket": DIGEST,
+        "ticket_phase_ppb": 246_249_636, "phase_ppb": 246_249_636, "from": "2027-01", "visits": [visit()]
+    })
+}
+
+pub(super) fn joint_input() -> Value {
+    json!({
+        "group_id": "2027-q1", "title": "Joint checks, first quarter", "frame_id": FRAME_ID,
+        "period": {"from": "2027-01-01", "to": "2027-03-31"},
+        "rows": [
+            {"title": "Food hygiene", "items": ["food-hygiene"], "filter": {"industry": "F52"}},
+            {"title": "Fire exits", "items": ["fire-exits"]}
+        ]
+    })
+}
+
+pub(super) fn joint_outlook() -> Value {
+    json!({
+        "objects": 5000, "separate_visits": 1890.5, "coinciding_visits": 1320.1, "least_visits": 365.2,
+        "most_saved": 0.807
+    })
+}
+
+pub(super) fn joint_plan() -> Value {
+    json!({
+        "group": plan_group("opened"),
+        "rows": [{
+            "plan_id": PLAN_ID, "number": 1, "title": "Food hygiene", "items": ["food-hygiene"], "state": "drawn",
+            "pool_size": 5000, "sample_size": 40
+        }],
+        "outlook": joint_outlook(),
+        "saving": {"separate_visits": 1890, "joint_visits": 391, "shared_visits": 350, "saved": 0.793}
+    })
+}
+
+pub(super) fn joint_visit() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID, "items": ["fire-exits", "food-hygiene"], "plan_ids": [PLAN_ID]
+    })
+}
+
+/// A part of the feed of changes.
+pub(super) fn changes() -> Value {
+    json!({
+        "items": [
+            {"number": 107, "kind": "epoch", "is_whole": true, "on": "2026-11-22", "epoch": "0123456789abcdef",
+                "noted_at": "2026-11-22T08:00:00Z"},
+            {"number": 108, "kind": "tier", "enterprise_id": ENTERPRISE_ID, "from_tier": "B", "tier": "D", "points": 420,
+                "on": "2026-11-22", "epoch": "0123456789abcdef", "noted_at": "2026-11-22T08:00:00Z"}
+        ],
+        "next_cursor": "5f1d0c6ba3e84297313038", "is_current": true
+    })
+}
+
+/// A webhook.
+pub(super) fn webhook() -> Value {
+    json!({
+        "webhook_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a21", "url": "https://draw.example.gov.cn/hooks/tiers",
+        "state": "active", "taken_number": 107, "waiting_count": 1, "failure_count": 0, "last_status": 204,
+        "attempted_at": "2026-11-22T08:00:00Z", "created_at": "2026-11-20T08:00:00Z"
     })
 }

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::{Decompress, Payload};
-use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::error::{PathError, PayloadError, QueryPayloadError};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -48,7 +48,7 @@ pub(super) const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// Refuses a body whose media type is not one of `allowed`, and a compression that we do not read.
 pub(super) fn expect_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Problem> {
-    expect_body(request, allowed, &["gzip"])
+    expect_body(request, allowed, &["gzip", "zstd"])
 }
 
 /// Refuses a body that is no file of rows. Compressions are noticed by the reader itself.
@@ -99,9 +99,28 @@ pub(super) async fn read_body(
     read_body_within(headers, payload, limit, LONGEST_PAUSE).await
 }
 
+/// Reads a whole body as it was sent, up to `limit` bytes.
+pub(super) async fn read_raw(
+    headers: &HeaderMap,
+    payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Problem> {
+    read_stream(headers, payload, limit, LONGEST_PAUSE).await
+}
+
 async fn read_body_within(
     headers: &HeaderMap,
     payload: Payload,
+    limit: usize,
+    pause: Duration,
+) -> Result<Bytes, Problem> {
+    let stream = Decompress::from_headers(payload, headers);
+    read_stream(headers, stream, limit, pause).await
+}
+
+async fn read_stream(
+    headers: &HeaderMap,
+    mut stream: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     limit: usize,
     pause: Duration,
 ) -> Result<Bytes, Problem> {
@@ -118,7 +137,6 @@ async fn read_body_within(
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut stream = Decompress::from_headers(payload, headers);
     let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(1 << 16));
     loop {
         let chunk = match tokio::time::timeout(pause, stream.next()).await {
@@ -165,6 +183,18 @@ fn json_problem(error: &serde_json::Error, pointer: Option<String>) -> Problem {
         .map_or(text.as_str(), |(what, _)| what)
         .to_owned();
     let line = u64::try_from(error.line()).ok().filter(|line| *line > 0);
+    if what == "recursion limit exceeded" {
+        let detail = format!(
+            "the body is nested too deeply at line {} column {}; no request needs that",
+            error.line(),
+            error.column()
+        );
+        return Problem::new(ProblemKind::TooDeep, detail).with_item(ProblemItem {
+            line,
+            detail: what,
+            ..ProblemItem::default()
+        });
+    }
     if error.is_data() {
         let place = pointer.filter(|pointer| !pointer.is_empty());
         let detail = match &place {

@@ -6,6 +6,8 @@
 
 mod accept;
 mod address;
+mod coding;
+mod conditional;
 mod context;
 mod contract;
 mod cursor;
@@ -13,13 +15,18 @@ mod download;
 mod dto;
 mod examples;
 mod extract;
+mod guards;
 mod handlers;
+mod idempotency;
 mod language;
 mod optional;
 mod problem;
+mod problems_page;
 mod responses;
 mod server;
 mod state;
+mod tier_json;
+mod trace;
 mod upload;
 
 use actix_web::App;
@@ -74,13 +81,45 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::objections::decide_objection)
         .service(handlers::tiers::lookup_tiers)
         .service(handlers::tiers::score_tier)
+        .service(handlers::changes::list_tier_changes)
         .service(handlers::alerts::list_tier_alerts)
         .service(handlers::migrations::get_tier_migrations)
         .service(handlers::summary::get_tier_summary)
         .service(handlers::jobs::reclassify_register)
         .service(handlers::jobs::list_jobs)
         .service(handlers::jobs::get_job)
+        .service(handlers::job_events::get_job_events)
         .service(handlers::jobs::cancel_job)
+        .service(handlers::model_jobs::get_job_result)
+        .service(handlers::model_jobs::get_job_report)
+        .service(handlers::models::list_models)
+        .service(handlers::models::create_model)
+        .service(handlers::models::get_live_model)
+        .service(handlers::models::list_models_history)
+        .service(handlers::models::verify_models_history)
+        .service(handlers::models::roll_back_model)
+        .service(handlers::model_jobs::train_model)
+        .service(handlers::model_jobs::measure_drift)
+        .service(handlers::model_jobs::list_drift)
+        .service(handlers::models::get_model)
+        .service(handlers::models::get_model_artefact)
+        .service(handlers::models::get_model_report)
+        .service(handlers::models::get_model_card)
+        .service(handlers::models::list_model_changes)
+        .service(handlers::model_jobs::get_model_shadow)
+        .service(handlers::model_jobs::evaluate_model)
+        .service(handlers::model_jobs::compare_model)
+        .service(handlers::model_jobs::validate_model)
+        .service(handlers::models::approve_model)
+        .service(handlers::models::shadow_model)
+        .service(handlers::models::promote_model)
+        .service(handlers::models::retire_model)
+        .service(handlers::webhooks::create_webhook)
+        .service(handlers::webhooks::list_webhooks)
+        .service(handlers::webhooks::get_webhook)
+        .service(handlers::webhooks::delete_webhook)
+        .service(handlers::webhooks::ping_webhook)
+        .service(handlers::webhooks::resume_webhook)
         .service(handlers::frames::create_frame)
         .service(handlers::frames::list_frames)
         .service(handlers::frames::get_frame)
@@ -95,9 +134,34 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::plan_steps::close_plan)
         .service(handlers::plan_steps::void_plan)
         .service(handlers::plan_steps::verify_plan)
+        .service(handlers::plan_proofs::verify_plan_chain)
+        .service(handlers::plan_proofs::replace_plan_object)
+        .service(handlers::plan_proofs::list_plan_replacements)
+        .service(handlers::plan_proofs::get_plan_membership)
+        .service(handlers::plan_proofs::verify_membership)
+        .service(handlers::plan_groups::create_plan_group)
+        .service(handlers::plan_groups::list_plan_groups)
+        .service(handlers::plan_groups::get_plan_group)
+        .service(handlers::plan_groups::list_plan_group_plans)
+        .service(handlers::plan_groups::seal_plan_group)
+        .service(handlers::plan_groups::open_plan_group)
+        .service(handlers::plan_groups::void_plan_group)
         .service(handlers::plan_files::get_plan_sample)
         .service(handlers::plan_files::get_plan_pool)
-        .service(handlers::plan_files::get_plan_transcript);
+        .service(handlers::plan_files::get_plan_transcript)
+        .service(handlers::sheets::get_plan_sheet)
+        .service(handlers::joint::preview_joint_plan)
+        .service(handlers::joint::create_joint_plan)
+        .service(handlers::joint::get_joint_plan)
+        .service(handlers::joint::list_joint_visits)
+        .service(handlers::calendars::create_calendar)
+        .service(handlers::calendars::list_calendars)
+        .service(handlers::calendars::get_calendar)
+        .service(handlers::calendars::create_calendar_edition)
+        .service(handlers::calendars::list_calendar_visits)
+        .service(handlers::calendars::close_calendar_visits)
+        .service(handlers::calendars::get_calendar_object)
+        .service(handlers::calendars::get_calendar_file);
 }
 
 /// The OpenAPI 3.1 document of [`routes`].

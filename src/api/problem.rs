@@ -61,6 +61,8 @@ macro_rules! problem_kinds {
 problem_kinds! {
     /// The body is not JSON.
     MalformedBody = BAD_REQUEST "malformed-body" "The body cannot be read" "请求体无法解析",
+    /// The body is nested more deeply than it is read.
+    TooDeep = BAD_REQUEST "too-deep" "The body is nested too deeply" "请求体嵌套过深",
     /// A part of the path has the wrong form.
     InvalidPath = BAD_REQUEST "invalid-path" "The path has a wrong part" "路径参数有误",
     /// A query parameter is unknown or wrong.
@@ -87,12 +89,18 @@ problem_kinds! {
     UnknownFrame = NOT_FOUND "unknown-frame" "The frame does not exist" "抽样框不存在",
     /// No such plan.
     UnknownPlan = NOT_FOUND "unknown-plan" "The plan does not exist" "抽查计划不存在",
+    /// No such calendar, or the object is not in it.
+    UnknownCalendar = NOT_FOUND "unknown-calendar" "The calendar or its object does not exist" "检查日历或其对象不存在",
+    /// No such coordinated group.
+    UnknownGroup = NOT_FOUND "unknown-group" "The coordinated group does not exist" "协同抽取组不存在",
     /// No such model.
     UnknownModel = NOT_FOUND "unknown-model" "The model does not exist" "模型不存在",
     /// No such policy.
     UnknownPolicy = NOT_FOUND "unknown-policy" "The policy does not exist" "策略不存在",
     /// No such job.
     UnknownJob = NOT_FOUND "unknown-job" "The job does not exist" "任务不存在",
+    /// No such webhook.
+    UnknownWebhook = NOT_FOUND "unknown-webhook" "The webhook does not exist" "网络回调不存在",
     /// No override stands.
     UnknownOverride = NOT_FOUND "unknown-override" "There is no such override" "没有该人工调整",
     /// No such objection.
@@ -105,10 +113,16 @@ problem_kinds! {
     NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "No acceptable form exists" "没有可接受的响应格式",
     /// The request took too long to arrive.
     RequestTimeout = REQUEST_TIMEOUT "request-timeout" "The request took too long" "请求超时",
+    /// The changes behind the cursor were removed.
+    ChangesRemoved = GONE "changes-removed" "The changes are no longer kept" "变更记录已清理",
     /// The thing exists already, or changed meanwhile.
     Conflict = CONFLICT "conflict" "The request conflicts with what stands" "请求与现有状态冲突",
+    /// The idempotency key belongs to a request whose answer was lost.
+    IdempotencyUnanswered = CONFLICT "idempotency-unanswered" "The answer to this request was lost" "该请求的结果已丢失",
     /// The plan is not in a state that allows the step.
     PlanState = CONFLICT "plan-state" "The plan does not allow this step now" "计划当前状态不允许此操作",
+    /// The model is not in a state that allows the step.
+    ModelState = CONFLICT "model-state" "The model does not allow this step now" "模型当前状态不允许此操作",
     /// The same idempotency key is being worked on.
     IdempotencyInFlight = CONFLICT "idempotency-in-flight" "The same request is being worked on" "相同请求正在处理",
     /// What the caller saw is no longer what stands.
@@ -129,10 +143,16 @@ problem_kinds! {
     RuleViolated = UNPROCESSABLE_ENTITY "rule-violated" "A rule does not allow this" "违反业务规则",
     /// Changing this needs `If-Match`.
     PreconditionRequired = PRECONDITION_REQUIRED "precondition-required" "Say which version you saw" "需要提供版本条件",
+    /// The headers are larger than allowed.
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "The headers are too large" "请求头过大",
     /// Too many requests.
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests" "请求过于频繁",
     /// A failure of ours.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side" "服务内部错误",
+    /// As many requests are worked on as may be.
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too much is being worked on" "服务繁忙",
+    /// The request was not answered in time.
+    TookTooLong = SERVICE_UNAVAILABLE "took-too-long" "The request took too long to answer" "处理超时",
     /// Not ready to serve, or the store is away.
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "The service is not ready" "服务暂不可用",
 }
@@ -141,6 +161,11 @@ impl ProblemKind {
     /// The stable `type`.
     pub fn type_uri(self) -> String {
         format!("{TYPE_PREFIX}{}", self.slug())
+    }
+
+    /// Where the kind is explained, as a `Link`.
+    fn link(self) -> String {
+        format!("</docs/problems/{}>; rel=\"describedby\"", self.slug())
     }
 
     /// The kind for a refusal by the HTTP library, which knows only a status.
@@ -152,6 +177,8 @@ impl ProblemKind {
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::NOT_ACCEPTABLE => Self::NotAcceptable,
             StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
+            StatusCode::GONE => Self::ChangesRemoved,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadersTooLarge,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::URI_TOO_LONG => Self::UriTooLong,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
@@ -311,7 +338,8 @@ impl Problem {
         let mut response = HttpResponse::build(status);
         response
             .content_type(CONTENT_TYPE)
-            .insert_header((header::CONTENT_LANGUAGE, language.tag()));
+            .insert_header((header::CONTENT_LANGUAGE, language.tag()))
+            .insert_header((header::LINK, self.kind.link()));
         for (name, value) in &self.more.headers {
             response.insert_header((name.clone(), value.as_str()));
         }

@@ -33,8 +33,18 @@ problem_sets! {
     StateProblems = [400, 404, 409, 500, 503],
     /// Of an operation that takes JSON.
     BodyProblems = [400, 408, 413, 415, 422, 500, 503],
+    /// Of an operation that takes JSON or lines and answers in a form to be chosen.
+    FormBodyProblems = [400, 406, 408, 413, 415, 422, 500, 503],
     /// Of an operation on one thing that takes JSON.
     ChangeProblems = [400, 404, 408, 413, 415, 422, 500, 503],
+    /// Of making something whose id the caller chooses.
+    ConflictProblems = [400, 408, 409, 413, 415, 422, 500, 503],
+    /// Of an operation that replaces one thing under a condition.
+    ConditionalProblems = [400, 404, 408, 412, 413, 415, 422, 428, 500, 503],
+    /// Of an operation that creates one of a few.
+    CreateProblems = [400, 408, 413, 415, 422, 500, 503],
+    /// Of a feed.
+    FeedProblems = [400, 410, 500, 503],
     /// Of a step of a plan.
     StepProblems = [400, 404, 408, 409, 413, 415, 422, 500, 503],
     /// Of an import.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::problem::Problem;
 use crate::config::Settings;
-use crate::service::{Service, ServiceError, off_thread};
+use crate::service::{Service, ServiceError, WebhookOptions, off_thread};
 use crate::telemetry::Metrics;
 
 /// What every handler may use, through `web::Data<AppState>`.
@@ -33,6 +33,17 @@ impl AppState {
         }
     }
 
+    /// What the settings say about webhooks.
+    pub(super) fn webhook_options(&self) -> WebhookOptions {
+        let webhooks = &self.settings.webhooks;
+        WebhookOptions {
+            allow_loopback: webhooks.allow_loopback,
+            allowed_hosts: webhooks.hosts(),
+            give_up: webhooks.give_up(),
+            first_pause: webhooks.first_pause(),
+        }
+    }
+
     /// Runs a use-case that blocks off the asynchronous threads.
     pub(super) async fn run<T: Send + 'static>(
         &self,
@@ -42,6 +53,10 @@ impl AppState {
         Ok(off_thread(move || work(&service)).await?)
     }
 }
+
+/// Whether the server was told to stop.
+#[derive(Clone)]
+pub(super) struct Stopping(pub(super) tokio::sync::watch::Receiver<bool>);
 
 /// Whether the service can answer. It does not ask the cache: without it answers are slower, not wrong.
 #[async_trait]

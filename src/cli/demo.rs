@@ -267,6 +267,7 @@ impl Shown {
             },
             filter: PoolFilter::default(),
             method: Method::Equal,
+            size_measure: None,
             visits: Some(self.arguments.visits),
             rounding: Rounding::Systematic,
             exploration_share: 0.0,
@@ -275,6 +276,8 @@ impl Shown {
             committed: Vec::new(),
             public: Vec::new(),
             public_seed: false,
+            group: None,
+            extends: None,
         };
         let plan = watched("drawing", || service.draw_plan_now(request))?;
         write_files(service, &plan, &self.arguments.out)?;

@@ -5,19 +5,26 @@
 
 mod alerts;
 mod bench_data;
+mod calendar;
+mod ceremony;
+mod changes;
 mod classify;
 mod compare;
 mod compose;
+mod contributions;
 mod demo;
 mod drift;
 mod evaluate;
 mod exit;
+mod groups;
 mod history;
 mod import;
+mod joint;
 mod judging;
 mod judging_tables;
 mod merges;
 mod migrations;
+mod models;
 mod objections;
 mod openapi;
 mod output;
@@ -30,9 +37,11 @@ mod records;
 mod registers;
 mod serve;
 mod set_aside;
+mod sheet;
 mod summary;
 mod train;
 mod verify;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
@@ -67,6 +76,10 @@ enum Command {
     History(history::Arguments),
     /// Show what happened to tiers that a supervisor should know.
     Alerts(alerts::Arguments),
+    /// Show the changes of tiers in the order in which they became visible.
+    Changes(changes::Arguments),
+    /// Webhooks, which tell others of changes of tiers: create, list, ping, resume, delete.
+    Webhook(webhooks::Arguments),
     /// Show how enterprises went from tier to tier between two days.
     Migrations(migrations::Arguments),
     /// Show the tiers of the register by a property.
@@ -91,9 +104,21 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// Rows of several departments and items on shared tickets, as one list of visits.
+    Joint(Box<joint::Arguments>),
+    /// Items with frequencies: who is visited how often, and when in the year.
+    Calendar(calendar::Arguments),
+    /// Write the printable sheet of a plan: what was drawn, by which rule, with which evidence.
+    Sheet(sheet::Arguments),
+    /// The steps of a plan one by one: freeze, draw, close, give up.
+    Ceremony(ceremony::Arguments),
+    /// Plans on shared tickets: make, seal, open a coordinated group.
+    Group(groups::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
-    /// Train a scorecard from a table with outcomes.
+    /// Models: register, validate, approve, shadow, promote, roll back, retire; their ledger, cards and drift.
+    Models(models::Arguments),
+    /// Train a scorecard from a table with outcomes, or on what inspections of the register found.
     Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
@@ -112,6 +137,8 @@ impl Cli {
             Command::Classify(arguments) => classify::run(arguments),
             Command::History(arguments) => history::run(arguments),
             Command::Alerts(arguments) => alerts::run(arguments),
+            Command::Changes(arguments) => changes::run(arguments),
+            Command::Webhook(arguments) => webhooks::run(arguments),
             Command::Migrations(arguments) => migrations::run(arguments),
             Command::Summary(arguments) => summary::run(arguments),
             Command::Reclassify(arguments) => reclassify::run(arguments),
@@ -124,7 +151,13 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Joint(arguments) => joint::run(*arguments),
+            Command::Calendar(arguments) => calendar::run(arguments),
+            Command::Sheet(arguments) => sheet::run(arguments),
+            Command::Ceremony(arguments) => ceremony::run(arguments),
+            Command::Group(arguments) => groups::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Models(arguments) => models::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::compose::{CommonFlags, blocking, runtime, service};
+use super::contributions::PlannedFlags;
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::progress::watched;
@@ -13,7 +14,7 @@ use crate::domain::Tier;
 use crate::domain::digest::HashAlgorithm;
 use crate::service::{
     Edition, Entropy, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView, PoolFilter,
-    Rounding, Service, label,
+    Rounding, Service, SizeMeasure, label,
 };
 use crate::telemetry::init_logs;
 
@@ -51,11 +52,20 @@ pub(super) struct Arguments {
     /// Only objects of these tiers; may be given several times; default: all.
     #[arg(long = "tier", value_name = "TIER")]
     tiers: Vec<Tier>,
-    /// Put the whole pool in order instead of drawing by stratum.
-    #[arg(long, conflicts_with = "visits")]
+    /// How objects are selected.
+    #[arg(long, value_enum, default_value_t = MethodFlag::Equal)]
+    method: MethodFlag,
+    /// What an object's size is, for method pareto only; default: rate.
+    #[arg(long, value_enum, value_name = "MEASURE")]
+    size_measure: Option<SizeFlag>,
+    /// Put the whole pool in order instead of drawing by stratum: the same as --method order.
+    #[arg(long, conflicts_with_all = ["visits", "method"])]
     order: bool,
-    /// Round targets by largest remainder before the draw instead of at random at the draw.
-    #[arg(long)]
+    /// How targets become whole numbers of visits; default: systematic, for method pareto largest-remainder.
+    #[arg(long, value_enum)]
+    rounding: Option<RoundingFlag>,
+    /// Round targets by largest remainder: the same as --rounding largest-remainder.
+    #[arg(long, conflicts_with = "rounding")]
     largest_remainder: bool,
     /// Share of the visits drawn with equal probability over the whole pool.
     #[arg(long, default_value_t = 0.0)]
@@ -66,6 +76,17 @@ pub(super) struct Arguments {
     /// Hash of the draw.
     #[arg(long, value_enum, default_value_t = Hash::Sha256)]
     hash: Hash,
+    #[command(flatten)]
+    planned: PlannedFlags,
+    /// Coordinated group that the plan belongs to; default: none.
+    #[arg(long, value_name = "ID", requires = "draft")]
+    group: Option<String>,
+    /// Earlier plan, drawn or closed, that this one extends: who was drawn there leaves the pool; default: none.
+    #[arg(long, value_name = "PLAN_ID")]
+    extends: Option<String>,
+    /// Keep the plan as a draft and stop: freeze, draw and close it by `risktier ceremony`; default: all steps at once.
+    #[arg(long, conflicts_with_all = ["preview", "out"])]
+    draft: bool,
     /// Freeze the register as of this day; default: the present day.
     #[arg(long, value_name = "DATE")]
     frame_day: Option<Date>,
@@ -89,11 +110,83 @@ enum Class {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Hash {
+pub(super) enum Hash {
     /// SHA-256.
     Sha256,
     /// SM3 (GB/T 32905).
     Sm3,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum MethodFlag {
+    /// With one probability in each stratum.
+    Equal,
+    /// In proportion to size in each stratum.
+    Pareto,
+    /// No selection: the whole pool in ticket order.
+    Order,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SizeFlag {
+    /// The visits that the allocation gives an object.
+    Rate,
+    /// Its points.
+    Points,
+    /// Its complaint ratio to its peers.
+    ComplaintRatio,
+}
+
+impl From<SizeFlag> for SizeMeasure {
+    fn from(flag: SizeFlag) -> Self {
+        match flag {
+            SizeFlag::Rate => Self::Rate,
+            SizeFlag::Points => Self::Points,
+            SizeFlag::ComplaintRatio => Self::ComplaintRatio,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoundingFlag {
+    /// At the draw, by one random start over all strata.
+    Systematic,
+    /// Before the freeze.
+    LargestRemainder,
+    /// Not at all: the targets are whole already.
+    Whole,
+}
+
+impl Arguments {
+    fn method(&self) -> Method {
+        match self.method {
+            MethodFlag::Order => Method::Order,
+            MethodFlag::Equal | MethodFlag::Pareto if self.order => Method::Order,
+            MethodFlag::Equal => Method::Equal,
+            MethodFlag::Pareto => Method::Pareto,
+        }
+    }
+
+    fn rounding(&self) -> Rounding {
+        match self.rounding {
+            Some(RoundingFlag::Systematic) => Rounding::Systematic,
+            Some(RoundingFlag::LargestRemainder) => Rounding::LargestRemainder,
+            Some(RoundingFlag::Whole) => Rounding::Whole,
+            None if self.largest_remainder || self.method() == Method::Pareto => {
+                Rounding::LargestRemainder
+            }
+            None => Rounding::Systematic,
+        }
+    }
+}
+
+impl From<Hash> for HashAlgorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Sha256 => Self::Sha256,
+            Hash::Sm3 => Self::Sm3,
+        }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Ended {
@@ -113,6 +206,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         if arguments.preview {
             let preview = service.preview_plan(&request)?;
             show_preview(&preview, arguments.format)?;
+            return Ok(ExitCode::Done);
+        }
+        if arguments.draft {
+            show_plan(&service.draft_plan(request)?, arguments.format)?;
             return Ok(ExitCode::Done);
         }
         let plan = watched("drawing", || service.draw_plan_now(request))?;
@@ -161,26 +258,18 @@ fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failu
             tiers: arguments.tiers.clone(),
             ..PoolFilter::default()
         },
-        method: if arguments.order {
-            Method::Order
-        } else {
-            Method::Equal
-        },
+        method: arguments.method(),
+        size_measure: arguments.size_measure.map(Into::into),
         visits: arguments.visits,
-        rounding: if arguments.largest_remainder {
-            Rounding::LargestRemainder
-        } else {
-            Rounding::Systematic
-        },
+        rounding: arguments.rounding(),
         exploration_share: arguments.exploration,
         reserve_share: arguments.reserve,
-        hash: match arguments.hash {
-            Hash::Sha256 => HashAlgorithm::Sha256,
-            Hash::Sm3 => HashAlgorithm::Sm3,
-        },
-        committed: Vec::new(),
-        public: Vec::new(),
-        public_seed: false,
+        hash: arguments.hash.into(),
+        committed: arguments.planned.committed()?,
+        public: arguments.planned.public()?,
+        public_seed: arguments.planned.public_seed,
+        group: arguments.group.clone(),
+        extends: arguments.extends.clone(),
     })
 }
 

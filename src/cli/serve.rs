@@ -3,13 +3,17 @@
 use clap::Args;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::compose::{CommonFlags, runtime, service};
+use super::compose::{CommonFlags, runtime, service, webhook_options};
 use super::exit::{Ended, ExitCode, Failure};
 use crate::api::{ApiServer, AppState};
 use crate::config::Settings;
 use crate::service::{Entropy, Service};
 use crate::telemetry::{Metrics, init_logs};
+
+/// How often what is kept for a time only is removed.
+const TIDY_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -27,7 +31,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let metrics = Metrics::install()?;
     let service = Arc::new(service(&settings, Entropy::System)?);
     if settings.models.are_named()
-        && let Some(run) = service.adopt_given()?
+        && let Some(run) = service.adopt_given(settings.models.scorecard.is_some())?
     {
         tracing::info!(
             run.id = run.run_id,
@@ -55,11 +59,28 @@ pub(super) fn serve(
             async move { service.follow_changes().await }
         });
         let worker = tokio::spawn(Arc::clone(&service).work(settings.runs.monthly));
+        let delivering = settings.webhooks.enabled.then(|| {
+            let options = webhook_options(&settings);
+            tokio::spawn(Arc::clone(&service).deliver(options))
+        });
+        let tidying = tokio::spawn({
+            let service = Arc::clone(&service);
+            async move {
+                loop {
+                    service.tidy().await;
+                    tokio::time::sleep(TIDY_INTERVAL).await;
+                }
+            }
+        });
         let server = ApiServer::bind(AppState::new(settings, service, metrics))?;
         started(server.address());
         let ended = server.run().await;
         follower.abort();
         worker.abort();
+        tidying.abort();
+        if let Some(delivering) = delivering {
+            delivering.abort();
+        }
         ended.map_err(|error| Failure::Other(format!("the server ended: {error}")))
     })
 }

@@ -26,6 +26,10 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// How much a caller may ask for at once.
     pub limits: Limits,
+    /// What writes need.
+    pub writes: WriteSettings,
+    /// Changes of tiers, sent to those who subscribed.
+    pub webhooks: WebhookSettings,
     /// Files in place of the compiled-in ones.
     pub models: ModelPaths,
     /// Reclassification in the background.
@@ -54,12 +58,18 @@ pub struct StoreSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheSettings {
-    /// Redis; none means in process.
+    /// Redis, a single server or members of a Cluster; none means in process alone.
     pub redis_url: Option<SecretUrl>,
-    /// Room of the in-process cache, in tiers.
+    /// Room of the in-process cache, in tiers; 0 means that there is none.
     pub entries: usize,
     /// Time for one call to Redis, in milliseconds.
     pub redis_budget_ms: u64,
+    /// How long entries in Redis live, in days.
+    pub redis_ttl_days: u64,
+    /// Tiers per second that are written to Redis in advance; 0 means none.
+    pub warm_up_per_second: u32,
+    /// Look-ups that may read the store at once.
+    pub store_reads: usize,
 }
 
 impl StoreSettings {
@@ -78,6 +88,11 @@ impl CacheSettings {
     /// Time for one call to Redis.
     pub fn redis_budget(&self) -> Duration {
         Duration::from_millis(self.redis_budget_ms)
+    }
+
+    /// How long entries in Redis live.
+    pub fn redis_ttl(&self) -> Duration {
+        Duration::from_secs(self.redis_ttl_days.saturating_mul(24 * 60 * 60))
     }
 }
 
@@ -117,6 +132,75 @@ pub struct Limits {
     pub page: usize,
     /// Items on one page unless the caller says otherwise.
     pub page_default: usize,
+    /// Most bytes of the headers of a request.
+    pub header_bytes: usize,
+    /// Seconds that a request may take; imports and streams may take longer.
+    pub request_seconds: u64,
+    /// Requests that are worked on at the same time.
+    pub concurrent_requests: usize,
+    /// Imports that are worked on at the same time.
+    pub concurrent_imports: usize,
+    /// Requests in one window; 0 means any number.
+    pub rate_requests: u32,
+    /// The length of the window, in seconds.
+    pub rate_seconds: u32,
+}
+
+/// What writes need.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteSettings {
+    /// Hours for which answers are kept by idempotency key.
+    pub keep_keys_hours: u64,
+    /// Whether a POST that creates something needs an idempotency key.
+    pub require_key: bool,
+    /// Whether a write that replaces something needs to say which version it replaces.
+    pub require_if_match: bool,
+}
+
+impl WriteSettings {
+    /// For how long answers are kept by idempotency key.
+    pub fn keep_keys(&self) -> Duration {
+        Duration::from_secs(self.keep_keys_hours * 3_600)
+    }
+}
+
+/// Changes of tiers, sent to those who subscribed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Whether they are sent.
+    pub enabled: bool,
+    /// Hosts that may be called, joined by commas; empty means all.
+    pub allowed_hosts: String,
+    /// Whether targets on this machine may be called.
+    pub allow_loopback: bool,
+    /// Hours without success after which a webhook is suspended.
+    pub give_up_hours: u64,
+    /// Milliseconds until the second call.
+    pub first_pause_ms: u64,
+}
+
+impl WebhookSettings {
+    /// After how long without success a webhook is suspended.
+    pub fn give_up(&self) -> Duration {
+        Duration::from_secs(self.give_up_hours * 3_600)
+    }
+
+    /// The pause after a first failure.
+    pub fn first_pause(&self) -> Duration {
+        Duration::from_millis(self.first_pause_ms)
+    }
+
+    /// The hosts that may be called.
+    pub fn hosts(&self) -> Vec<String> {
+        self.allowed_hosts
+            .split(',')
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
 }
 
 /// Files in place of the compiled-in ones.
@@ -185,14 +269,39 @@ impl Settings {
             lookup_ids,
             page,
             page_default,
+            header_bytes,
+            request_seconds,
+            concurrent_requests,
+            concurrent_imports,
+            rate_requests,
+            rate_seconds,
         } = &self.limits;
-        in_range("cache.entries", as_u64(self.cache.entries), 1, 100_000_000)?;
+        in_range("cache.entries", as_u64(self.cache.entries), 0, 100_000_000)?;
+        in_range("cache.redis_ttl_days", self.cache.redis_ttl_days, 1, 3_650)?;
+        in_range(
+            "cache.warm_up_per_second",
+            u64::from(self.cache.warm_up_per_second),
+            0,
+            10_000_000,
+        )?;
+        in_range(
+            "cache.store_reads",
+            as_u64(self.cache.store_reads),
+            1,
+            10_000,
+        )?;
         in_range(
             "cache.redis_budget_ms",
             self.cache.redis_budget_ms,
             1,
             10_000,
         )?;
+        if self.cache.entries == 0 && self.cache.redis_url.is_none() {
+            return Err(invalid(
+                "cache.entries",
+                "is `0` although there is no Redis; give room for the register, or set `cache.redis_url`",
+            ));
+        }
         in_range("store.max_bytes", self.store.max_bytes, 0, 1 << 44)?;
         in_range(
             "store.connections",
@@ -218,6 +327,54 @@ impl Settings {
             1,
             as_u64(*page),
         )?;
+        in_range("limits.header_bytes", as_u64(*header_bytes), 1_024, 65_536)?;
+        in_range("limits.request_seconds", *request_seconds, 1, 3_600)?;
+        in_range(
+            "limits.concurrent_requests",
+            as_u64(*concurrent_requests),
+            1,
+            1_000_000,
+        )?;
+        in_range(
+            "limits.concurrent_imports",
+            as_u64(*concurrent_imports),
+            1,
+            256,
+        )?;
+        in_range(
+            "limits.rate_requests",
+            (*rate_requests).into(),
+            0,
+            100_000_000,
+        )?;
+        in_range("limits.rate_seconds", (*rate_seconds).into(), 1, 86_400)?;
+        in_range(
+            "writes.keep_keys_hours",
+            self.writes.keep_keys_hours,
+            24,
+            8_760,
+        )?;
+        in_range(
+            "webhooks.give_up_hours",
+            self.webhooks.give_up_hours,
+            1,
+            8_760,
+        )?;
+        in_range(
+            "webhooks.first_pause_ms",
+            self.webhooks.first_pause_ms,
+            10,
+            3_600_000,
+        )?;
+        if let Some(host) = self.webhooks.hosts().iter().find(|host| {
+            let name = host.strip_prefix("*.").unwrap_or(host);
+            name.is_empty() || name.contains(['*', '/', ' ', '@'])
+        }) {
+            return Err(invalid(
+                "webhooks.allowed_hosts",
+                format!("holds `{host}`, which is neither a host nor `*.` and the end of hosts"),
+            ));
+        }
         if self.store.path.as_os_str().is_empty() {
             return Err(invalid("store.path", "is empty; name a file"));
         }

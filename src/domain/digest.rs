@@ -38,6 +38,11 @@ impl HashAlgorithm {
     /// The digest of the parts, one after the other, without separators.
     #[must_use]
     pub fn hash(self, parts: &[&[u8]]) -> Digest {
+        if self == Self::Sha256
+            && let Some(digest) = short_sha256(SHA256_START, 0, parts)
+        {
+            return digest;
+        }
         let mut hasher = Hasher::new(self);
         for part in parts {
             hasher.update(part);
@@ -182,6 +187,93 @@ fn parse_hex(text: &str) -> Result<[u8; 32], HexError> {
     Ok(bytes)
 }
 
+/// The state of SHA-256 before its first block (FIPS 180-4, 5.3.3).
+const SHA256_START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+/// Bytes of a block of both hashes.
+const BLOCK: usize = 64;
+
+/// SHA-256 of the `before` bytes that led to `state`, a whole number of blocks, and of a rest that fits into two blocks
+/// with its padding; `None` for a longer one. The same digest as the general way, without a buffer to fill and copy:
+/// leaves, nodes and tickets are short, and there are millions of them.
+fn short_sha256(mut state: [u32; 8], before: u64, parts: &[&[u8]]) -> Option<Digest> {
+    let mut blocks = [[0_u8; BLOCK]; 2];
+    let padded = blocks.as_flattened_mut();
+    let mut length = 0;
+    for part in parts {
+        padded
+            .get_mut(length..length + part.len())?
+            .copy_from_slice(part);
+        length += part.len();
+    }
+    // One byte marks the end, eight hold the length in bits.
+    *padded.get_mut(length)? = 0x80;
+    let used = (length + 9).div_ceil(BLOCK) * BLOCK;
+    let bits = (before + length as u64) * 8;
+    padded
+        .get_mut(used - 8..used)?
+        .copy_from_slice(&bits.to_be_bytes());
+    sha2::block_api::compress256(&mut state, blocks.get(..used / BLOCK)?);
+    let mut digest = [0_u8; 32];
+    for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    Some(Digest(digest))
+}
+
+/// A beginning that many texts have in common, hashed once.
+#[derive(Clone)]
+pub struct Beginning {
+    /// For texts of any length.
+    hasher: Hasher,
+    /// For short ones under SHA-256: the state after the whole blocks of the beginning, and the rest of it.
+    short: Option<([u32; 8], u64, Vec<u8>)>,
+}
+
+impl Beginning {
+    /// Hashes the beginning.
+    #[must_use]
+    pub fn new(algorithm: HashAlgorithm, beginning: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(beginning);
+        let short = match algorithm {
+            HashAlgorithm::Sha256 => {
+                let (blocks, rest) = beginning.as_chunks::<BLOCK>();
+                let mut state = SHA256_START;
+                sha2::block_api::compress256(&mut state, blocks);
+                Some((state, (blocks.len() * BLOCK) as u64, rest.to_vec()))
+            }
+            HashAlgorithm::Sm3 => None,
+        };
+        Self { hasher, short }
+    }
+
+    /// The digest of the beginning and these bytes.
+    #[must_use]
+    pub fn finish_with(&self, bytes: &[u8]) -> Digest {
+        if let Some((state, before, rest)) = &self.short
+            && let Some(digest) = short_sha256(*state, *before, &[rest, bytes])
+        {
+            return digest;
+        }
+        self.hasher.finish_with(bytes)
+    }
+}
+
+impl fmt::Debug for Beginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Beginning(..)")
+    }
+}
+
 /// A running hash. Cloning it keeps the state, so that a common beginning is hashed once.
 #[derive(Clone)]
 pub struct Hasher(State);
@@ -264,6 +356,24 @@ mod tests {
             sm3.to_string(),
             "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
         );
+    }
+
+    #[test]
+    fn short_texts_have_the_digest_of_the_general_way() {
+        let text: Vec<u8> = (0..=255_u8).collect();
+        for algorithm in HashAlgorithm::ALL {
+            for length in 0..=200 {
+                let mut hasher = Hasher::new(algorithm);
+                hasher.update(&text[..length]);
+                let expected = hasher.finish();
+                assert_eq!(algorithm.hash(&[&text[..length]]), expected, "{length}");
+                for split in [0, 1, 40, 63, 64, 65, 128, 129] {
+                    let (a, b) = text[..length].split_at(split.min(length));
+                    assert_eq!(algorithm.hash(&[a, b]), expected, "{length} {split}");
+                    assert_eq!(Beginning::new(algorithm, a).finish_with(b), expected);
+                }
+            }
+        }
     }
 
     #[test]

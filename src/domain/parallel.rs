@@ -45,6 +45,19 @@ pub(crate) fn map_chunks<T: Send>(
     parts.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does one thing on a thread of its own beside another, and returns both results.
+pub(crate) fn beside<A: Send, B>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let handle = scope.spawn(one);
+        let other = other();
+        let one = handle.join().unwrap_or_else(|cause| resume_unwind(cause));
+        (one, other)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

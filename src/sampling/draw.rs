@@ -14,7 +14,7 @@ use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::digest::Digest;
-use crate::domain::parallel::map_chunks;
+use crate::domain::parallel::{beside, map_chunks};
 
 /// Lines of the sample file written in one piece by one thread.
 const CHUNK: usize = 1 << 14;
@@ -56,6 +56,21 @@ pub enum SampleKey {
     Explore,
     /// Method `order`: `ALL`.
     All,
+}
+
+impl SampleKey {
+    /// The key as it stands in the sample file; `pool` is the pool that was drawn from.
+    #[must_use]
+    pub fn text(self, pool: &Pool) -> &str {
+        match self {
+            Self::Stratum(index) => pool
+                .strata()
+                .get(index as usize)
+                .map_or("", |(key, _)| key.as_str()),
+            Self::Explore => EXPLORE,
+            Self::All => ALL,
+        }
+    }
 }
 
 /// One line of the sample, by index.
@@ -152,22 +167,24 @@ impl Draw {
         if !differences.is_empty() {
             return Err(DrawError::Pool(differences));
         }
-        let found = pool.digest(plan.hash);
+        let plan_digest = plan.digest()?;
+        let problem = opening_problems(plan.hash, &plan.contributions, contributions)
+            .into_iter()
+            .next();
+        let seed = Seed::of(plan, &plan_digest, contributions);
+        // One hash runs over the whole file from its beginning to its end; meanwhile the other cores draw, which is in vain
+        // where the file or a contribution is another one.
+        let (found, outcome) = beside(
+            || pool.digest(plan.hash),
+            || replay(plan, plan_digest, seed, pool),
+        );
         if found != plan.pool_digest {
             return Err(DrawError::PoolDigest {
                 planned: plan.pool_digest,
                 found,
             });
         }
-        if let Some(problem) = opening_problems(plan.hash, &plan.contributions, contributions)
-            .into_iter()
-            .next()
-        {
-            return Err(problem.into());
-        }
-        let plan_digest = plan.digest()?;
-        let seed = Seed::of(plan, &plan_digest, contributions);
-        Ok(replay(plan, plan_digest, seed, pool))
+        problem.map_or(Ok(outcome), |problem| Err(problem.into()))
     }
 }
 
@@ -325,14 +342,7 @@ fn lines_of(key: SampleKey, objects: &[u32]) -> impl Iterator<Item = SampleLine>
 fn rows<'a>(lines: &'a [SampleLine], pool: &'a Pool) -> impl Iterator<Item = SampleRow<'a>> {
     lines.iter().map(|line| SampleRow {
         id: pool.id(line.object as usize),
-        key: match line.key {
-            SampleKey::Stratum(index) => pool
-                .strata()
-                .get(index as usize)
-                .map_or("", |(key, _)| key.as_str()),
-            SampleKey::Explore => EXPLORE,
-            SampleKey::All => ALL,
-        },
+        key: line.key.text(pool),
         order: line.order,
     })
 }

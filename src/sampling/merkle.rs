@@ -148,6 +148,70 @@ pub fn pool_root(algorithm: HashAlgorithm, secret: &Secret32, pool: &Pool) -> Di
     root_of_leaves(algorithm, &tops).unwrap_or(Digest::from_bytes([0; 32]))
 }
 
+/// The membership proof of the object at an index of the pool, and the row that it may be shown about itself; `None` where
+/// there is no such object. Hashes the whole pool, but holds no more than [`pool_root`] does.
+#[must_use]
+pub fn prove_member(
+    algorithm: HashAlgorithm,
+    secret: &Secret32,
+    pool: &Pool,
+    index: usize,
+) -> Option<(MembershipProof, OwnRow)> {
+    let object = pool.object(index)?;
+    let here = index / CHUNK;
+    let pieces = map_chunks(pool.len(), CHUNK, |range| {
+        let is_here = range.start / CHUNK == here;
+        let leaves: Vec<Digest> = range
+            .map(|index| leaf_at(algorithm, secret, pool, index))
+            .collect();
+        let top = root_of_leaves(algorithm, &leaves);
+        (top, is_here.then_some(leaves))
+    });
+    let mut tops = Vec::with_capacity(pieces.len());
+    let mut leaves = Vec::new();
+    for (top, of_here) in pieces {
+        tops.extend(top);
+        leaves.extend(of_here.unwrap_or_default());
+    }
+    // Within the piece, then above it: a piece that ends early rises as it is, as a node without neighbour does.
+    let mut path = path_of(algorithm, leaves, index % CHUNK);
+    path.extend(path_of(algorithm, tops, here));
+    let id = object.id.to_owned();
+    let row = OwnRow {
+        id: id.clone(),
+        stratum: object.stratum.to_string(),
+        size: object.size,
+        salt: salt(algorithm, secret, object.id),
+    };
+    let blind = blind_at(algorithm, secret, pool, index);
+    Some((MembershipProof { id, blind, path }, row))
+}
+
+/// The siblings from a position of a level up to the single node over it.
+fn path_of(
+    algorithm: HashAlgorithm,
+    mut level: Vec<Digest>,
+    mut position: usize,
+) -> Vec<(Side, Digest)> {
+    let mut path = Vec::new();
+    while level.len() > 1 {
+        path.extend(sibling(&level, position));
+        position /= 2;
+        level = parents(algorithm, &level);
+    }
+    path
+}
+
+/// The node beside a position, with its side; a last one alone has none.
+fn sibling(level: &[Digest], position: usize) -> Option<(Side, Digest)> {
+    let side = if position.is_multiple_of(2) {
+        Side::R
+    } else {
+        Side::L
+    };
+    level.get(position ^ 1).map(|sibling| (side, *sibling))
+}
+
 /// The whole tree over a pool, for membership proofs. Takes 64 bytes per object while it lives.
 #[derive(Debug)]
 pub struct PoolTree<'a> {
@@ -200,14 +264,7 @@ impl<'a> PoolTree<'a> {
         let mut path = Vec::new();
         let mut position = index;
         for level in &self.levels {
-            let side = if position.is_multiple_of(2) {
-                Side::R
-            } else {
-                Side::L
-            };
-            if let Some(sibling) = level.get(position ^ 1) {
-                path.push((side, *sibling));
-            }
+            path.extend(sibling(level, position));
             position /= 2;
         }
         let blind = blind_at(self.algorithm, self.secret, self.pool, index);
@@ -291,6 +348,23 @@ mod tests {
                 assert!(!row.matches(HashAlgorithm::Sm3, &proof, &root));
             }
             assert!(tree.proof(count).is_none());
+        }
+    }
+
+    #[test]
+    fn a_single_proof_is_that_of_the_whole_tree() {
+        let secret = Secret32::from_bytes([3; 32]);
+        for count in [1, 2, 5, CHUNK, CHUNK + 1, 2 * CHUNK + 5] {
+            let pool = pool_of(count);
+            let tree = PoolTree::new(HashAlgorithm::Sha256, &secret, &pool);
+            for index in [0, count / 2, count - 1] {
+                let (proof, row) =
+                    prove_member(HashAlgorithm::Sha256, &secret, &pool, index).unwrap();
+                assert_eq!(Some(&proof), tree.proof(index).as_ref());
+                assert_eq!(Some(&row), tree.own_row(index).as_ref());
+                assert!(row.matches(HashAlgorithm::Sha256, &proof, &tree.root()));
+            }
+            assert!(prove_member(HashAlgorithm::Sha256, &secret, &pool, count).is_none());
         }
     }
 

@@ -7,14 +7,19 @@
 mod allocation;
 pub mod contribution;
 pub mod draw;
+pub mod estimation;
 mod frame;
+pub mod joint;
 pub mod merkle;
+mod mixed;
 mod overlay;
 pub mod pareto;
 pub mod plan;
 mod policy;
 pub mod pool;
 mod rate;
+pub mod replacement;
+pub mod schedule;
 pub mod seed;
 pub mod selection;
 pub mod sizes;
@@ -24,6 +29,7 @@ pub mod verification;
 
 pub use allocation::{Allocation, AllocationError, allocate};
 pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
+pub use mixed::{MIXED_BAND, Mixed, SizeMeasure, mix};
 pub use overlay::{ComplaintLoad, complaint_load};
 pub use policy::{
     Band, ClassRates, ComplaintOverlay, ItemClass, OverallBounds, PolicyError, RateBasis,

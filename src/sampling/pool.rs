@@ -121,15 +121,31 @@ impl Pool {
     /// # Errors
     ///
     /// [`PoolError`] names the first line that breaks a rule and the rule.
+    pub fn from_bytes(file: Vec<u8>) -> Result<Self, PoolError> {
+        Self::parse(file).map_err(|(error, _)| error)
+    }
+
+    /// As [`Pool::from_bytes`]; a file that cannot be read comes back.
+    pub(in crate::sampling) fn parse(mut file: Vec<u8>) -> Result<Self, (PoolError, Vec<u8>)> {
+        if file.len() > MAX_FILE {
+            return Err((PoolError::TooLarge, file));
+        }
+        file.shrink_to_fit();
+        match Self::columns(&file) {
+            Ok(mut pool) => {
+                pool.file = file;
+                Ok(pool)
+            }
+            Err(error) => Err((error, file)),
+        }
+    }
+
+    /// Reads the columns of a pool file, which the pool does not hold yet.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes"
     )]
-    pub fn from_bytes(mut file: Vec<u8>) -> Result<Self, PoolError> {
-        if file.len() > MAX_FILE {
-            return Err(PoolError::TooLarge);
-        }
-        file.shrink_to_fit();
+    fn columns(file: &[u8]) -> Result<Self, PoolError> {
         let mut rows = Rows::default();
         let mut before: &[u8] = b"";
         let mut start = 0_usize;
@@ -155,9 +171,7 @@ impl Pool {
             return Err(PoolError::Empty);
         }
         rows.starts.push(start as u32);
-        let mut pool = rows.into_pool();
-        pool.file = file;
-        Ok(pool)
+        Ok(rows.into_pool())
     }
 
     /// Number of objects, at least one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contribution::Contribution;
 use super::plan::FrozenPlan;
-use crate::domain::digest::{Digest, HashAlgorithm, Hasher};
+use crate::domain::digest::{Beginning, Digest, HashAlgorithm};
 use crate::domain::rng::SubKeyRng;
 
 /// Purpose of the sub-key that starts systematic rounding.
@@ -97,17 +97,17 @@ impl fmt::Debug for Seed {
 /// more.
 #[derive(Debug, Clone)]
 pub struct Tickets {
-    prepared: Hasher,
+    prepared: Beginning,
 }
 
 impl Tickets {
     /// Prepares the tickets under a seed.
     #[must_use]
     pub fn new(algorithm: HashAlgorithm, seed: &Seed) -> Self {
-        let mut prepared = Hasher::new(algorithm);
-        prepared.update(seed.expose_hex().as_bytes());
-        prepared.update(b",");
-        Self { prepared }
+        let beginning = format!("{},", seed.expose_hex());
+        Self {
+            prepared: Beginning::new(algorithm, beginning.as_bytes()),
+        }
     }
 
     /// The ticket of an object.

@@ -127,6 +127,9 @@ pub struct InternalTranscript {
     pub strata_meaning: BTreeMap<StratumKey, Value>,
     /// Meaning of every reason in the plan's `excluded`; as the caller writes it.
     pub excluded_reasons: BTreeMap<String, Value>,
+    /// Who took the place of whom after the draw, in order; left out while nobody did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replacements: Vec<Value>,
 }
 
 impl InternalTranscript {
@@ -217,6 +220,7 @@ impl Record<'_> {
             body: self.body(Edition::Internal),
             strata_meaning,
             excluded_reasons,
+            replacements: Vec::new(),
         }
     }
 

@@ -7,10 +7,10 @@ use crate::sampling::contribution::OpeningError;
 use crate::sampling::draw::DrawError;
 use crate::sampling::verification::VerifyError;
 use crate::sampling::{AllocationError, FrameError, PolicyError};
-use crate::store::{Refusal, StoreError};
+use crate::store::{ModelState, Refusal, StoreError};
 
 use super::models::ModelsError;
-use super::plans::PlanState;
+use super::plans::{GroupState, PlanState};
 
 /// Why a use-case did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,27 @@ pub enum ServiceError {
     /// No such plan.
     #[error("plan `{0}` does not exist")]
     UnknownPlan(String),
+    /// No such coordinated group.
+    #[error("group `{0}` does not exist")]
+    UnknownGroup(String),
+    /// A step that the group's state does not allow.
+    #[error("group `{group_id}` is {state}; this step needs it to be {needed}")]
+    GroupState {
+        /// The group.
+        group_id: String,
+        /// Its state.
+        state: GroupState,
+        /// The state that the step needs.
+        needed: &'static str,
+    },
+    /// The enterprise was not in the pool of the plan.
+    #[error("enterprise `{enterprise_id}` is not in the pool of plan `{plan_id}`")]
+    NotInPool {
+        /// The plan.
+        plan_id: String,
+        /// The enterprise.
+        enterprise_id: EnterpriseId,
+    },
     /// No such import.
     #[error("import `{0}` does not exist")]
     UnknownImport(String),
@@ -128,15 +149,90 @@ pub enum ServiceError {
     /// Model files cannot be used.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// No such model.
+    #[error("model `{0}` does not exist")]
+    UnknownModel(String),
+    /// A step that the model's state does not allow.
+    #[error(
+        "model `{model_id}` is {}; it can be {step} only while it is {}", .state.as_str(), one_of(.needed)
+    )]
+    ModelState {
+        /// The model.
+        model_id: String,
+        /// Its state.
+        state: ModelState,
+        /// The step, as a participle.
+        step: &'static str,
+        /// The states that the step needs, any of them.
+        needed: Vec<ModelState>,
+    },
+    /// A promotion that guard rails speak against.
+    #[error(
+        "model `{model_id}` does not keep {}; see its validation, or force the promotion with a reason", .gates.join(", ")
+    )]
+    GatesBroken {
+        /// The model.
+        model_id: String,
+        /// The gates that are broken.
+        gates: Vec<String>,
+    },
+    /// Another promotion is under way.
+    #[error(
+        "model `{model_id}` is on its way to become live by job `{run_id}`; wait for it or cancel it"
+    )]
+    PromotionBusy {
+        /// The job.
+        run_id: String,
+        /// The model.
+        model_id: String,
+    },
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
+    /// No such calendar.
+    #[error("calendar `{0}` does not exist")]
+    UnknownCalendar(String),
+    /// The object is not in the calendar.
+    #[error("`{0}` is not in the calendar")]
+    NotInCalendar(EnterpriseId),
+    /// No such webhook.
+    #[error("webhook `{0}` does not exist")]
+    UnknownWebhook(String),
+    /// An enterprise is not in the version that the caller saw.
+    #[error("{}", stale(*.revision))]
+    Stale {
+        /// Its revision; nothing where it is not in the register.
+        revision: Option<u64>,
+    },
+    /// An enterprise that is in the register is changed without saying which version of it was seen.
+    #[error(
+        "the enterprise is in the register with revision {revision}; say which version you change by `If-Match`"
+    )]
+    Unconditional {
+        /// Its revision.
+        revision: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Something that cannot happen with valid data did.
     #[error("{0}")]
     Internal(String),
+}
+
+/// States in words: `approved or shadow`.
+fn one_of(states: &[ModelState]) -> String {
+    let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    words.join(" or ")
+}
+
+fn stale(revision: Option<u64>) -> String {
+    match revision {
+        Some(revision) => format!(
+            "the enterprise is in the register with revision {revision}, which is not what was said; read it again"
+        ),
+        None => "the enterprise is not in the register".to_owned(),
+    }
 }
 
 impl From<CanonicalError> for ServiceError {

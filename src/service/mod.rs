@@ -4,6 +4,8 @@
 //! here knows HTTP or terminals.
 
 pub mod bench_data;
+mod calendar_rules;
+mod calendars;
 mod change_log;
 mod decision_rules;
 mod decisions;
@@ -11,11 +13,17 @@ mod dossiers;
 mod entropy;
 mod error;
 mod evaluation;
+mod execution;
+mod feed;
+mod flights;
+mod follow;
 mod frames;
 mod history;
+mod idempotency;
 mod import;
 mod in_force;
 mod lineage;
+mod look_ups;
 mod merges;
 mod models;
 mod objections;
@@ -24,22 +32,36 @@ mod overview;
 mod plans;
 mod proceedings;
 mod register;
+mod registry;
 mod retier;
 mod runs;
+mod scanned;
 mod set_aside;
 mod settle;
 mod tier_file;
 mod tiers;
 pub mod training;
+mod warm_up;
+mod webhooks;
 
 use jiff::civil::Date;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::Semaphore;
 
 use crate::cache::TierCache;
 use crate::domain::AsOf;
-use crate::store::Store;
+use crate::store::{self, Store};
+use flights::Flights;
 use in_force::Following;
 
+pub use calendar_rules::{CalendarRules, CalendarRulesError};
+pub use calendars::{
+    BatchLoad, CalendarObjectView, CalendarRequest, CalendarView, DoneNote, EditionCause,
+    EditionRequest, EditionView, FileCalendar, FileCalendarRequest, Frequencies, NotedVisits,
+    VisitFilter, VisitState, VisitView, read_done_notes, write_calendar_visits,
+};
 pub use decision_rules::{DecisionRules, DecisionRulesError};
 pub use decisions::{Approval, Ending, Override, OverrideProposal, OverrideState};
 pub use dossiers::Life;
@@ -48,6 +70,7 @@ pub use error::ServiceError;
 pub use evaluation::{
     Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
 };
+pub use feed::Changes;
 pub use frames::{FrameSummary, TierCounts};
 pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
@@ -61,16 +84,20 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    CommittedContribution, FrozenPart, PlanPreview, PlanRequest, PlanState, PlanView,
-    PublicContribution, SampleObject, StratumPreview, TierBandPreview, TierPreview,
+    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
+    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
+    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
+    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
+    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
+    TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
-pub use crate::cache::CacheError;
+pub use crate::cache::{CacheError, CachedTier};
 pub use crate::files::{
     ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
     ReadOptions, Sink, Source, TableWriter, Value,
 };
-pub use crate::indicators::Names;
+pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
@@ -80,24 +107,37 @@ pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };
 pub use crate::sampling::draw::DrawError;
+pub use crate::sampling::merkle::{MembershipProof, OwnRow, Side};
 pub use crate::sampling::plan::{Excluded, Method, Period, Rounding};
+pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFrequencies};
 pub use crate::sampling::transcript::Edition;
-pub use crate::sampling::verification::{Check, Outcome, Verification, VerifyInput, verify};
-pub use crate::sampling::{AllocationError, ItemClass, PoolFilter, Rate, StratumMeaning};
-pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, PastTier, RunCause, RunPhase, RunState, StoreError,
-    SummaryBy, TierFilter,
+pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
+pub use crate::sampling::{
+    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
 };
+pub use crate::store::{
+    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
+    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
+};
+pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
+pub(crate) use idempotency::{RENEWAL, attempting};
 
-pub use outcomes::{OutcomeRule, TierOutcome};
+pub use outcomes::{OutcomeError, OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
-pub use register::{Amendment, RegisteredEnterprise, Written, label};
+pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
+pub use registry::{
+    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
+    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
+    TrainRequest, ValidationAsk,
+};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
 pub use tiers::{Explanation, Origin, TierAnswer};
+pub use webhooks::{Delivery, Target, WebhookOptions, secret_text};
 
 /// Where the day comes from.
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +152,45 @@ impl Clock {
     /// The present day.
     pub fn today(self) -> Date {
         match self {
-            Self::System => jiff::Zoned::now().date(),
+            Self::System => present_day(),
             Self::Fixed(day) => day,
+        }
+    }
+}
+
+thread_local! {
+    /// The last second for which this thread asked for the day, and the day.
+    static PRESENT_DAY: Cell<(u64, Date)> = const { Cell::new((0, Date::ZERO)) };
+}
+
+/// The day by the system's clock and time zone. Every look-up asks, so it is found once per second and thread.
+fn present_day() -> Date {
+    let second = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let (known, day) = PRESENT_DAY.get();
+    if known == second && second > 0 {
+        return day;
+    }
+    let day = jiff::Zoned::now().date();
+    PRESENT_DAY.set((second, day));
+    day
+}
+
+/// How much look-ups and runs may ask of store and cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookUpOptions {
+    /// Look-ups that may read the store at once.
+    pub store_reads: usize,
+    /// Tiers per second that are written in advance to a cache that replicas share; 0 means none.
+    pub warm_up_per_second: u32,
+}
+
+impl Default for LookUpOptions {
+    fn default() -> Self {
+        Self {
+            store_reads: 32,
+            warm_up_per_second: 50_000,
         }
     }
 }
@@ -122,6 +199,11 @@ impl Clock {
 pub struct Service {
     store: Arc<dyn Store>,
     cache: Arc<dyn TierCache>,
+    /// Reads from the store that are under way.
+    flights: Flights,
+    /// Turns at the store for look-ups that the cache could not answer.
+    store_reads: Semaphore,
+    warm_up_per_second: u32,
     /// The files that this process was started with.
     given: Models,
     /// What is in force.
@@ -147,15 +229,34 @@ impl Service {
         entropy: Entropy,
     ) -> Result<Self, ServiceError> {
         let following = Following::open(store.as_ref(), &models, clock.today())?;
+        let LookUpOptions {
+            store_reads,
+            warm_up_per_second,
+        } = LookUpOptions::default();
         Ok(Self {
             store,
             cache,
+            flights: Flights::default(),
+            store_reads: Semaphore::new(store_reads),
+            warm_up_per_second,
             given: models,
             following: Arc::new(following),
             clock,
             entropy,
             owner: Entropy::System.id()?,
         })
+    }
+
+    /// The service with other bounds for look-ups.
+    #[must_use]
+    pub fn with_look_ups(mut self, options: LookUpOptions) -> Self {
+        let LookUpOptions {
+            store_reads,
+            warm_up_per_second,
+        } = options;
+        self.store_reads = Semaphore::new(store_reads);
+        self.warm_up_per_second = warm_up_per_second;
+        self
     }
 
     /// The present day.
@@ -178,7 +279,8 @@ impl Service {
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    match tokio::task::spawn_blocking(work).await {
+    let attempt = idempotency::current();
+    match tokio::task::spawn_blocking(move || store::attempting(attempt, work)).await {
         Ok(result) => result,
         Err(error) => Err(ServiceError::Internal(format!(
             "a task ended early: {error}"

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::calendar_rules::{CalendarRules, CalendarRulesError};
 use super::decision_rules::{DecisionRules, DecisionRulesError};
 use crate::domain::EnterpriseKind;
 use crate::domain::canonical::{CanonicalError, canonical_bytes};
@@ -47,6 +48,8 @@ pub struct Models {
     pub sampling: SamplingPolicy,
     /// Time limits of what persons decide.
     pub decisions: DecisionRules,
+    /// How often items with frequencies are checked.
+    pub calendar: CalendarRules,
     /// What an evaluation must keep.
     pub guard: Guard,
     /// Name and version of the policy, as `name/version`.
@@ -70,13 +73,15 @@ struct PolicyFile {
     sampling: SamplingPolicy,
     #[serde(default)]
     decisions: DecisionRules,
-    // Left out where nothing is changed, so that a policy keeps its digest: guards decide no plan.
+    // Left out where nothing is changed, so that a policy keeps its digest: neither decides a tier or a draw.
+    #[serde(default, skip_serializing_if = "is_default")]
+    calendar: CalendarRules,
     #[serde(default, skip_serializing_if = "is_default")]
     guard: Guard,
 }
 
-fn is_default(guard: &Guard) -> bool {
-    *guard == Guard::default()
+fn is_default<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
 }
 
 /// Why the model files cannot be used.
@@ -122,6 +127,9 @@ pub enum ModelsError {
     /// A time limit or the calendar cannot be kept.
     #[error("the policy cannot be used: {0}")]
     Decisions(#[from] DecisionRulesError),
+    /// Frequencies do not go together.
+    #[error("the policy cannot be used: {0}")]
+    Calendar(#[from] CalendarRulesError),
     /// The guard rails contradict themselves.
     #[error("the policy cannot be used: {0}")]
     Guard(#[from] GuardError),
@@ -199,6 +207,7 @@ impl Models {
             scorecards.by_kind.insert(*kind, scorecard);
         }
         policy.decisions.check()?;
+        policy.calendar.check()?;
         policy.guard.check()?;
         let policy_digest = HashAlgorithm::Sha256.hash(&[&canonical_bytes(&policy)?]);
         let classifier = Classifier::new(
@@ -223,6 +232,7 @@ impl Models {
             classifier,
             sampling: policy.sampling,
             decisions: policy.decisions,
+            calendar: policy.calendar,
             guard: policy.guard,
             policy_name: format!("{}/{}", policy.name, policy.version),
             policy_digest,
@@ -256,8 +266,23 @@ impl Models {
         Self::of(set)
     }
 
+    /// The same files with another general scorecard.
+    ///
+    /// # Errors
+    ///
+    /// When the card does not fit the catalogue.
+    pub(in crate::service) fn with_card(&self, card: &[u8]) -> Result<Self, ModelsError> {
+        let mut set = self.files.clone();
+        set.retain(|file| file.role != SCORECARD);
+        set.push(model_file(
+            SCORECARD,
+            String::from_utf8_lossy(card).into_owned(),
+        ));
+        Self::of(set)
+    }
+
     /// The same files with statistics that a run has frozen.
-    pub(super) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
+    pub(in crate::service) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
         Self {
             classifier: self.classifier.with_statistics(statistics),
             ..self.clone()
@@ -265,7 +290,7 @@ impl Models {
     }
 
     /// The files as they were read.
-    pub(super) fn files(&self) -> &[ModelFile] {
+    pub(in crate::service) fn files(&self) -> &[ModelFile] {
         &self.files
     }
 

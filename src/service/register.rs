@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::proceedings::{Said, act, concerning, decide};
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{Enterprise, EnterpriseId, FieldError, IdCheck, Label, Record, field};
-use crate::store::{Changed, Concerned, Counts, Deed, Outcome};
+use crate::store::{Changed, Concerned, Conditional, Counts, Deed, Outcome};
 
 /// An enterprise as the register holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,40 @@ pub enum Written {
     Unchanged,
     /// It waits for its enterprise, which is not in the register.
     SetAside,
+}
+
+/// What a write says about the version that it replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing: it replaces whatever stands.
+    None,
+    /// Nothing, where something has to be said: it only creates.
+    Stated,
+    /// There is none yet.
+    Absent,
+    /// There is one.
+    Present,
+    /// It is one of these revisions.
+    Revisions(Vec<u64>),
+}
+
+impl Precondition {
+    /// Whether it holds for what stands.
+    fn holds(&self, revision: Option<u64>) -> bool {
+        match self {
+            Self::None => true,
+            Self::Stated | Self::Absent => revision.is_none(),
+            Self::Present => revision.is_some(),
+            Self::Revisions(revisions) => revision.is_some_and(|of| revisions.contains(&of)),
+        }
+    }
+
+    fn error(&self, revision: Option<u64>) -> ServiceError {
+        match (self, revision) {
+            (Self::Stated, Some(revision)) => ServiceError::Unconditional { revision },
+            _ => ServiceError::Stale { revision },
+        }
+    }
 }
 
 /// What to change about a record.
@@ -63,11 +97,32 @@ impl Service {
     ///
     /// When the store fails.
     pub async fn put_enterprise(&self, enterprise: Enterprise) -> Result<Written, ServiceError> {
+        self.put_enterprise_if(enterprise, Precondition::None).await
+    }
+
+    /// Writes one enterprise if the version that it replaces is as `precondition` says; its tier, and those of
+    /// enterprises linked with it, follow at once.
+    ///
+    /// # Errors
+    ///
+    /// When another version stands, or the store fails.
+    pub async fn put_enterprise_if(
+        &self,
+        enterprise: Enterprise,
+        precondition: Precondition,
+    ) -> Result<Written, ServiceError> {
         let subject = enterprise.enterprise_id.to_string();
         let store = self.store.clone();
         let today = self.today();
-        let outcomes =
-            off_thread(move || Ok(store.put_enterprises(&[enterprise], 0, today)?)).await?;
+        let outcomes = off_thread(move || {
+            let written = store
+                .put_enterprise_if(&enterprise, today, &|revision| precondition.holds(revision))?;
+            match written {
+                Conditional::Written(outcome) => Ok(vec![outcome]),
+                Conditional::NotMet(revision) => Err(precondition.error(revision)),
+            }
+        })
+        .await?;
         Ok(self
             .settle(&outcomes, |_| subject.clone())
             .await?
@@ -313,6 +368,7 @@ impl Service {
                 tracing::warn!(%error, "successors of merged ids could not be read; the log of changes names them");
             }
         }
+        self.flights.forget(entries.iter().map(|(id, _)| id));
         if let Err(error) = self
             .cache
             .invalidate(self.current().epoch(), &entries)

@@ -5,12 +5,20 @@
 //! computes no tier and draws no plan.
 
 mod arrivals;
+mod attempt;
+mod calendars;
+mod ceremony;
 mod change_log;
 mod decide;
 mod error;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
+mod model_rows;
+mod models;
 mod overview;
+mod packed;
 mod postgres;
 mod rows;
 mod runs;
@@ -18,41 +26,62 @@ mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tasks;
 mod tier_rows;
 mod tiers;
+mod webhooks;
 
 use jiff::civil::Date;
 
 use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
+pub use attempt::{Attempt, attempting};
+pub use calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
+pub use ceremony::CeremonyStore;
 pub use change_log::ChangeLog;
 pub use error::StoreError;
+pub use feed::{Feed, Move, MoveKind};
+pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use models::{
+    Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
+    NewModel, NewModelChange, Promotion,
+};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
+pub use packed::pack as packed_version;
 pub use runs::{
-    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
+    JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
     RunStore,
 };
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tasks::{ClaimedTask, NewTask, TaskStore};
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
 };
+pub use webhooks::{Attempted, Webhook, WebhookStore};
 
 /// The system of record.
 pub trait Store:
-    ChangeLog
+    CalendarStore
+    + CeremonyStore
+    + ChangeLog
+    + Feed
+    + IdempotencyStore
     + ImportStore
     + LifeStore
+    + ModelStore
     + Overview
     + RunStore
     + Scan
     + SetAside
+    + TaskStore
     + TierStore
+    + WebhookStore
     + Send
     + Sync
 {
@@ -73,6 +102,15 @@ pub trait Store:
         import_no: i64,
         day: Date,
     ) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Writes one enterprise on `day` if `condition` holds for the revision that stands, `None` where there is none;
+    /// nothing comes between the one and the other.
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError>;
 
     /// Writes records in one transaction; refused ones are told and the others go in. `import_no` is 0 outside imports.
     /// The revision of an enterprise grows by one, and its change is logged once, however many of its records change.
@@ -147,7 +185,7 @@ pub trait Store:
     ) -> Result<bool, StoreError>;
 
     /// Freezes a draft under the next consecutive number: `build` gets the number and returns document and pool file.
-    /// `false` if the plan is no draft any more.
+    /// `false` if the plan is no draft any more; refused when it belongs to a group that takes no more plans.
     fn freeze_plan(
         &self,
         plan_id: &str,
@@ -188,6 +226,27 @@ pub enum Outcome {
     SetAside,
     /// It was not written.
     Refused(Refusal),
+}
+
+/// What became of a row that was to be written under a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conditional {
+    /// The condition held.
+    Written(Outcome),
+    /// It did not, for this revision.
+    NotMet(Option<u64>),
+}
+
+/// The revision that stood before `outcome`; `now` reads the present one.
+fn revision_before(
+    outcome: Option<&Outcome>,
+    now: impl FnOnce() -> Result<Option<u64>, StoreError>,
+) -> Result<Option<u64>, StoreError> {
+    match outcome {
+        Some(Outcome::Created(_)) => Ok(None),
+        Some(Outcome::Updated(changed)) => Ok(Some(changed.revision.saturating_sub(1))),
+        Some(Outcome::Unchanged | Outcome::SetAside | Outcome::Refused(_)) | None => now(),
+    }
 }
 
 /// Why a row was not written.
@@ -246,6 +305,20 @@ impl Dossier {
     pub fn enterprise_on(&self, day: Date) -> &Enterprise {
         let replaced = self.earlier.iter().find(|(until_on, _)| *until_on > day);
         replaced.map_or(&self.enterprise, |(_, enterprise)| enterprise)
+    }
+
+    /// The first day after `day` on which the enterprise is known to be another.
+    pub fn next_version_on(&self, day: Date) -> Option<Date> {
+        let mut turns = self.earlier.iter().map(|(until_on, _)| *until_on);
+        turns.find(|until_on| *until_on > day)
+    }
+
+    /// The enterprise as [`Dossier::enterprise_on`] tells it, its revision, and the versions of its records.
+    pub fn as_known_on(self, day: Date) -> (Enterprise, u64, Vec<Record>) {
+        let mut earlier = self.earlier.into_iter();
+        let replaced = earlier.find(|(until_on, _)| *until_on > day);
+        let enterprise = replaced.map_or(self.enterprise, |(_, enterprise)| enterprise);
+        (enterprise, self.revision, self.versions)
     }
 }
 

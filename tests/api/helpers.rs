@@ -9,10 +9,11 @@ use reqwest::{Method, RequestBuilder, Response};
 use risktier::api::{ApiServer, AppState, Readiness, ReadinessCheck};
 use risktier::cache::MemoryCache;
 use risktier::config::Sources;
-use risktier::service::{Clock, Entropy, ModelFiles, Models, Service};
+use risktier::service::{Clock, Entropy, ModelFiles, Models, Service, WebhookOptions};
 use risktier::store::SqliteStore;
 use risktier::telemetry::Metrics;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::schema::assert_promised;
 
@@ -148,6 +149,33 @@ impl TestApp {
         let service = Arc::clone(&self.service);
         let work = move || service.carry_out_run(&()).unwrap().unwrap();
         tokio::task::spawn_blocking(work).await.unwrap();
+    }
+
+    /// Carries out the first job beside the runs; says whether there was one.
+    pub async fn carry_out_task(&self) -> bool {
+        let service = Arc::clone(&self.service);
+        let work = move || service.carry_out_task().unwrap().is_some();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// Does what a server does in the background: delivers what webhooks wait for, until nothing is due.
+    pub async fn deliver(&self, options: &WebhookOptions) {
+        let (service, options) = (Arc::clone(&self.service), options.clone());
+        let work = move || while service.deliver_once(&options).unwrap() {};
+        tokio::task::spawn_blocking(work).await.unwrap();
+    }
+
+    /// Sends bytes as they are and gives what comes back until the server closes, or until it has nothing more to say.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = tokio::net::TcpStream::connect(self.address())
+            .await
+            .unwrap();
+        // The server may refuse and close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Writes an enterprise of two members.

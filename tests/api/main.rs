@@ -9,19 +9,29 @@
     reason = "test code"
 )]
 
+mod calendars;
 mod ceremony;
+mod changes;
 mod contract;
+mod conventions;
 mod enterprises;
 mod frames;
 mod helpers;
 mod history;
+mod hostile;
 mod imports;
 mod jobs;
+mod joint;
 mod life;
+mod models;
 mod ops;
 mod overrides;
+mod plan_groups;
+mod plan_proofs;
 mod plans;
 mod problems;
 mod records;
 mod schema;
+mod sheets;
 mod tiers;
+mod webhooks;

@@ -14,15 +14,20 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod postgres_server;
 
+mod calendar;
+mod ceremony;
 mod database;
 mod demo;
 mod evaluate;
 mod files;
 mod judge_trained;
 mod life;
+mod models;
 mod plans;
 mod sample;
+mod serving;
 mod train;
+mod train_faults;
 
 use assert_cmd::Command;
 use std::path::Path;

@@ -13,12 +13,22 @@
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod register;
 
+#[path = "../support/joint_fixture.rs"]
+mod joint_fixture;
+
+#[path = "../support/acceptance.rs"]
+#[allow(dead_code, reason = "shared with the bench of the same name")]
+mod acceptance_support;
+
+mod acceptance;
 mod allocation;
 mod cases;
 mod decisions;
 mod files;
 mod generate;
+mod joint;
 mod reasons;
 mod sampling;
+mod schedule;
 mod statistics;
 mod tiers;

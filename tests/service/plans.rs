@@ -60,6 +60,7 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
         },
         filter: PoolFilter::default(),
         method: Method::Equal,
+        size_measure: None,
         visits: Some(40),
         rounding: Rounding::Systematic,
         exploration_share: 0.05,
@@ -68,6 +69,8 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
         committed: Vec::new(),
         public: Vec::new(),
         public_seed: false,
+        group: None,
+        extends: None,
     };
     (service, request)
 }
@@ -307,7 +310,7 @@ fn a_request_that_cannot_be_planned_names_its_field() {
         }),
         ("reserve_share", &|request| request.reserve_share = 1.1),
         ("rounding", &|request| request.rounding = Rounding::Whole),
-        ("method", &|request| request.method = Method::Pareto),
+        ("rounding", &|request| request.method = Method::Pareto),
         ("visits", &|request| request.method = Method::Order),
         ("frame", &|request| request.frame_id = "none".into()),
     ];

@@ -10,7 +10,7 @@ def holds(name, truth, detail): return truth or differences.append((name, detail
 def same(name, recorded, found): holds(name, recorded == found, f"recorded {recorded!r}, recomputed {found!r}")
 HEAD = "format edition plan_id plan_digest assurance previous?"  # members of each edition; `?`: may be absent
 AUDITOR = HEAD + " plan contributions seed rounding_v? drawn explore_drawn pool_secret sample_digest"
-MEMBERS = {"auditor": AUDITOR, "internal": AUDITOR + " strata_meaning excluded_reasons",
+MEMBERS = {"auditor": AUDITOR, "internal": AUDITOR + " strata_meaning excluded_reasons replacements?",
            "public": HEAD + " pool_root commitments selected contributions? seed?"}
 PLAN = """format nonce number extends? title hash method rounding pool_digest pool_root pool_size strata? exploration_n
           excluded filter items period group? contributions frame_digest policy_digest model_digest public_seed"""

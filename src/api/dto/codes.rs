@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::language;
 use crate::{domain, service};
 
 /// Declares the contract's form of an inner enum and the conversion, which is exhaustive.
@@ -29,6 +30,14 @@ macro_rules! mirror {
         impl ToSchema for $name {
             fn name() -> Cow<'static, str> {
                 stringify!($name).into()
+            }
+        }
+
+        impl $name {
+            /// Its text in the contract.
+            #[allow(dead_code, reason = "of most codes serde alone writes the text")]
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
             }
         }
 
@@ -146,6 +155,29 @@ mirror! {
 }
 
 mirror! {
+    /// How a year is cut into batches: months, quarters, or the first five working days of each quarter.
+    CalendarBatches of service::BatchKind { Month = "month", Quarter = "quarter", QuarterStart = "quarter_start" }
+}
+taken! { CalendarBatches into service::BatchKind { Month, Quarter, QuarterStart } }
+
+mirror! {
+    /// What is level over the batches of a year: visits, or visits per working day.
+    CalendarBalance of service::Balance { Visits = "visits", WorkingDays = "working_days" }
+}
+taken! { CalendarBalance into service::Balance { Visits, WorkingDays } }
+
+mirror! {
+    /// Why an edition of a calendar was made: it is the first, a further year, or the rest of the year anew.
+    EditionCause of service::EditionCause { First = "first", Year = "year", Rest = "rest" }
+}
+
+mirror! {
+    /// Where a visit of a calendar stands; `overdue` is one whose batch is over.
+    VisitState of service::VisitState { Planned = "planned", Overdue = "overdue", Done = "done" }
+}
+taken! { VisitState into service::VisitState { Planned, Overdue, Done } }
+
+mirror! {
     /// Class of the check items: `general` ones have bounded ratios, `key` ones concern safety and quality.
     ItemClass of service::ItemClass { General = "general", Key = "key" }
 }
@@ -173,6 +205,14 @@ mirror! {
     /// Where a plan stands.
     PlanState of service::PlanState {
         Draft = "draft", Frozen = "frozen", Drawn = "drawn", Closed = "closed", Void = "void",
+    }
+}
+
+mirror! {
+    /// Where a coordinated group stands: it takes plans, its last plan is frozen, its contributions are opened, or it was
+    /// given up.
+    GroupState of service::GroupState {
+        Forming = "forming", Sealed = "sealed", Opened = "opened", Void = "void",
     }
 }
 
@@ -213,22 +253,113 @@ pub(crate) enum RulingWord {
     Rejected,
 }
 
-/// How a plan selects: `equal` draws by stratum, `order` puts the whole pool in ticket order.
+mirror! {
+    /// How an object came into a sample, and whether it still counts: drawn, not visited for a coded reason, or taken from
+    /// the reserve in place of another.
+    SampleStanding of service::SampleStanding {
+        Drawn = "drawn", Replaced = "replaced", Replacement = "replacement",
+    }
+}
+
+mirror! {
+    /// Why a drawn object is not visited.
+    ReplaceReason of domain::ReplaceReason {
+        Ceased = "ceased", NotFound = "not_found", MovedOut = "moved_out", CapReached = "cap_reached",
+        GapNotOver = "gap_not_over", NotConcerned = "not_concerned", UnderInvestigation = "under_investigation",
+        ForceMajeure = "force_majeure", Other = "other",
+    }
+}
+taken! { ReplaceReason into domain::ReplaceReason {
+    Ceased, NotFound, MovedOut, CapReached, GapNotOver, NotConcerned, UnderInvestigation, ForceMajeure, Other
+} }
+
+/// How a plan selects: `equal` draws by stratum with one probability, `pareto` in proportion to size, `order` puts the
+/// whole pool in ticket order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PlanMethod {
     #[default]
     Equal,
+    Pareto,
     Order,
 }
-taken! { PlanMethod into service::Method { Equal, Order } }
+taken! { PlanMethod into service::Method { Equal, Pareto, Order } }
 
-/// How a plan's targets become whole numbers: at the draw by one random start, or before it by largest remainder.
+mirror! {
+    /// What an object's size is for method `pareto`: the visits that the allocation gives it, its points, or its complaint
+    /// ratio to its peers.
+    SizeMeasure of service::SizeMeasure {
+        Rate = "rate", Points = "points", ComplaintRatio = "complaint_ratio",
+    }
+}
+taken! { SizeMeasure into service::SizeMeasure { Rate, Points, ComplaintRatio } }
+
+/// How a plan's targets become whole numbers: at the draw by one random start, before it by largest remainder, or not at
+/// all, because they are whole already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PlanRounding {
     #[default]
     Systematic,
     LargestRemainder,
+    Whole,
 }
-taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder } }
+taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder, Whole } }
+
+mirror! {
+    /// Where a model stands.
+    ModelState of service::ModelState {
+        Draft = "draft", Validated = "validated", Approved = "approved", Shadow = "shadow", Live = "live",
+        Retired = "retired",
+    }
+}
+
+taken! {
+    ModelState into service::ModelState { Draft, Validated, Approved, Shadow, Live, Retired }
+}
+
+mirror! {
+    /// What happened to a model.
+    ModelDeed of service::ModelDeed {
+        Registered = "registered", Validated = "validated", Refused = "refused", Approved = "approved",
+        Shadowed = "shadowed", PromotionAsked = "promotion_asked", Promoted = "promoted",
+        RollbackAsked = "rollback_asked", RolledBack = "rolled_back", Adopted = "adopted",
+        Superseded = "superseded", Retired = "retired",
+    }
+}
+
+mirror! {
+    /// The language that a page opens in.
+    PageLanguage of language::Language {
+        Chinese = "zh", English = "en",
+    }
+}
+
+mirror! {
+    /// How points are fitted: weights of evidence, boosting, or the better of both on held-back rows.
+    Fitter of service::Fitter {
+        Woe = "woe", Boost = "boost", Auto = "auto",
+    }
+}
+
+taken! {
+    Fitter into service::Fitter { Woe, Boost, Auto }
+}
+
+mirror! {
+    /// What becomes of inspections that no plan drew: kept apart where plans drew any, counted once, or kept apart.
+    Unplanned of service::training::Unplanned {
+        Auto = "auto", Count = "count", Apart = "apart",
+    }
+}
+
+taken! {
+    Unplanned into service::training::Unplanned { Auto, Count, Apart }
+}
+
+mirror! {
+    /// What divides training rows: day and owner, owner alone, or nothing.
+    RegisterSplitBy of service::training::SplitBy {
+        Day = "day", Group = "group", None = "none",
+    }
+}

@@ -4,6 +4,8 @@
 //! not shown before someone has decided that it may be. A field that has no value is left out; null is never sent and
 //! never taken.
 
+pub(crate) mod calendars;
+pub(crate) mod changes;
 pub(crate) mod codes;
 pub(crate) mod decisions;
 pub(crate) mod enterprises;
@@ -11,15 +13,22 @@ pub(crate) mod frames;
 pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod jobs;
+pub(crate) mod joint;
+pub(crate) mod model_jobs;
+pub(crate) mod models;
 pub(crate) mod objections;
 pub(crate) mod overview;
 pub(crate) mod page;
 pub(crate) mod persons;
+pub(crate) mod plan_groups;
 pub(crate) mod plan_input;
+pub(crate) mod plan_proofs;
 pub(crate) mod plan_results;
 pub(crate) mod plans;
 pub(crate) mod records;
+pub(crate) mod sheets;
 pub(crate) mod tiers;
+pub(crate) mod webhooks;
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};

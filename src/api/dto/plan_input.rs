@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::codes::{
-    EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding, Tier,
+    EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding, SizeMeasure, Tier,
 };
 use super::present;
 use crate::domain::digest::Digest;
@@ -45,11 +45,14 @@ pub(crate) struct PlanInput {
     #[serde(default)]
     #[schema(default = "equal")]
     method: PlanMethod,
+    /// What an object's size is, for method `pareto` only; left out: the rate.
+    #[serde(default, deserialize_with = "present")]
+    size_measure: Option<SizeMeasure>,
     /// Number of visits; left out: by the policy's rates.
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 40, minimum = 1)]
     visits: Option<u64>,
-    /// How targets become whole numbers; default `systematic`.
+    /// How targets become whole numbers; default `systematic`. Method `pareto` needs one of the others.
     #[serde(default)]
     #[schema(default = "systematic")]
     rounding: PlanRounding,
@@ -75,6 +78,16 @@ pub(crate) struct PlanInput {
     #[serde(default)]
     #[schema(default = false)]
     public_seed: bool,
+    /// The coordinated group that the plan belongs to; it then has the group's contributions and public seed, and must
+    /// have its hash.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "2027-q1")]
+    group: Option<String>,
+    /// The earlier plan that this one extends: drawn or closed. Who was drawn there leaves the pool, and no contribution
+    /// of it is used again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
+    extends: Option<String>,
     /// `now` drafts, freezes, draws and closes the plan at once; left out, the plan stays a draft. Not for previews.
     #[serde(default, deserialize_with = "present")]
     pub(crate) draw: Option<DrawWhen>,
@@ -93,10 +106,10 @@ pub(crate) enum DrawWhen {
 pub(crate) struct PlanPeriod {
     /// First day.
     #[schema(format = Date, example = "2027-01-01")]
-    from: String,
+    pub(super) from: String,
     /// Last day.
     #[schema(format = Date, example = "2027-03-31")]
-    to: String,
+    pub(super) to: String,
 }
 
 /// Which objects; conditions that are left out do not restrict. There is no condition on an id or a name.
@@ -197,7 +210,7 @@ fn general() -> ItemClass {
     ItemClass::General
 }
 
-fn sha256() -> Hash {
+pub(super) fn sha256() -> Hash {
     Hash::Sha256
 }
 
@@ -208,8 +221,6 @@ fn a_fifth() -> f64 {
 impl PlanInput {
     /// Checks the parts that have a form of their own; the service checks the whole.
     pub(crate) fn parse(self) -> Result<PlanRequest, FieldError> {
-        let committed = self.committed.into_iter().enumerate();
-        let public = self.public.into_iter().enumerate();
         Ok(PlanRequest {
             frame_id: self.frame_id,
             title: self.title,
@@ -221,27 +232,42 @@ impl PlanInput {
             },
             filter: self.filter.parse()?,
             method: self.method.into(),
+            size_measure: self.size_measure.map(Into::into),
             visits: self.visits,
             rounding: self.rounding.into(),
             exploration_share: self.exploration_share,
             reserve_share: self.reserve_share,
             hash: self.hash.into(),
-            committed: committed
-                .map(|(place, given)| given.parse(place))
-                .collect::<Result<_, _>>()?,
-            public: public
-                .map(|(place, PublicInput { name, rule })| {
-                    contribution_name(&format!("public.{place}.name"), &name)?;
-                    Ok(PublicContribution { name, rule })
-                })
-                .collect::<Result<_, FieldError>>()?,
+            committed: committed(self.committed)?,
+            public: public(self.public)?,
             public_seed: self.public_seed,
+            group: self.group,
+            extends: self.extends,
         })
     }
 }
 
+/// Checks names and commitments.
+pub(super) fn committed(
+    given: Vec<CommittedInput>,
+) -> Result<Vec<CommittedContribution>, FieldError> {
+    let given = given.into_iter().enumerate();
+    given.map(|(place, given)| given.parse(place)).collect()
+}
+
+/// Checks names.
+pub(super) fn public(given: Vec<PublicInput>) -> Result<Vec<PublicContribution>, FieldError> {
+    let given = given.into_iter().enumerate();
+    given
+        .map(|(place, PublicInput { name, rule })| {
+            contribution_name(&format!("public.{place}.name"), &name)?;
+            Ok(PublicContribution { name, rule })
+        })
+        .collect()
+}
+
 impl FilterInput {
-    fn parse(self) -> Result<PoolFilter, FieldError> {
+    pub(super) fn parse(self) -> Result<PoolFilter, FieldError> {
         let label = |name: &str, given: Option<String>| {
             given.map(|text| field::label(name, &text)).transpose()
         };

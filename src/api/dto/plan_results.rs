@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use super::codes::{Edition, Tier};
+use super::codes::{Edition, ReplaceReason, SampleStanding, Tier};
 use crate::service::{
     self, Check, Excluded, Outcome, Rate, SampleObject, StratumMeaning, StratumPreview,
     TierPreview, Verification,
@@ -212,7 +212,7 @@ impl From<StratumPreview> for StratumAnswer {
     }
 }
 
-/// A drawn object.
+/// An object of a sample.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SampleObject)]
 pub(crate) struct SampleAnswer {
@@ -224,7 +224,16 @@ pub(crate) struct SampleAnswer {
     pub(crate) stratum: String,
     /// Its place in the stratum, from 1.
     #[schema(example = 1, minimum = 1)]
-    pub(crate) order: u32,
+    pub(crate) order: u64,
+    /// How it came in, and whether it counts.
+    pub(crate) standing: SampleStanding,
+    /// Why it is not visited, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<ReplaceReason>,
+    /// Whose place it took from the reserve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "91990000MA00000025")]
+    pub(crate) replaces: Option<String>,
 }
 
 impl From<SampleObject> for SampleAnswer {
@@ -233,11 +242,17 @@ impl From<SampleObject> for SampleAnswer {
             enterprise_id,
             stratum,
             order,
+            standing,
+            reason,
+            replaces,
         } = object;
         Self {
             enterprise_id,
             stratum,
             order,
+            standing: standing.into(),
+            reason: reason.map(Into::into),
+            replaces,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::codes::{
-    EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding, Tier,
+    EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding, SizeMeasure, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
@@ -163,6 +163,9 @@ pub(crate) struct PlanRequestAnswer {
     filter: FilterAnswer,
     /// How objects are selected.
     method: Method,
+    /// What an object's size is, for method `pareto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_measure: Option<SizeMeasure>,
     /// Number of visits; left out: by the policy's rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     visits: Option<u64>,
@@ -180,6 +183,14 @@ pub(crate) struct PlanRequestAnswer {
     public: Vec<ContributionAnswer>,
     /// Whether the public edition may reveal values and seed.
     public_seed: bool,
+    /// The coordinated group that the plan belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2027-q1")]
+    group: Option<String>,
+    /// The earlier plan that this one extends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
+    extends: Option<String>,
 }
 
 /// The days within which the visits take place, both included.
@@ -240,6 +251,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             period: Period { from, to },
             filter,
             method,
+            size_measure,
             visits,
             rounding,
             exploration_share,
@@ -248,6 +260,8 @@ impl From<PlanRequest> for PlanRequestAnswer {
             committed,
             public,
             public_seed,
+            group,
+            extends,
         } = request;
         Self {
             frame_id,
@@ -260,6 +274,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             },
             filter: filter.into(),
             method: method.into(),
+            size_measure: size_measure.map(Into::into),
             visits,
             rounding: rounding.into(),
             exploration_share,
@@ -284,6 +299,8 @@ impl From<PlanRequest> for PlanRequestAnswer {
                 })
                 .collect(),
             public_seed,
+            group,
+            extends,
         }
     }
 }

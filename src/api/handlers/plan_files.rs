@@ -13,6 +13,8 @@ use crate::api::optional::NoQuery;
 use crate::api::problem::Problem;
 use crate::api::responses::{FormProblems, StateProblems};
 use crate::api::state::AppState;
+use crate::domain::ReplaceReason;
+use crate::service::SampleObject;
 
 /// The forms of a sample, the default first.
 const FORMS: [(&str, SampleFormat); 4] = [
@@ -24,7 +26,8 @@ const FORMS: [(&str, SampleFormat); 4] = [
 
 /// The drawn objects
 ///
-/// In the order of the sample file. As tab-separated values it is the normative file, to the byte.
+/// In the order of the sample file, with who took whose place since. As tab-separated values it is the normative file, to
+/// the byte: what was drawn, whatever was replaced later.
 #[utoipa::path(
     operation_id = "get_plan_sample",
     tag = "plans",
@@ -39,11 +42,11 @@ const FORMS: [(&str, SampleFormat); 4] = [
         (status = 200, description = "The sample, whole",
             headers(("vary" = String, description = "The form depends on `Accept`")), content(
                 (Page<SampleAnswer> = "application/json", example = json!({"items": [
-                    {"enterprise_id": examples::ENTERPRISE_ID, "stratum": "S001", "order": 1}]})),
-                (String = "text/csv", example = "enterprise_id,stratum,order\n91990000MA00000017,S001,1\n"),
+                    {"enterprise_id": examples::ENTERPRISE_ID, "stratum": "S001", "order": 1, "standing": "drawn"}]})),
+                (String = "text/csv", example = "enterprise_id,stratum,order,standing,reason,replaces\n91990000MA00000017,S001,1,drawn,,\n"),
                 (String = "text/tab-separated-values", example = "91990000MA00000017\tS001\t1\n"),
                 (String = "application/x-ndjson",
-                    example = "{\"enterprise_id\":\"91990000MA00000017\",\"stratum\":\"S001\",\"order\":1}\n")
+                    example = "{\"enterprise_id\":\"91990000MA00000017\",\"stratum\":\"S001\",\"order\":1,\"standing\":\"drawn\"}\n")
             )),
         FormProblems
     )
@@ -65,15 +68,14 @@ pub(crate) async fn get_plan_sample(
                 let file = service.sample_file(&plan_id)?;
                 return Ok(("text/tab-separated-values; charset=utf-8", file));
             }
-            let items: Vec<SampleAnswer> = service
-                .sample(&plan_id)?
-                .into_iter()
-                .map(Into::into)
-                .collect();
+            let objects = service.sample(&plan_id)?;
+            if format == SampleFormat::Csv {
+                return Ok(("text/csv; charset=utf-8", csv(&objects)));
+            }
+            let items: Vec<SampleAnswer> = objects.into_iter().map(Into::into).collect();
             Ok(match format {
-                SampleFormat::Csv => ("text/csv; charset=utf-8", csv(&items)),
                 SampleFormat::Ndjson => ("application/x-ndjson", ndjson(&items)?),
-                SampleFormat::Json | SampleFormat::Tsv => {
+                SampleFormat::Json | SampleFormat::Csv | SampleFormat::Tsv => {
                     let page = serde_json::to_vec(&Page::whole(items))?;
                     ("application/json", page)
                 }
@@ -96,20 +98,31 @@ fn ndjson(items: &[SampleAnswer]) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 /// RFC 4180; only ids can need quotes.
-fn csv(items: &[SampleAnswer]) -> Vec<u8> {
-    let mut text = String::from("enterprise_id,stratum,order\n");
-    for SampleAnswer {
+fn csv(objects: &[SampleObject]) -> Vec<u8> {
+    let mut text = String::from("enterprise_id,stratum,order,standing,reason,replaces\n");
+    let quoted = |id: &str| {
+        if id.contains([',', '"']) {
+            format!("\"{}\"", id.replace('"', "\"\""))
+        } else {
+            id.to_owned()
+        }
+    };
+    for SampleObject {
         enterprise_id,
         stratum,
         order,
-    } in items
+        standing,
+        reason,
+        replaces,
+    } in objects
     {
-        let id = if enterprise_id.contains([',', '"']) {
-            format!("\"{}\"", enterprise_id.replace('"', "\"\""))
-        } else {
-            enterprise_id.clone()
-        };
-        text.push_str(&format!("{id},{stratum},{order}\n"));
+        let (id, replaces) = (quoted(enterprise_id), replaces.as_deref().map(quoted));
+        text.push_str(&format!(
+            "{id},{stratum},{order},{},{},{}\n",
+            standing.as_str(),
+            reason.map_or("", ReplaceReason::as_str),
+            replaces.unwrap_or_default()
+        ));
     }
     text.into_bytes()
 }

@@ -13,7 +13,7 @@ use crate::api::examples;
 use crate::api::extract::Body;
 use crate::api::optional::NoQuery;
 use crate::api::problem::{Problem, ProblemItem, field_item};
-use crate::api::responses::{ChangeProblems, ListProblems, ReadProblems};
+use crate::api::responses::{ListProblems, ReadProblems, StepProblems};
 use crate::api::state::AppState;
 use crate::domain::FieldError;
 use crate::service::PlanRequest;
@@ -36,7 +36,7 @@ fn invalid(error: FieldError) -> Problem {
     responses(
         (status = 200, description = "What the plan would do", body = PlanPreview,
             example = json!(examples::preview())),
-        ChangeProblems
+        StepProblems
     )
 )]
 #[post("/v1/plans/preview")]
@@ -71,7 +71,7 @@ pub(crate) async fn preview_plan(
         (status = 201, description = "The plan",
             headers(("location" = String, description = "Path of the plan")),
             body = PlanAnswer, example = json!(examples::plan("draft"))),
-        ChangeProblems
+        StepProblems
     )
 )]
 #[post("/v1/plans")]

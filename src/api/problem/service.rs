@@ -59,6 +59,62 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/plans` lists those that do"),
             )
             .with_member("plan_id", id),
+            ServiceError::UnknownCalendar(id) => Self::new(
+                ProblemKind::UnknownCalendar,
+                format!("{detail}; `GET /v1/calendars` lists those that do"),
+            )
+            .with_member("calendar_id", id),
+            ServiceError::NotInCalendar(id) => Self::new(ProblemKind::UnknownCalendar, detail)
+                .with_member("enterprise_id", id.as_str()),
+            ServiceError::NotInPool {
+                plan_id,
+                enterprise_id,
+            } => Self::new(ProblemKind::UnknownEnterprise, detail)
+                .with_member("plan_id", plan_id)
+                .with_member("enterprise_id", enterprise_id.as_str()),
+            ServiceError::UnknownGroup(id) => Self::new(
+                ProblemKind::UnknownGroup,
+                format!("{detail}; `GET /v1/plan-groups` lists those that do"),
+            )
+            .with_member("group_id", id),
+            ServiceError::GroupState {
+                group_id,
+                state,
+                needed,
+            } => Self::new(ProblemKind::PlanState, detail)
+                .with_member("group_id", group_id)
+                .with_member("state", state.as_str())
+                .with_member("needed", needed),
+            ServiceError::UnknownModel(id) => Self::new(
+                ProblemKind::UnknownModel,
+                format!("{detail}; `GET /v1/models` lists those that do"),
+            )
+            .with_member("model_id", id),
+            ServiceError::ModelState {
+                model_id,
+                state,
+                step: _,
+                needed,
+            } => Self::new(ProblemKind::ModelState, detail)
+                .with_member("model_id", model_id)
+                .with_member("state", state.as_str())
+                .with_member(
+                    "needed",
+                    needed
+                        .iter()
+                        .map(|state| state.as_str())
+                        .collect::<Vec<_>>(),
+                ),
+            ServiceError::GatesBroken { model_id, gates } => {
+                Self::new(ProblemKind::RuleViolated, detail)
+                    .with_member("model_id", model_id)
+                    .with_member("gates", gates)
+            }
+            ServiceError::PromotionBusy { run_id, model_id } => {
+                Self::new(ProblemKind::Conflict, detail)
+                    .with_member("job_id", run_id)
+                    .with_member("model_id", model_id)
+            }
             ServiceError::UnknownJob(id) => Self::new(
                 ProblemKind::UnknownJob,
                 format!("{detail}; `GET /v1/jobs` lists those that do"),
@@ -94,6 +150,32 @@ impl From<ServiceError> for Problem {
             ServiceError::Draw(DrawError::Contribution(opening)) => {
                 Self::new(ProblemKind::InvalidBody, detail).with_item(opening_item(&opening))
             }
+            ServiceError::UnknownWebhook(id) => Self::new(
+                ProblemKind::UnknownWebhook,
+                format!("{detail}; `GET /v1/webhooks` lists those that do"),
+            )
+            .with_member("webhook_id", id),
+            ServiceError::Stale { revision } => {
+                let problem = Self::new(ProblemKind::PreconditionFailed, detail);
+                match revision {
+                    Some(revision) => problem.with_member("revision", revision),
+                    None => problem,
+                }
+            }
+            ServiceError::Unconditional { revision } => {
+                Self::new(ProblemKind::PreconditionRequired, detail)
+                    .with_member("revision", revision)
+            }
+            ServiceError::Store(StoreError::LogShortened { after, first }) => Self::new(
+                ProblemKind::ChangesRemoved,
+                format!(
+                    "changes {} to {} were removed; read all tiers by `GET /v1/tiers/export`, and go on from a \
+                     cursor that was taken before",
+                    after + 1,
+                    first.saturating_sub(1)
+                ),
+            )
+            .with_member("next_number", first),
             ServiceError::Store(error) if error.is_passing() => Self::of_passing(&error, detail),
             // What is kept does not fit together, which no caller can have caused.
             ServiceError::Draw(

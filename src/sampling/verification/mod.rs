@@ -12,12 +12,15 @@
 //! found, these included; without it they are listed as not checked. The meanings in the internal edition are likewise
 //! only as good as the digest of that file.
 
+mod chain;
 mod public;
 mod replay;
 mod shape;
 
 use serde::Serialize;
 use serde_json::Value;
+
+pub use chain::Chain;
 
 use super::plan::PLAN_FORMAT;
 use super::transcript::{AuditorTranscript, Edition, PublicTranscript, TRANSCRIPT_FORMAT};
@@ -176,7 +179,7 @@ fn examine(input: VerifyInput<'_>, checks: &mut Checks) -> Result<Option<Edition
             let (body, meaning) = replay::without_meaning(value);
             if let Some(transcript) = typed::<AuditorTranscript>(body, checks) {
                 replay::meaning(&transcript, &meaning, checks);
-                replay::checks(&transcript, pool, input.sample, checks);
+                replay::checks(&transcript, pool, input.sample, &meaning, checks);
             }
         }
     }

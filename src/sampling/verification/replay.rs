@@ -2,26 +2,49 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::contribution::{Assurance, OpeningError, PlannedContribution, opening_problems};
+use super::super::contribution::{
+    Assurance, Contribution, OpeningError, PlannedContribution, opening_problems,
+};
 use super::super::draw::{DrawOutcome, replay};
 use super::super::merkle::pool_root;
 use super::super::pool::{Pool, PoolError, StratumKey};
+use super::super::replacement::{ReplaceError, Standing};
 use super::super::seed::Seed;
 use super::super::transcript::{
     AuditorTranscript, DrawnCount, Edition, PLAN_ID_PREFIX, plan_id_of,
 };
 use super::Checks;
+use crate::domain::parallel::beside;
 
 /// Members of the internal edition only.
 const STRATA_MEANING: &str = "strata_meaning";
 const EXCLUDED_REASONS: &str = "excluded_reasons";
+const REPLACEMENTS: &str = "replacements";
 
 /// The keys explained by the internal edition.
 pub(super) struct Meaning {
     strata: BTreeSet<String>,
     reasons: BTreeSet<String>,
+    replacements: Vec<Replacement>,
+}
+
+/// What the replayed order says about a replacement; who made it, when and why is a matter of record.
+#[derive(Deserialize)]
+struct Replacement {
+    number: u64,
+    enterprise_id: String,
+    stratum: String,
+    #[serde(default)]
+    taken: Option<Taken>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Taken {
+    enterprise_id: String,
+    order: u64,
 }
 
 /// Takes the members of the internal edition out, so that the body reads as the auditor edition does.
@@ -35,9 +58,15 @@ pub(super) fn without_meaning(mut value: Value) -> (Value, Meaning) {
             .unwrap_or_default();
         members.into_iter().map(|(key, _)| key).collect()
     };
+    let (strata, reasons) = (take(STRATA_MEANING), take(EXCLUDED_REASONS));
+    let replacements = value
+        .as_object_mut()
+        .and_then(|members| members.remove(REPLACEMENTS))
+        .and_then(|list| serde_json::from_value(list).ok());
     let meaning = Meaning {
-        strata: take(STRATA_MEANING),
-        reasons: take(EXCLUDED_REASONS),
+        strata,
+        reasons,
+        replacements: replacements.unwrap_or_default(),
     };
     (value, meaning)
 }
@@ -77,6 +106,7 @@ pub(super) fn checks(
     transcript: &AuditorTranscript,
     pool: Vec<u8>,
     sample: Option<&[u8]>,
+    meaning: &Meaning,
     checks: &mut Checks,
 ) {
     let plan = &transcript.plan;
@@ -98,10 +128,10 @@ pub(super) fn checks(
         checks.compare("plan_id", &transcript.plan_id, &plan_id_of(&plan.nonce));
     }
 
-    checks.compare("pool_digest", &plan.pool_digest, &plan.hash.hash(&[&pool]));
-    let pool = match Pool::from_bytes(pool) {
+    let pool = match Pool::parse(pool) {
         Ok(pool) => pool,
-        Err(error) => {
+        Err((error, file)) => {
+            checks.compare("pool_digest", &plan.pool_digest, &plan.hash.hash(&[&file]));
             let name = match &error {
                 PoolError::Line { line, problem: _ } => format!("pool:line {line}"),
                 PoolError::Empty | PoolError::TooLarge | PoolError::Row(_) | PoolError::Read(_) => {
@@ -113,11 +143,13 @@ pub(super) fn checks(
             return;
         }
     };
-    checks.compare(
-        "pool_root",
-        &plan.pool_root,
-        &pool_root(plan.hash, &transcript.pool_secret, &pool),
+    // One hash runs over the whole file; meanwhile the other cores hash its objects.
+    let (digest, root) = beside(
+        || pool.digest(plan.hash),
+        || pool_root(plan.hash, &transcript.pool_secret, &pool),
     );
+    checks.compare("pool_digest", &plan.pool_digest, &digest);
+    checks.compare("pool_root", &plan.pool_root, &root);
     let mismatches = plan.pool_problems(&pool);
     for mismatch in &mismatches {
         checks.differs(mismatch.member.clone(), mismatch.message.clone());
@@ -126,12 +158,56 @@ pub(super) fn checks(
         not_replayed(sample, "the plan does not fit itself or the pool", checks);
         return;
     }
-    outcome(
-        transcript,
-        &replay(plan, plan_digest, seed, &pool),
-        sample,
-        checks,
-    );
+    let found = replay(plan, plan_digest, seed, &pool);
+    outcome(transcript, &found, sample, checks);
+    replacements(&meaning.replacements, &found, &pool, checks);
+}
+
+/// Each replacement takes the next of the reserve, in order, for somebody who was in the sample.
+fn replacements(recorded: &[Replacement], outcome: &DrawOutcome, pool: &Pool, checks: &mut Checks) {
+    let mut standing = Standing::new(outcome);
+    for (number, replacement) in (1..).zip(recorded) {
+        let name = format!("replacement:{number}");
+        let object = pool.find(&replacement.enterprise_id);
+        let object = object.and_then(|index| u32::try_from(index).ok());
+        let replaced = object
+            .ok_or(ReplaceError::NotInSample)
+            .and_then(|object| standing.replace(object));
+        let replaced = match replaced {
+            Ok(replaced) => replaced,
+            Err(error) => {
+                checks.differs(name, error.to_string());
+                continue;
+            }
+        };
+        let taken = replaced.taken.map(|taken| Taken {
+            enterprise_id: pool.id(taken.object as usize).to_owned(),
+            order: taken.order,
+        });
+        let holds = replacement.number == number
+            && replacement.stratum == replaced.key.text(pool)
+            && replacement.taken == taken;
+        checks.holds(name, holds, "not the next of the stratum's reserve");
+    }
+}
+
+/// Names and values of the committed contributions.
+pub(super) fn committed_values(transcript: &AuditorTranscript) -> Vec<(String, String)> {
+    let planned = &transcript.plan.contributions;
+    let is_committed = |contribution: &&Contribution| {
+        planned
+            .iter()
+            .any(|plan| *plan.name() == contribution.name && !plan.is_public())
+    };
+    let committed = transcript.contributions.iter().filter(is_committed);
+    committed
+        .map(|contribution| {
+            (
+                contribution.name.to_string(),
+                contribution.value.expose().to_owned(),
+            )
+        })
+        .collect()
 }
 
 fn contributions(transcript: &AuditorTranscript, checks: &mut Checks) {

@@ -138,6 +138,23 @@ const DRAWN: Shape = Shape::List(&Shape::Object(&[
     must("n", Shape::Count),
 ]));
 
+const REPLACEMENTS: Shape = Shape::List(&Shape::Object(&[
+    must("number", Shape::Count),
+    must("enterprise_id", Shape::Id),
+    must("stratum", Shape::Text),
+    must("reason", Shape::Text),
+    may("note", Shape::Text),
+    may(
+        "taken",
+        Shape::Object(&[
+            must("enterprise_id", Shape::Id),
+            must("order", Shape::Count),
+        ]),
+    ),
+    must("by", Shape::Text),
+    must("at", Shape::Text),
+]));
+
 macro_rules! body_with {
     ($($extra:expr),*) => {
         Shape::Object(&[
@@ -163,7 +180,8 @@ macro_rules! body_with {
 static AUDITOR: Shape = body_with!();
 static INTERNAL: Shape = body_with!(
     must("strata_meaning", Shape::Open),
-    must("excluded_reasons", Shape::Open)
+    must("excluded_reasons", Shape::Open),
+    may("replacements", REPLACEMENTS)
 );
 static PUBLIC: Shape = Shape::Object(&[
     must("format", TRANSCRIPT),

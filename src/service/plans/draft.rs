@@ -8,7 +8,8 @@ use crate::domain::{FieldError, Tier, dates, field};
 use crate::sampling::plan::{Excluded, Method, PPB, Period, Rounding, public_seed_allowed};
 use crate::sampling::sizes::{Target, exploration_split, largest_remainder};
 use crate::sampling::{
-    Allocation, Frame, ItemClass, PoolFilter, RateRule, Stratum, StratumMeaning, allocate, stratify,
+    Allocation, Frame, ItemClass, PoolFilter, RateRule, SizeMeasure, Stratum, StratumMeaning,
+    allocate, mix, stratify,
 };
 use crate::service::frames::FrameSummary;
 use crate::service::{Current, Service, ServiceError};
@@ -31,8 +32,11 @@ pub struct PlanRequest {
     /// Which objects.
     #[serde(default)]
     pub filter: PoolFilter,
-    /// `equal` draws by stratum; `order` puts the whole pool in ticket order.
+    /// `equal` and `pareto` draw by stratum; `order` puts the whole pool in ticket order.
     pub method: Method,
+    /// What an object's size is, for method `pareto`; absent: the rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_measure: Option<SizeMeasure>,
     /// Number of visits; absent: by the policy's rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visits: Option<u64>,
@@ -55,6 +59,12 @@ pub struct PlanRequest {
     /// Whether the public edition may reveal values and seed.
     #[serde(default)]
     pub public_seed: bool,
+    /// The coordinated group that the plan belongs to; it then has the group's contributions, hash and `public_seed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The earlier plan that this one extends; who was drawn there leaves the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
 }
 
 /// A contribution whose value exists and is opened at the draw.
@@ -152,11 +162,13 @@ pub(super) struct Drafted {
     pub(super) summary: FrameSummary,
     pub(super) frame: Frame,
     pub(super) strata: Vec<Stratum>,
+    /// The size of each member of each stratum, for method `pareto`.
+    pub(super) sizes: Option<Vec<Vec<u32>>>,
     pub(super) preview: PlanPreview,
 }
 
 /// A text that stands in the plan as it is given: 1 to `most` bytes, no control character, not only white space.
-fn printable(name: &str, text: &str, most: usize) -> Result<(), FieldError> {
+pub(super) fn printable(name: &str, text: &str, most: usize) -> Result<(), FieldError> {
     if text.len() > most {
         let reason = format!("has {} bytes; allowed are 1 to {most}", text.len());
         return Err(FieldError::new(name, text, reason));
@@ -198,13 +210,18 @@ impl PlanRequest {
                 format!("is before `period.from` ({from})"),
             ));
         }
+        if let (Some(measure), Method::Equal | Method::Order) = (self.size_measure, self.method) {
+            let reason = "is for method `pareto`; leave it out";
+            return Err(FieldError::new("size_measure", measure.as_str(), reason));
+        }
         match self.method {
-            Method::Equal if self.rounding == Rounding::Whole => Err(FieldError::new(
-                "rounding",
-                "whole",
-                "is for method `order`; use systematic or largest_remainder",
-            )),
             Method::Equal => Ok(()),
+            Method::Pareto if self.rounding == Rounding::Systematic => Err(FieldError::new(
+                "rounding",
+                "systematic",
+                "does not go with method `pareto`; use largest_remainder or whole",
+            )),
+            Method::Pareto => Ok(()),
             Method::Order if self.visits.is_some() => Err(FieldError::new(
                 "visits",
                 &self.visits.unwrap_or(0).to_string(),
@@ -216,11 +233,6 @@ impl PlanRequest {
                 "does not go with method `order`",
             )),
             Method::Order => Ok(()),
-            Method::Pareto => Err(FieldError::new(
-                "method",
-                "pareto",
-                "is not offered for plans; use equal or order",
-            )),
         }
     }
 
@@ -237,7 +249,8 @@ impl Service {
     ///
     /// Names the field that is wrong, an unknown frame, an empty pool, or visits that exceed it.
     pub fn preview_plan(&self, request: &PlanRequest) -> Result<PlanPreview, ServiceError> {
-        Ok(self.draft(&self.current(), request)?.preview)
+        let request = self.in_group(request.clone())?;
+        Ok(self.draft(&self.current(), &request)?.preview)
     }
 
     pub(super) fn draft(
@@ -253,7 +266,8 @@ impl Service {
             request.days(),
             &frame,
         )?;
-        let selection = request.filter.select(&frame);
+        let mut selection = request.filter.select(&frame);
+        self.leave_out_drawn(request, &frame, &mut selection)?;
         let strata = stratify(&frame, &selection.members, &rule)?;
         let allocation = match (request.method, request.visits) {
             (Method::Order, _) => Allocation::Total(selection.members.len().max(1) as u64),
@@ -261,6 +275,13 @@ impl Service {
             (Method::Equal | Method::Pareto, None) => Allocation::Rates,
         };
         let targets = allocate(&strata, allocation)?;
+        let (strata, targets, sizes) = if request.method == Method::Pareto {
+            let measure = request.size_measure.unwrap_or_default();
+            let mixed = mix(&frame, strata, &targets, measure);
+            (mixed.strata, mixed.targets_ppb, Some(mixed.sizes))
+        } else {
+            (strata, targets, None)
+        };
         let cells: Vec<Target> = strata
             .iter()
             .zip(&targets)
@@ -275,6 +296,9 @@ impl Service {
         );
         if request.rounding == Rounding::LargestRemainder {
             targets = largest_remainder(&targets);
+        }
+        if request.rounding == Rounding::Whole && request.method != Method::Order {
+            must_be_whole(&strata, &targets)?;
         }
         let split = cells.iter().zip(&targets).map(|(cell, target)| Target {
             pool: cell.pool,
@@ -308,9 +332,27 @@ impl Service {
             summary,
             frame,
             strata,
+            sizes,
             preview,
         })
     }
+}
+
+/// Rounding `whole` takes targets as they are, so each must be a whole number of visits.
+fn must_be_whole(strata: &[Stratum], targets: &[u64]) -> Result<(), FieldError> {
+    let broken = strata
+        .iter()
+        .zip(targets)
+        .find(|(_, target)| **target % PPB != 0);
+    let Some((stratum, target)) = broken else {
+        return Ok(());
+    };
+    let reason = format!(
+        "needs a whole number of visits in every stratum, but `{}` has {}; use largest_remainder or systematic",
+        stratum.key,
+        *target as f64 / PPB as f64
+    );
+    Err(FieldError::new("rounding", "whole", reason))
 }
 
 fn warnings(rule: &RateRule<'_>) -> Vec<String> {

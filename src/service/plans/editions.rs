@@ -4,7 +4,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::document::{PlanDocument, PlanState, PlanView};
+use super::extension::DRAWN_BEFORE;
 use super::steps::internal;
+use crate::domain::ReplaceReason;
 use crate::domain::digest::Digest;
 use crate::files::unpack;
 use crate::sampling::draw::{Draw, DrawOutcome};
@@ -14,7 +16,30 @@ use crate::sampling::verification::{Verification, VerifyInput, verify};
 use crate::service::{Service, ServiceError};
 use crate::store::PlanFile;
 
-/// One drawn object.
+/// How an object came into a sample, and whether it still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleStanding {
+    /// Drawn, and to be visited.
+    Drawn,
+    /// Not visited: replaced or skipped, for a coded reason.
+    Replaced,
+    /// Took a place from the reserve, and is to be visited.
+    Replacement,
+}
+
+impl SampleStanding {
+    /// The word used in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drawn => "drawn",
+            Self::Replaced => "replaced",
+            Self::Replacement => "replacement",
+        }
+    }
+}
+
+/// One object of a sample.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleObject {
     /// The object.
@@ -22,7 +47,13 @@ pub struct SampleObject {
     /// Opaque key of its stratum; `EXPLORE` for exploration objects, `ALL` for method `order`.
     pub stratum: String,
     /// Its place in the stratum, from 1.
-    pub order: u32,
+    pub order: u64,
+    /// How it came in, and whether it counts.
+    pub standing: SampleStanding,
+    /// Why it is not visited, if it is not.
+    pub reason: Option<ReplaceReason>,
+    /// Whose place it took from the reserve.
+    pub replaces: Option<String>,
 }
 
 /// A plan drawn again from what is kept.
@@ -32,6 +63,14 @@ pub(super) struct Replayed {
 }
 
 impl Replayed {
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(super) fn outcome(&self) -> &DrawOutcome {
+        &self.outcome
+    }
+
     pub(super) fn record<'a>(
         &'a self,
         document: &'a PlanDocument,
@@ -94,7 +133,7 @@ impl Service {
         self.file(plan_id, PlanFile::Sample, "drawn")
     }
 
-    /// The drawn objects, in the order of the sample file.
+    /// The drawn objects in the order of the sample file, with who took whose place since behind those of its stratum.
     ///
     /// # Errors
     ///
@@ -114,8 +153,38 @@ impl Service {
                 enterprise_id: id.to_owned(),
                 stratum: stratum.to_owned(),
                 order: order.parse().map_err(internal)?,
+                standing: SampleStanding::Drawn,
+                reason: None,
+                replaces: None,
             });
         }
+        let replacements = self.replacements(plan_id)?;
+        if replacements.is_empty() {
+            return Ok(objects);
+        }
+        for replacement in &replacements {
+            if let Some(taken) = &replacement.taken {
+                objects.push(SampleObject {
+                    enterprise_id: taken.enterprise_id.clone(),
+                    stratum: replacement.stratum.clone(),
+                    order: taken.order,
+                    standing: SampleStanding::Replacement,
+                    reason: None,
+                    replaces: Some(replacement.enterprise_id.clone()),
+                });
+            }
+        }
+        let reasons: BTreeMap<&str, ReplaceReason> = replacements
+            .iter()
+            .map(|replacement| (replacement.enterprise_id.as_str(), replacement.reason))
+            .collect();
+        for object in &mut objects {
+            object.reason = reasons.get(object.enterprise_id.as_str()).copied();
+            if object.reason.is_some() {
+                object.standing = SampleStanding::Replaced;
+            }
+        }
+        objects.sort_by(|a, b| (&a.stratum, a.order).cmp(&(&b.stratum, b.order)));
         Ok(objects)
     }
 
@@ -161,9 +230,13 @@ impl Service {
                 let excluded_reasons = reasons
                     .map(|excluded| (excluded.reason.clone(), exclusion_text(&excluded.reason)))
                     .collect();
-                record
-                    .internal(strata_meaning, excluded_reasons)
-                    .to_bytes()?
+                let mut internal = record.internal(strata_meaning, excluded_reasons);
+                internal.replacements = self
+                    .replacements(plan_id)?
+                    .iter()
+                    .map(serde_json::to_value)
+                    .collect::<Result<_, _>>()?;
+                internal.to_bytes()?
             }
         })
     }
@@ -202,7 +275,7 @@ impl Service {
     }
 
     /// The pool of a frozen plan.
-    pub(super) fn kept_pool(&self, plan_id: &str) -> Result<Pool, ServiceError> {
+    pub(in crate::service) fn kept_pool(&self, plan_id: &str) -> Result<Pool, ServiceError> {
         let damaged = |cause: String| {
             ServiceError::Internal(format!(
                 "the kept pool of plan `{plan_id}` cannot be read: {cause}"
@@ -249,7 +322,11 @@ impl Service {
         }
     }
 
-    fn state_error(&self, document: &PlanDocument, needed: &'static str) -> ServiceError {
+    pub(super) fn state_error(
+        &self,
+        document: &PlanDocument,
+        needed: &'static str,
+    ) -> ServiceError {
         let (plan_id, state): (String, PlanState) = (document.plan_id.clone(), document.state);
         ServiceError::PlanState {
             plan_id,
@@ -265,6 +342,10 @@ fn exclusion_text(reason: &str) -> serde_json::Value {
         "status_revoked" => ("已吊销", "licence revoked"),
         "status_cancelled" => ("已注销", "deregistered"),
         "status_moved_out" => ("已迁出", "moved to another province"),
+        DRAWN_BEFORE => (
+            "已在被扩充的计划中抽中",
+            "drawn by the plan that this one extends",
+        ),
         other => (other, other),
     };
     serde_json::json!({ "zh": zh, "en": en })

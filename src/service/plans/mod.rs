@@ -6,6 +6,13 @@
 mod document;
 mod draft;
 mod editions;
+mod extension;
+mod groups;
+mod joint;
+mod order;
+mod proofs;
+mod replacements;
+mod sheet;
 mod steps;
 
 pub use document::{FrozenPart, PlanState, PlanView};
@@ -13,4 +20,15 @@ pub use draft::{
     CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
     TierBandPreview, TierPreview,
 };
-pub use editions::SampleObject;
+pub use editions::{SampleObject, SampleStanding};
+pub use groups::{GroupRequest, GroupState, GroupView, SealedPlan};
+pub use joint::{
+    JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving, JointView, JointVisitView,
+};
+pub(in crate::service) use order::DrawnOrder;
+pub use proofs::Membership;
+pub use replacements::{ReplaceRequest, Replacement, TakenObject};
+pub use sheet::{
+    Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetReplacement,
+    SheetStratum,
+};

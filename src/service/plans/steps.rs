@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::document::{Closed, Drawn, Frozen, PlanDocument, PlanState, PlanView};
-use super::draft::{Drafted, PlanRequest};
+use super::draft::{CommittedContribution, Drafted, PlanRequest, PublicContribution};
+use super::groups::GroupState;
 use crate::domain::FieldError;
+use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::files::pack;
 use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, PlannedContribution, SERVER,
@@ -26,8 +28,10 @@ impl Service {
     /// As [`Service::preview_plan`].
     pub fn draft_plan(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
         let current = self.current();
+        let request = self.in_group(request)?;
         let preview = self.draft(&current, &request)?.preview;
-        planned_contributions(&request)?;
+        let planned = planned_contributions(&request.committed, &request.public)?;
+        self.extended(&request, &planned)?;
         let nonce = self.entropy.secret()?;
         let document = PlanDocument {
             plan_id: plan_id_of(&nonce),
@@ -43,8 +47,18 @@ impl Service {
             void_reason: None,
         };
         let text = serde_json::to_string(&document)?;
-        self.store
-            .insert_plan(&document.plan_id, document.state.as_str(), &text)?;
+        let (plan_id, state) = (&document.plan_id, document.state.as_str());
+        match &document.request.group {
+            None => self.store.insert_plan(plan_id, state, &text)?,
+            Some(group_id) => {
+                let store = &self.store;
+                if !store.insert_plan_of_group(group_id, plan_id, state, &text)? {
+                    return Err(ServiceError::Conflict(format!(
+                        "the group `{group_id}` was sealed meanwhile; draft the plan in another group"
+                    )));
+                }
+            }
+        }
         Ok(document.view())
     }
 
@@ -56,6 +70,10 @@ impl Service {
     pub fn draw_plan_now(&self, request: PlanRequest) -> Result<PlanView, ServiceError> {
         if !request.committed.is_empty() || !request.public.is_empty() {
             let reason = "lets nobody else contribute; draft the plan, freeze it, then draw with their contributions";
+            return Err(FieldError::new("draw", "now", reason).into());
+        }
+        if request.group.is_some() {
+            let reason = "does not go with `group`: its plans are drawn when the group is opened";
             return Err(FieldError::new("draw", "now", reason).into());
         }
         let plan_id = self.draft_plan(request)?.plan_id;
@@ -81,8 +99,8 @@ impl Service {
         let pool = pool_of(&drafted)?;
         let pool_file = pack(pool.file_bytes())?;
         let pool_secret = self.entropy.secret()?;
-        let server_value = ContributionValue::from_random(self.entropy.bytes()?);
-        let mut plan = frozen_plan(&document, &drafted, &pool, &server_value)?;
+        let (server_value, seed_source) = self.seed_source(&document.request)?;
+        let mut plan = frozen_plan(&document, &drafted, &pool, seed_source)?;
         plan.pool_root = pool_root(plan.hash, &pool_secret, &pool);
         let strata_meaning = drafted
             .strata
@@ -134,12 +152,15 @@ impl Service {
                 "a frozen plan without its frozen part".to_owned(),
             ));
         };
-        let mut contributions = opened;
-        contributions.push(Contribution {
-            name: ContributionName::new(SERVER).map_err(internal)?,
-            value: frozen.server_value.clone(),
-        });
-        contributions.sort_by(|a, b| a.name.cmp(&b.name));
+        let contributions = match &document.request.group {
+            Some(group_id) => self.opened_in_group(group_id, &opened)?,
+            None => {
+                let mut contributions = opened;
+                contributions.push(opened_by_server(&frozen.server_value)?);
+                contributions.sort_by(|a, b| a.name.cmp(&b.name));
+                contributions
+            }
+        };
         let problems =
             opening_problems(frozen.plan.hash, &frozen.plan.contributions, &contributions);
         if !problems.is_empty() {
@@ -209,6 +230,33 @@ impl Service {
         self.advance(document, from, PlanState::Void, None)
     }
 
+    /// The server's secret and all contributions of a plan about to be frozen: fresh ones, or those of its group.
+    fn seed_source(
+        &self,
+        request: &PlanRequest,
+    ) -> Result<(ContributionValue, SeedSource), ServiceError> {
+        if let Some(group_id) = &request.group {
+            let group = self.group_document(group_id)?;
+            group.must_be(GroupState::Forming)?;
+            let source = SeedSource {
+                group: Some(group.key()?),
+                extends: self.extended(request, &group.contributions)?,
+                contributions: group.contributions,
+            };
+            return Ok((group.server_value, source));
+        }
+        let server_value = ContributionValue::from_random(self.entropy.bytes()?);
+        let mut contributions = planned_contributions(&request.committed, &request.public)?;
+        contributions.push(server_contribution(&server_value, request.hash)?);
+        contributions.sort_by(|a, b| a.name().cmp(b.name()));
+        let source = SeedSource {
+            group: None,
+            extends: self.extended(request, &contributions)?,
+            contributions,
+        };
+        Ok((server_value, source))
+    }
+
     fn advance(
         &self,
         mut document: PlanDocument,
@@ -261,7 +309,7 @@ impl Service {
     }
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
@@ -275,23 +323,58 @@ fn key(text: &str) -> Result<StratumKey, ServiceError> {
 
 fn pool_of(drafted: &Drafted) -> Result<Pool, ServiceError> {
     let mut builder = PoolBuilder::new();
-    for stratum in &drafted.strata {
+    let no_sizes = Vec::new();
+    for (place, stratum) in drafted.strata.iter().enumerate() {
         let key = key(&stratum.key)?;
-        for row in stratum
+        let sizes = drafted.sizes.as_ref().and_then(|sizes| sizes.get(place));
+        let sizes = sizes.unwrap_or(&no_sizes).iter().copied();
+        for (position, size) in stratum
             .members
             .iter()
-            .filter_map(|position| drafted.frame.rows().get(*position))
+            .zip(sizes.chain(std::iter::repeat(1)))
         {
-            builder
-                .push(row.enterprise_id.as_str(), &key, 1)
-                .map_err(internal)?;
+            if let Some(row) = drafted.frame.rows().get(*position) {
+                let id = row.enterprise_id.as_str();
+                builder.push(id, &key, size).map_err(internal)?;
+            }
         }
     }
     builder.build().map_err(internal)
 }
 
-/// The server's own contribution and those of others, as far as they are known before the freeze.
-fn planned_contributions(request: &PlanRequest) -> Result<Vec<PlannedContribution>, ServiceError> {
+/// What a plan's seed comes from, apart from the plan itself.
+struct SeedSource {
+    contributions: Vec<PlannedContribution>,
+    group: Option<StratumKey>,
+    /// Digest of the plan that this one extends.
+    extends: Option<Digest>,
+}
+
+/// The server's own contribution, opened.
+pub(super) fn opened_by_server(value: &ContributionValue) -> Result<Contribution, ServiceError> {
+    Ok(Contribution {
+        name: ContributionName::new(SERVER).map_err(internal)?,
+        value: value.clone(),
+    })
+}
+
+/// The server's own contribution, committed to.
+pub(super) fn server_contribution(
+    value: &ContributionValue,
+    hash: HashAlgorithm,
+) -> Result<PlannedContribution, ServiceError> {
+    let server = opened_by_server(value)?;
+    Ok(PlannedContribution::Committed {
+        commitment: server.commitment(hash),
+        name: server.name,
+    })
+}
+
+/// The contributions of others, as far as they are known before the freeze, in byte order of name.
+pub(super) fn planned_contributions(
+    committed: &[CommittedContribution],
+    public: &[PublicContribution],
+) -> Result<Vec<PlannedContribution>, ServiceError> {
     let name = |field: &str, name: &str| -> Result<ContributionName, ServiceError> {
         if name == SERVER {
             return Err(FieldError::new(
@@ -305,13 +388,13 @@ fn planned_contributions(request: &PlanRequest) -> Result<Vec<PlannedContributio
             .map_err(|error| FieldError::new(field, name, error.to_string()).into())
     };
     let mut planned = Vec::new();
-    for contribution in &request.committed {
+    for contribution in committed {
         planned.push(PlannedContribution::Committed {
             name: name("committed.name", &contribution.name)?,
             commitment: contribution.commitment,
         });
     }
-    for contribution in &request.public {
+    for contribution in public {
         planned.push(PlannedContribution::Public {
             name: name("public.name", &contribution.name)?,
             rule: contribution.rule.clone(),
@@ -332,19 +415,9 @@ fn frozen_plan(
     document: &PlanDocument,
     drafted: &Drafted,
     pool: &Pool,
-    server_value: &ContributionValue,
+    seed_source: SeedSource,
 ) -> Result<FrozenPlan, ServiceError> {
     let request = &document.request;
-    let server = Contribution {
-        name: ContributionName::new(SERVER).map_err(internal)?,
-        value: server_value.clone(),
-    };
-    let mut contributions = planned_contributions(request)?;
-    contributions.push(PlannedContribution::Committed {
-        commitment: server.commitment(request.hash),
-        name: server.name,
-    });
-    contributions.sort_by(|a, b| a.name().cmp(b.name()));
     let filter = match serde_json::to_value(&request.filter)? {
         serde_json::Value::Object(members) => members,
         _ => serde_json::Map::new(),
@@ -362,12 +435,12 @@ fn frozen_plan(
             })
         })
         .collect::<Result<Vec<_>, ServiceError>>()?;
-    let zero = crate::domain::digest::Digest::from_bytes([0; 32]);
+    let zero = Digest::from_bytes([0; 32]);
     let mut plan = FrozenPlan {
         format: PLAN_FORMAT.to_owned(),
         nonce: document.nonce.clone(),
         number: 1,
-        extends: None,
+        extends: seed_source.extends,
         title: request.title.clone(),
         hash: request.hash,
         method: request.method,
@@ -385,8 +458,8 @@ fn frozen_plan(
         filter,
         items: request.items.clone(),
         period: request.period,
-        group: None,
-        contributions,
+        group: seed_source.group,
+        contributions: seed_source.contributions,
         frame_digest: drafted.summary.frame_digest,
         policy_digest: drafted.summary.policy_digest,
         model_digest: drafted.summary.model_digest,

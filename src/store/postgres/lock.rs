@@ -20,10 +20,16 @@ pub(super) enum Lock {
     Unregistered = 6,
     /// Which ids are merged.
     Merges = 7,
+    /// The next number of a calendar.
+    Calendars = 9,
     /// The end of the list of alerts.
     Alerts = 40,
     /// The one active run.
     Runs = 41,
+    /// The end of the ledger of models.
+    Models = 60,
+    /// The end of the log of tier moves.
+    Moves = 100,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

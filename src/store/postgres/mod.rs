@@ -19,12 +19,17 @@
 //! one after the other (one log per range of enterprises, each with its own numbers and followers' places), and the
 //! advisory locks, which would become rows.
 
+mod calendars;
+mod ceremony;
 mod change_log;
 mod copy;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
 mod lock;
 mod migrate;
+mod models;
 mod overview;
 mod plans;
 mod pool;
@@ -33,7 +38,9 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
+mod webhooks;
 mod write;
 
 use jiff::civil::Date;
@@ -41,7 +48,8 @@ use std::ops::ControlFlow;
 
 use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
+    Store, StoreError, revision_before,
 };
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use pool::{End, Pool};
@@ -109,6 +117,29 @@ impl Store for PostgresStore {
         })?;
         pass.keep();
         Ok(outcomes)
+    }
+
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError> {
+        self.pool.write(|tx| {
+            // Written first, so that locks are taken in the order of every other writer.
+            let batch = std::slice::from_ref(enterprise);
+            let outcome = write::put_enterprises(tx, batch, &mut Pass::default(), day)?.pop();
+            let revision = revision_before(outcome.as_ref(), || {
+                let found = register::enterprise(tx, &enterprise.enterprise_id)?;
+                Ok(found.map(|(_, revision)| revision))
+            })?;
+            if !condition(revision) {
+                return Ok(End::Undo(Conditional::NotMet(revision)));
+            }
+            Ok(End::Keep(Conditional::Written(
+                outcome.unwrap_or(Outcome::Unchanged),
+            )))
+        })
     }
 
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {

@@ -3,6 +3,7 @@
 use super::lock::Lock;
 use super::pool::Session;
 use super::tiers::signed;
+use crate::store::ceremony::GROUP_IS_FULL;
 use crate::store::{PlanChange, PlanFile, StoreError, rows};
 
 pub(super) fn put_frame(
@@ -89,6 +90,9 @@ pub(super) fn freeze_plan(
 ) -> Result<bool, StoreError> {
     if !is_in_state(tx, plan_id, "draft")? {
         return Ok(false);
+    }
+    if !super::ceremony::may_freeze(tx, plan_id)? {
+        return Err(StoreError::Aborted(GROUP_IS_FULL.to_owned()));
     }
     Lock::Plans.take(tx)?;
     let row = tx.one("SELECT coalesce(max(number), 0) + 1 FROM plans", &[])?;

@@ -5,9 +5,12 @@ use postgres::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PostgresStore;
+use super::copy::CopyRows;
+use super::feed::{self, From};
 use super::life::successors;
 use super::lock::Lock;
-use super::pool::{End, Session};
+use super::models::follow;
+use super::pool::{End, Session, WAITING};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
@@ -78,6 +81,14 @@ impl TierStore for PostgresStore {
                 .as_ref()
                 .map(tier_rows::in_force)
                 .transpose()
+        })
+    }
+
+    fn was_in_force(&self, files_id: &str) -> Result<bool, StoreError> {
+        self.pool.read(|tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM in_force WHERE files_id = $1)";
+            let row = tx.one(sql, &[&files_id])?;
+            Ok(rows::number::<i64>(&row, 0, "exists")? != 0)
         })
     }
 
@@ -296,7 +307,7 @@ pub(super) fn log_in_force(
             &new.epoch.as_str(),
         ],
     )?;
-    Ok(())
+    follow(tx, &new.files_id, run_id)
 }
 
 /// What lies in the slot of an enterprise before a tier is kept.
@@ -324,9 +335,23 @@ fn put_tiers(tx: &mut Session, epoch: &Epoch, tiers: &[NewTier]) -> Result<Kept,
             .get(*id)
             .is_none_or(|before| before.present.tier.revision <= new.tier.revision)
     });
-    write_tiers(tx, &live, &last, &before)?;
+    let written = write_tiers(tx, &live, &last, &before)?;
     write_history(tx, &live, &last, &before)?;
     write_alerts(tx, &last, &before)?;
+    let moves: Vec<_> = last
+        .iter()
+        .filter_map(|(id, new)| {
+            let is_new = *written.get(*id)?;
+            let from = match before.get(*id) {
+                Some(before) => From::Tier(before.present.tier.tier),
+                None if is_new => From::Nothing,
+                None => From::AnotherWriter,
+            };
+            Some((*id, from, *new))
+        })
+        .filter(|(_, from, new)| *from != From::Tier(new.tier.tier))
+        .collect();
+    feed::log_tiers(tx, &live, &moves)?;
     let seen: Vec<&str> = last
         .iter()
         .filter(|(id, new)| {
@@ -375,12 +400,14 @@ fn from_on(new: &NewTier, before: Option<&Before>) -> Date {
     }
 }
 
+/// Writes tiers. Gives the enterprises of which another writer has not written a newer one meanwhile, and whether the row
+/// is new.
 fn write_tiers(
     tx: &mut Session,
     live: &Live,
     last: &BTreeMap<&EnterpriseId, &NewTier>,
     before: &BTreeMap<EnterpriseId, Before>,
-) -> Result<(), StoreError> {
+) -> Result<BTreeMap<EnterpriseId, bool>, StoreError> {
     let ids: Vec<&str> = last.keys().map(|id| id.as_str()).collect();
     let of = || last.values().map(|new| &new.tier);
     let revisions: Vec<i64> = of().map(|tier| signed(tier.revision)).collect();
@@ -404,15 +431,20 @@ fn write_tiers(
          ON CONFLICT (enterprise_id) DO UPDATE SET revision = excluded.revision, tier = excluded.tier, \
          points = excluded.points, as_of = excluded.as_of, next_change_on = excluded.next_change_on, \
          from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, facts = NULL \
-         WHERE excluded.revision >= {slot}.revision"
+         WHERE excluded.revision >= {slot}.revision RETURNING enterprise_id, xmax = 0"
     );
-    tx.execute(
+    tx.query(
         &sql,
         &[
             &ids, &revisions, &codes, &points, &as_of, &next, &from, &links, &surges,
         ],
-    )?;
-    Ok(())
+    )?
+    .iter()
+    .map(|row| {
+        let is_new = row.whole(1, "xmax")? == Some(1);
+        Ok((rows::id(row, 0, "enterprise_id")?, is_new))
+    })
+    .collect()
 }
 
 fn write_history(
@@ -575,7 +607,8 @@ pub(super) fn bytes<'a>(
     row.try_get(at).map_err(|_| StoreError::Corrupt { column })
 }
 
-/// Writes changes to the log and gives the number before the first of them. The last step before the commit.
+/// Writes changes to the log and gives the number before the first of them. The last step before the commit. In a long
+/// transaction they wait for its end, and the number means nothing.
 ///
 /// INVARIANT: numbers become visible in order. The lock is held until the commit is visible, so whoever gives the next
 /// numbers sees these, and nobody sees a number while a smaller one is still to come.
@@ -583,6 +616,14 @@ pub(super) fn log_changes(
     tx: &mut Session,
     changes: &[(&EnterpriseId, u64)],
 ) -> Result<u64, StoreError> {
+    if tx.logs_later() {
+        let mut copied = CopyRows::new(2);
+        for (id, revision) in changes {
+            copied.row().text(id.as_str()).large(signed(*revision));
+        }
+        tx.copy_in(WAITING, copied)?;
+        return Ok(0);
+    }
     let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
     let revisions: Vec<i64> = changes
         .iter()
@@ -598,6 +639,18 @@ pub(super) fn log_changes(
         &[&ids, &revisions],
     )?;
     rows::number(&row, 0, "seq")
+}
+
+/// Writes what waits to the log, each enterprise once with its last revision. The last step before the commit.
+pub(super) fn log_what_waits(tx: &mut Session) -> Result<(), StoreError> {
+    tx.log_now();
+    whole_tables(tx)?;
+    Lock::Changes.take(tx)?;
+    tx.batch(&format!(
+        "INSERT INTO tier_changes (seq, enterprise_id, revision) \
+         SELECT (SELECT coalesce(max(seq), 0) FROM tier_changes) + row_number() OVER (ORDER BY enterprise_id), \
+             enterprise_id, max(revision) FROM {WAITING} GROUP BY enterprise_id"
+    ))
 }
 
 pub(super) fn last_change(tx: &mut Session) -> Result<u64, StoreError> {

@@ -2,9 +2,14 @@
 //!
 //! Here are connections and transactions; what happens inside one is in the files beside.
 
+mod calendars;
+mod ceremony;
 mod change_log;
+mod feed;
+mod idempotency;
 mod imports;
 mod life;
+mod models;
 mod overview;
 mod plans;
 mod register;
@@ -12,7 +17,9 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
+mod webhooks;
 mod write;
 
 use jiff::civil::Date;
@@ -25,7 +32,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::stood::{Imports, Pass};
 use super::{
-    Changed, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _, Store, StoreError,
+    Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
+    Store, StoreError,
 };
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 
@@ -36,6 +44,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0006_models.sql"),
+    include_str!("../migrations/0008_ceremony.sql"),
+    include_str!("../migrations/0009_schedule.sql"),
+    include_str!("../migrations/0010_serving.sql"),
+    include_str!("../migrations/0011_scale.sql"),
 ];
 
 /// The embedded store.
@@ -93,6 +106,7 @@ impl SqliteStore {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
+            idempotency::apply(&transaction)?;
             transaction.commit()?;
             Ok(value)
         };
@@ -210,6 +224,33 @@ impl Store for SqliteStore {
         Ok(outcomes)
     }
 
+    fn put_enterprise_if(
+        &self,
+        enterprise: &Enterprise,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<Conditional, StoreError> {
+        let mut connection = lock(&self.writer);
+        let mut write = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let id = &enterprise.enterprise_id;
+            let revision = register::enterprise(&transaction, id)?.map(|(_, revision)| revision);
+            if !condition(revision) {
+                return Ok(Conditional::NotMet(revision));
+            }
+            let batch = std::slice::from_ref(enterprise);
+            let mut outcomes =
+                write::put_enterprises(&transaction, batch, &mut Pass::default(), day)?;
+            idempotency::apply(&transaction)?;
+            transaction.commit()?;
+            Ok(Conditional::Written(
+                outcomes.pop().unwrap_or(Outcome::Unchanged),
+            ))
+        };
+        write().map_err(StoreError::named)
+    }
+
     fn put_records(&self, batch: &[Record], import_no: i64) -> Result<Vec<Outcome>, StoreError> {
         let mut pass = self.imports.pass(import_no);
         let outcomes = self.write(|tx| write::put_records(tx, batch, &mut pass, false))?;
@@ -226,6 +267,7 @@ impl Store for SqliteStore {
             if matches!(outcomes.last(), Some(Outcome::Refused(_))) {
                 transaction.rollback()?;
             } else {
+                idempotency::apply(&transaction)?;
                 transaction.commit()?;
             }
             Ok(outcomes)

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use crate::store::ceremony::GROUP_IS_FULL;
 use crate::store::{PlanChange, PlanFile, StoreError};
 
 pub(super) fn put_frame(
@@ -89,6 +90,9 @@ pub(super) fn freeze_plan(
 ) -> Result<bool, StoreError> {
     if plan_state(tx, plan_id)?.as_deref() != Some("draft") {
         return Ok(false);
+    }
+    if !super::ceremony::may_freeze(tx, plan_id)? {
+        return Err(StoreError::Aborted(GROUP_IS_FULL.to_owned()));
     }
     let number: u64 = tx.query_row(
         "SELECT coalesce(max(number), 0) + 1 FROM plans",
