@@ -65,8 +65,8 @@ pub(super) fn drift() -> Value {
 pub(super) fn task(kind: &str) -> Value {
     json!({
         "job_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11", "number": 4, "kind": kind, "state": "queued",
-        "cause": "demand", "as_of": "2026-11-22", "total_count": 0, "scanned_count": 0, "finished_count": 0,
-        "percent": 0.0, "requested_at": "2026-11-22T08:00:00Z"
+        "cause": "demand", "phase": "work", "as_of": "2026-11-22", "total_count": 0, "scanned_count": 0,
+        "finished_count": 0, "percent": 0.0, "requested_at": "2026-11-22T08:00:00Z"
     })
 }
 

@@ -597,9 +597,10 @@ fn drift(service: &Service, list: bool, format: OutputFormat) -> Ended {
             row.as_of.to_string().into(),
             row.model_id.clone().into(),
             row.is_alert.into(),
-            report["enterprise_count"].clone(),
-            report["stability"]["score"]["index"]
-                .as_f64()
+            report.get("enterprise_count").cloned().unwrap_or_default(),
+            report
+                .pointer("/stability/score/index")
+                .and_then(Value::as_f64)
                 .map_or(Value::Null, |index| rounded(index, 4)),
         ]);
     }

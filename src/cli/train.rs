@@ -78,7 +78,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "platt")]
     calibration: CalibrationFlag,
     /// Most pair terms to look for; 0 keeps the card to single features.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     pairs: usize,
     /// A pair term to fit, as two columns with a comma; may be repeated; default: pairs are looked for.
     #[arg(long = "pair", value_name = "A,B")]

@@ -140,9 +140,9 @@ impl Classifier {
             .min(),
         };
         let alone = self.view(&provisional.facts, provisional.day);
-        let (tier, points) = self.settle(&provisional, &alone, Reach::Whole);
-        let (base_tier, _) = self.settle(&provisional, &alone, Reach::Base);
-        provisional.tier = tier;
+        let (base_tier, points) = self.settle(&provisional, &alone, Reach::Base);
+        // No owner is known here, so that decisions alone stand between the two.
+        provisional.tier = provisional.decided.unwrap_or(base_tier);
         provisional.points = points;
         provisional.base_tier = base_tier;
         provisional

@@ -200,12 +200,12 @@ pub fn model_card_page(card: &ModelCard, language: Language) -> String {
         ("digest", t("数据摘要", "digest of the data")),
         ("split", t("划分", "division of the rows")),
     ] {
-        let value = text(&card.data[key]);
+        let value = card.data.get(key).map(text).unwrap_or_default();
         if !value.is_empty() {
             add(label, same(value));
         }
     }
-    let why = text(&card.fitter["why"]);
+    let why = card.fitter.get("why").map(text).unwrap_or_default();
     if !why.is_empty() {
         add(t("拟合", "fitter"), same(why));
     }

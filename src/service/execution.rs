@@ -309,7 +309,8 @@ impl<'a> Execution<'a> {
         Ok(others)
     }
 
-    /// Works on the parts with one thread per core; the first error ends all.
+    /// Works on the parts with one thread more than there are cores, because one of them mostly waits for the disk; the
+    /// first error ends all.
     fn side_by_side<S: Send>(
         &self,
         parts: &[RunPart],
@@ -318,6 +319,7 @@ impl<'a> Execution<'a> {
     ) -> Result<Vec<S>, ServiceError> {
         let threads = std::thread::available_parallelism()
             .map_or(1, NonZeroUsize::get)
+            .saturating_add(1)
             .min(parts.len().max(1));
         let next = AtomicUsize::new(0);
         let has_failed = AtomicBool::new(false);

@@ -28,6 +28,7 @@ mod plans;
 mod sample;
 mod serving;
 mod train;
+mod train_faults;
 
 use assert_cmd::Command;
 use std::path::Path;

@@ -564,3 +564,66 @@ fn a_database_of_an_earlier_release_learns_whose_card_is_live() {
         .unwrap_err();
     assert!(error.to_string().contains("no author"), "{error}");
 }
+
+#[test]
+fn the_month_is_measured_once_after_its_run_and_shadows_are_counted_anew() {
+    on_both(|place| {
+        let service = place.service();
+        fill(place.store().as_ref());
+        let second = approved(&service, &card(2, 170));
+        service.shadow_model(&second, &person("head-2")).unwrap();
+        service.carry_out_task().unwrap().unwrap();
+        assert!(!service.request_monthly_drift().unwrap());
+        service.reclassify().unwrap();
+        service.carry_out_run(&()).unwrap();
+
+        assert!(service.request_monthly_drift().unwrap());
+
+        assert!(!service.request_monthly_drift().unwrap());
+        let mut kinds = Vec::new();
+        while let Some(job) = service.carry_out_task().unwrap() {
+            assert_eq!(job.run.state, RunState::Succeeded, "{:?}", job.run.failure);
+            kinds.push(job.run.kind);
+        }
+        assert_eq!(kinds, [JobKind::Drift, JobKind::Shadow]);
+        assert!(!service.request_monthly_drift().unwrap());
+        assert_eq!(service.drifts(None, 10).unwrap().len(), 1);
+    });
+}
+
+/// Does something once, when a run has scanned a part.
+struct Meanwhile<F: Fn()>(AtomicBool, F);
+
+impl<F: Fn() + Sync> risktier::service::RunObserver for Meanwhile<F> {
+    fn scanned(&self, _done: u64, _total: u64) {
+        if !self.0.swap(true, Ordering::SeqCst) {
+            (self.1)();
+        }
+    }
+}
+
+#[test]
+fn other_work_that_is_cancelled_during_a_promotion_leaves_it_alone() {
+    on_both(|place| {
+        let (service, other) = (place.service(), place.service());
+        fill(place.store().as_ref());
+        let second = approved(&service, &card(2, 170));
+        service
+            .promote_model(&second, &person("director-3"), true)
+            .unwrap();
+        let cancelled = Meanwhile(AtomicBool::new(false), || {
+            let job = other.request_drift().unwrap();
+            let job = other.cancel_job(&job.run.run_id).unwrap();
+            assert_eq!(job.run.state, RunState::Cancelled);
+        });
+
+        let done = service.carry_out_run(&cancelled).unwrap().unwrap();
+
+        assert_eq!(
+            (done.run.state, done.run.change_count),
+            (RunState::Succeeded, Some(COUNT as u64 / 2))
+        );
+        assert_eq!(live(&service), second);
+        assert!(other.carry_out_task().unwrap().is_none());
+    });
+}

@@ -22,14 +22,13 @@ const KEY: &str = "idempotency-key";
 
 /// How the ids of POST operations begin that change nothing, or that change nothing when they are repeated and read
 /// bodies of any length.
-const UNKEYED: [&str; 9] = [
+const UNKEYED: [&str; 8] = [
     "lookup_",
     "score_",
     "preview_",
     "verify_",
     "simulate_",
-    "evaluate_",
-    "compare_",
+    "measure_",
     "ping_",
     "import_",
 ];

@@ -24,10 +24,9 @@ pub(crate) struct JobAnswer {
     /// Why it was asked for: `demand`, `files` or `month`.
     #[schema(example = "demand")]
     cause: &'static str,
-    /// What a run is doing: `scan` or `finish`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What a run is doing: `scan` or `finish`; of other work `work`.
     #[schema(example = "scan")]
-    phase: Option<&'static str>,
+    phase: &'static str,
     /// What other work is doing, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "judging by later inspections")]
@@ -100,7 +99,11 @@ impl From<Job> for JobAnswer {
             kind: run.kind.as_str(),
             state: run.state.as_str(),
             cause: run.cause.as_str(),
-            phase: run.kind.is_run().then(|| run.phase.as_str()),
+            phase: if run.kind.is_run() {
+                run.phase.as_str()
+            } else {
+                "work"
+            },
             step: run.step,
             result,
             as_of: run.as_of.to_string(),

@@ -11,7 +11,8 @@ use crate::domain::{FieldError, Label, field};
 use crate::service::figures::Settings;
 use crate::service::training::{self, RegisterSplit, RowRules};
 use crate::service::{
-    DriftRow, OutcomeRule, TaskRequest, TrainParams, TrainRequest, ValidationAsk, person, reason_of,
+    CutoffRule, DriftRow, OutcomeRule, TaskRequest, TrainParams, TrainRequest, ValidationAsk,
+    person, reason_of,
 };
 
 /// What result codes of inspections say.
@@ -293,10 +294,14 @@ pub(crate) struct TrainInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 30)]
     gap_days: Option<u16>,
+    /// Shares of tiers B, C and D among the fitted rows; default 0.29, 0.065, 0.025.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = json!([0.29, 0.065, 0.025]), min_items = 3, max_items = 3)]
+    shares: Option<Vec<f64>>,
     /// How the points are fitted; default `auto`.
     #[serde(default, deserialize_with = "present")]
     fitter: Option<Fitter>,
-    /// Most pair terms to look for; default 8.
+    /// Most pair terms to look for; default 16.
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 8, maximum = 100)]
     pairs: Option<usize>,
@@ -320,6 +325,18 @@ impl TrainInput {
                 reason,
             ));
         }
+        let cutoffs = match self.shares.as_deref() {
+            None => default.cutoffs,
+            Some([b, c, d]) => CutoffRule::Shares {
+                b: *b,
+                c: *c,
+                d: *d,
+            },
+            Some(other) => {
+                let reason = "needs three numbers, for tiers B, C and D";
+                return Err(FieldError::new("shares", &other.len().to_string(), reason));
+            }
+        };
         let split = match self.split.unwrap_or(RegisterSplitBy::Day) {
             RegisterSplitBy::Day => RegisterSplit::Day {
                 from: day("validate_from", self.validate_from.as_deref())?,
@@ -346,6 +363,7 @@ impl TrainInput {
                 seed,
                 fitter: self.fitter.map_or(default.fitter, Into::into),
                 pairs: self.pairs.unwrap_or(default.pairs),
+                cutoffs,
                 ..default
             },
         })))

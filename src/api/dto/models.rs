@@ -127,6 +127,7 @@ pub(crate) struct AtQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageLanguageQuery {
     /// The language that the page opens in; it holds both.
+    #[param(inline)]
     pub(crate) language: Option<super::codes::PageLanguage>,
 }
 

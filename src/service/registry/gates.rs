@@ -208,12 +208,7 @@ impl Service {
 
     /// The last day that the fitted rows of a card can have reached: before its validation, else its last row.
     pub(super) fn judged_from(&self, card: &Scorecard) -> Date {
-        let data = &card.manifest["data"];
-        let day = |value: &Value| value.as_str().and_then(|text| text.parse::<Date>().ok());
-        let from = day(&data["split"]["validation_from"])
-            .map(|from| add_days(from, -1))
-            .or_else(|| day(&data["last_day"]))
-            .unwrap_or_else(|| add_days(self.today(), -DEFAULT_DAYS));
+        let from = fitted_until(card).unwrap_or_else(|| add_days(self.today(), -DEFAULT_DAYS));
         from.min(self.today())
     }
 }
@@ -232,23 +227,33 @@ fn gate(name: &str, holds: Option<bool>, value: Option<f64>, limit: &str, may_fo
     }
 }
 
+/// The last day that the fitted rows of a card can have reached, where it says so.
+fn fitted_until(card: &Scorecard) -> Option<Date> {
+    let day = |pointer: &str| {
+        let text = card.manifest.pointer(pointer)?.as_str()?;
+        text.parse::<Date>().ok()
+    };
+    day("/data/split/validation_from")
+        .map(|from| add_days(from, -1))
+        .or_else(|| day("/data/last_day"))
+}
+
 /// What the card says of itself. That it was read at all means that vectors and directions hold: reading refuses others.
 fn of_card(card: &Scorecard, as_of: Date) -> Vec<Gate> {
     let vectors = card.vectors.as_ref().map(|vectors| vectors.rows.len());
-    let manifest = &card.manifest;
-    let fitter = &manifest["fitter"];
-    let fits = manifest["metrics"]["fitters"].as_array();
+    let at = |pointer: &str| card.manifest.pointer(pointer);
+    let fits = at("/metrics/fitters").and_then(Value::as_array);
     let convergence = fits
         .into_iter()
         .flatten()
-        .find(|fit| fit["fitter"] == *fitter)
-        .map(|fit| &fit["convergence"]);
-    let converged = convergence.and_then(|found| found["converged"].as_bool());
-    let data = &manifest["data"];
-    let day = |value: &Value| value.as_str().and_then(|text| text.parse::<Date>().ok());
-    let fitted_until = day(&data["split"]["validation_from"])
-        .map(|from| add_days(from, -1))
-        .or_else(|| day(&data["last_day"]));
+        .find(|fit| fit.get("fitter") == at("/fitter"))
+        .and_then(|fit| fit.get("convergence"));
+    let converged = convergence
+        .and_then(|found| found.get("converged"))
+        .and_then(Value::as_bool);
+    let gradient = convergence
+        .and_then(|found| found.get("gradient"))
+        .and_then(Value::as_f64);
     vec![
         gate(
             "vectors",
@@ -267,13 +272,13 @@ fn of_card(card: &Scorecard, as_of: Date) -> Vec<Gate> {
         gate(
             "convergence",
             converged,
-            convergence.and_then(|found| found["gradient"].as_f64()),
+            gradient,
             "the gradient test of a logistic fit was passed; boosting stops on held-back rows and has none",
             false,
         ),
         gate(
             "time_split",
-            fitted_until.map(|until| as_of >= until),
+            fitted_until(card).map(|until| as_of >= until),
             None,
             "the inspections that judge come after the rows that were fitted",
             true,

@@ -287,12 +287,12 @@ impl Service {
     ) -> Result<Job, ServiceError> {
         let row = self.model(model_id)?;
         let live = self.live_model_id()?;
-        let promotion = Promotion {
+        let mut promotion = Promotion {
             model_id: model_id.to_owned(),
             is_rollback: false,
             by: person.by.to_string(),
             reason: person.reason.clone(),
-            is_forced: force,
+            is_forced: false,
             live_before: live.clone(),
         };
         if !promotion.allowed().contains(&row.state) {
@@ -303,8 +303,13 @@ impl Service {
                 promotion.allowed(),
             ));
         }
-        if !force {
-            self.against_promotion(model_id, live.as_deref())?;
+        match self.against_promotion(model_id, live.as_deref()) {
+            Ok(()) => {}
+            // What is overridden is what spoke against it, and nothing else.
+            Err(ServiceError::Rule(_) | ServiceError::GatesBroken { .. }) if force => {
+                promotion.is_forced = true;
+            }
+            Err(error) => return Err(error),
         }
         self.put_live(&promotion)
     }

@@ -135,6 +135,7 @@ impl Service {
         let current = self.current();
         let catalogue = current.models.classifier.catalogue();
         let manifest = &card.manifest;
+        let of = |name: &str| manifest.get(name).cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let is_trained = card.is_trained_format();
         Ok(ModelCard {
@@ -156,12 +157,12 @@ impl Service {
                 "No ground for penalties, permits or credit; not for publication; no substitute for following up a complaint.",
             ),
             limits: limits(is_trained, manifest),
-            origin: text(&manifest["origin"])
+            origin: text(&of("origin"))
                 .unwrap_or_else(|| if is_trained { "trained" } else { "expert" }.to_owned()),
-            parent: text(&manifest["parent"]),
-            data: manifest["data"].clone(),
-            fitter: json!({"fitter": manifest["fitter"], "why": manifest["why"], "seed": manifest["seed"]}),
-            training_metrics: manifest["metrics"].clone(),
+            parent: text(&of("parent")),
+            data: of("data"),
+            fitter: json!({"fitter": of("fitter"), "why": of("why"), "seed": of("seed")}),
+            training_metrics: of("metrics"),
             cutoffs: card.cutoffs,
             training_mix: card
                 .baseline
@@ -211,7 +212,7 @@ impl Service {
                     gates: validation.gates.clone(),
                 }
             }),
-            built_with: manifest["built_with"].clone(),
+            built_with: of("built_with"),
         })
     }
 }
@@ -232,7 +233,11 @@ fn limits(is_trained: bool, manifest: &Value) -> Vec<Names> {
             "The training rows are enterprises that were inspected, which are riskier than all; shares among them are not \
              shares of the register.",
         ));
-        if manifest["data"]["split"]["validation_count"].as_u64() == Some(0) {
+        if manifest
+            .pointer("/data/split/validation_count")
+            .and_then(Value::as_u64)
+            == Some(0)
+        {
             limits.push(names(
                 "训练时没有留出验证行。",
                 "No rows were held back for validation at training.",
@@ -244,7 +249,8 @@ fn limits(is_trained: bool, manifest: &Value) -> Vec<Names> {
             "The points were given by experts and not by data, and there are no probabilities.",
         ));
     }
-    for warning in manifest["warnings"].as_array().into_iter().flatten() {
+    let warnings = manifest.get("warnings").and_then(Value::as_array);
+    for warning in warnings.into_iter().flatten() {
         if let Some(text) = warning.as_str() {
             limits.push(names(text, text));
         }

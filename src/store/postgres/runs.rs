@@ -12,8 +12,8 @@ use super::tiers::{
     LiveLock, NOW, bytes, limited, live, log_in_force, signed, table, whole_tables,
 };
 use super::{PostgresStore, feed};
-use crate::domain::Epoch;
 use crate::domain::dates::to_epoch_day;
+use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
 use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
@@ -167,15 +167,13 @@ impl RunStore for PostgresStore {
             let Some(live) = live(tx, LiveLock::None)? else {
                 return Ok(Vec::new());
             };
-            // Both ends stand in the statement, so that the walk ends where the range does.
-            let after = literal(range.after.as_deref().unwrap_or(""));
-            let until = range.until.as_deref().map(literal);
-            let until =
-                until.map_or_else(String::new, |until| format!("AND enterprise_id <= {until}"));
-            let query = format!(
-                "SELECT enterprise_id, tier, points, from_on, is_surge FROM {} \
-                 WHERE enterprise_id > {after} {until} ORDER BY enterprise_id",
-                table(live.slot)
+            let query = within(
+                &format!(
+                    "SELECT enterprise_id, tier, points, from_on, is_surge FROM {}",
+                    table(live.slot)
+                ),
+                "",
+                range,
             );
             let mut tiers = Vec::new();
             tx.copy_out(&query, |row| {
@@ -335,11 +333,16 @@ impl RunStore for PostgresStore {
         }
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
-            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
-            if is_open {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(End::Keep(false));
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(End::Keep(is_open))
+            Ok(End::Keep(true))
         })
     }
 
@@ -585,22 +588,35 @@ fn standing(
     slot: i64,
     range: &IdRange,
 ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
-    let sql = within(
+    let query = within(
         &format!(
             "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
              FROM {} t JOIN enterprises e USING (enterprise_id)",
             table(slot)
         ),
         "AND t.revision = e.revision",
+        range,
     );
-    let (after, until) = ends(range);
-    tx.query(&sql, &[&after, &until])?
-        .iter()
-        .map(tier_rows::id_and_tier)
-        .collect()
+    let mut tiers = Vec::new();
+    tx.copy_out(&query, |row| {
+        tiers.push(tier_rows::id_and_tier(row)?);
+        Ok(())
+    })?;
+    Ok(tiers)
 }
 
+/// Ends the active run.
 pub(super) fn end(
+    tx: &mut Session,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.batch("TRUNCATE run_scans")
+}
+
+fn ended(
     tx: &mut Session,
     run_id: &str,
     state: RunState,
@@ -610,7 +626,7 @@ pub(super) fn end(
         "UPDATE runs SET state = $2, failure = $3, is_active = NULL, owner = NULL, ended_at = {NOW} WHERE run_id = $1"
     );
     tx.execute(&sql, &[&run_id, &state.as_str(), &failure])?;
-    tx.batch("TRUNCATE run_scans")
+    Ok(())
 }
 
 pub(super) fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {
@@ -648,4 +664,13 @@ fn select(which: &str) -> String {
 
 fn numbered(part: u32) -> i32 {
     i32::try_from(part).unwrap_or(i32::MAX)
+}
+
+/// A query over the ids of a range, in order. Both ends stand in it, so that the walk ends where the range does: as values
+/// of a prepared statement an open end would make it go on to the last id.
+fn within(select: &str, condition: &str, range: &IdRange) -> String {
+    let after = literal(range.after.as_deref().unwrap_or(""));
+    let until = range.until.as_deref().map(literal);
+    let until = until.map_or_else(String::new, |until| format!("AND enterprise_id <= {until}"));
+    format!("{select} WHERE enterprise_id > {after} {until} {condition} ORDER BY enterprise_id")
 }

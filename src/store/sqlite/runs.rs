@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use super::{SqliteStore, feed};
-use crate::domain::Epoch;
 use crate::domain::dates::to_epoch_day;
+use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
@@ -144,19 +144,16 @@ impl RunStore for SqliteStore {
             let Some(live) = live(tx)? else {
                 return Ok(Vec::new());
             };
-            let until = match range.until {
-                Some(_) => "enterprise_id <= ?2",
-                None => "?2 IS NULL",
-            };
-            let sql = format!(
-                "SELECT enterprise_id, tier, points, from_on, is_surge FROM {} \
-                 WHERE enterprise_id > ?1 AND {until} ORDER BY enterprise_id",
-                table(live.slot)
+            let sql = within(
+                &format!(
+                    "SELECT enterprise_id, tier, points, from_on, is_surge FROM {}",
+                    table(live.slot)
+                ),
+                "",
+                range,
             );
-            let after = range.after.as_deref().unwrap_or("");
-            all(tx, &sql, &[&after, &range.until], |row| {
-                tier_rows::live_tier(row)
-            })
+            let (after, until) = ends(range);
+            all(tx, &sql, &[&after, &until], |row| tier_rows::live_tier(row))
         })
     }
 
@@ -282,11 +279,16 @@ impl RunStore for SqliteStore {
 
     fn cancel_run(&self, run_id: &str) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let is_open = find(tx, run_id)?.is_some_and(|run| run.ended_at.is_none());
-            if is_open {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(false);
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(is_open)
+            Ok(true)
         })
     }
 
@@ -532,7 +534,19 @@ fn standing(
     })
 }
 
+/// Ends the active run.
 pub(super) fn end(
+    tx: &Transaction<'_>,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.execute("DELETE FROM run_scans", [])?;
+    Ok(())
+}
+
+fn ended(
     tx: &Transaction<'_>,
     run_id: &str,
     state: RunState,
@@ -545,7 +559,6 @@ pub(super) fn end(
         ),
         params![run_id, state.as_str(), failure],
     )?;
-    tx.execute("DELETE FROM run_scans", [])?;
     Ok(())
 }
 
@@ -575,4 +588,17 @@ fn select(which: &str) -> String {
         done(SCANNED),
         done(FINISHED)
     )
+}
+
+/// A statement over the ids of a range, in order; its values are those of [`ends`].
+fn within(select: &str, condition: &str, range: &IdRange) -> String {
+    let until = match range.until {
+        Some(_) => "enterprise_id <= ?2",
+        None => "?2 IS NULL",
+    };
+    format!("{select} WHERE enterprise_id > ?1 AND {until} {condition} ORDER BY enterprise_id")
+}
+
+fn ends(range: &IdRange) -> (&str, Option<&str>) {
+    (range.after.as_deref().unwrap_or(""), range.until.as_deref())
 }
