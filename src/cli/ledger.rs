@@ -8,7 +8,7 @@ use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::persons::fault;
 use crate::domain::{ExemptReason, UnknownCode, Visit, VisitKind, VisitState, field};
-use crate::service::{Entropy, ExemptVisit, LedgerSummary, VisitFilter, label, person};
+use crate::service::{Entropy, ExemptVisit, LedgerFilter, LedgerSummary, label, person};
 use crate::telemetry::init_logs;
 
 /// Visits read at once.
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             state,
             plan,
         } => {
-            let filter = VisitFilter {
+            let filter = LedgerFilter {
                 year,
                 kind,
                 state,

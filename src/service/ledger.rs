@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Service, ServiceError};
 use crate::domain::{EnterpriseId, ExemptReason, FieldError, Label, Visit, VisitKind, VisitState};
-use crate::store::{LedgerYear, StoreError, VisitFilter};
+use crate::store::{LedgerFilter, LedgerYear, StoreError};
 
 /// Most visits entered at once.
 pub const MOST_VISITS: usize = 1_000;
@@ -188,7 +188,7 @@ impl Service {
     /// When the store fails.
     pub fn visits(
         &self,
-        filter: &VisitFilter,
+        filter: &LedgerFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Visit>, ServiceError> {

@@ -121,9 +121,9 @@ pub use crate::sampling::{
     AllocationError, ItemClass, PoolFilter, Rate, RateFactor, RateStep, SizeMeasure, StratumMeaning,
 };
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, DriftRow, ItemOutcome, ItemVersion, JobKind, ModelChange,
-    ModelDeed, ModelRow, ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
-    StoreError, SummaryBy, TierFilter, VisitFilter, Webhook,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, ItemOutcome, ItemVersion, JobKind, LedgerFilter,
+    ModelChange, ModelDeed, ModelRow, ModelState, Move, MoveKind, PastTier, RunCause, RunPhase,
+    RunState, StoreError, SummaryBy, TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};

@@ -86,7 +86,7 @@ pub trait LedgerStore {
     /// Visits before number `before`, latest first, at most `limit`.
     fn visits_before(
         &self,
-        filter: &VisitFilter,
+        filter: &LedgerFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Visit>, StoreError>;
@@ -146,7 +146,7 @@ pub struct JoinedVisit {
 
 /// Which visits to list; what is left out does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VisitFilter {
+pub struct LedgerFilter {
     /// Of this year.
     pub year: Option<i16>,
     /// Of this kind.

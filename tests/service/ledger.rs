@@ -7,8 +7,8 @@ use jiff::civil::date;
 use risktier::domain::dates::add_days;
 use risktier::domain::{EnterpriseId, ExemptReason, ReplaceReason, Tier, VisitKind, VisitState};
 use risktier::service::{
-    ExemptVisit, GroupRequest, ItemClass, Period, PlanRequest, PlanState, PoolFilter,
-    SampleStanding, Service, ServiceError, VisitFilter,
+    ExemptVisit, GroupRequest, ItemClass, LedgerFilter, Period, PlanRequest, PlanState, PoolFilter,
+    SampleStanding, Service, ServiceError,
 };
 
 use crate::Place;
@@ -50,10 +50,10 @@ fn excluded(service: &Service, request: &PlanRequest) -> BTreeMap<String, u64> {
 }
 
 fn planned(service: &Service, plan_id: &str) -> Vec<EnterpriseId> {
-    let filter = VisitFilter {
+    let filter = LedgerFilter {
         plan_id: Some(plan_id.to_owned()),
         state: Some(VisitState::Planned),
-        ..VisitFilter::default()
+        ..LedgerFilter::default()
     };
     let visits = service.visits(&filter, None, 1_000).unwrap();
     visits
@@ -111,7 +111,7 @@ fn visits_to_a_tier_with_a_gap_keep_it() {
         Err(ServiceError::Allocation(_))
     ));
     // Two of them were visited early, so two may be visited again.
-    let visits = service.visits(&VisitFilter::default(), None, 2).unwrap();
+    let visits = service.visits(&LedgerFilter::default(), None, 2).unwrap();
     for visit in &visits {
         service
             .note_visit(visit.visit_no, date(2026, 1, 2), Some(label("officer-1")))
@@ -126,9 +126,9 @@ fn visits_to_a_tier_with_a_gap_keep_it() {
         BTreeMap::from([("gap_not_over".to_owned(), 18)])
     );
     let again = service.draw_plan_now(two).unwrap();
-    let filter = VisitFilter {
+    let filter = LedgerFilter {
         plan_id: Some(again.plan_id),
-        ..VisitFilter::default()
+        ..LedgerFilter::default()
     };
     for visit in service.visits(&filter, None, 9).unwrap() {
         assert_eq!(visit.from_on, date(2026, 3, 3));
@@ -217,7 +217,7 @@ fn a_void_plan_gives_its_slots_back_but_not_those_of_visits_that_took_place() {
         let plan = service.draft_plan(request.clone()).unwrap();
         service.freeze_plan(&plan.plan_id).unwrap();
         service.draw_plan(&plan.plan_id, Vec::new()).unwrap();
-        let visits = service.visits(&VisitFilter::default(), None, 50).unwrap();
+        let visits = service.visits(&LedgerFilter::default(), None, 50).unwrap();
         assert_eq!(visits.len(), 20);
         service.note_visit(visits[0].visit_no, TODAY, None).unwrap();
 
@@ -234,7 +234,7 @@ fn a_void_plan_gives_its_slots_back_but_not_those_of_visits_that_took_place() {
             ),
             BTreeMap::from([("cap_reached".to_owned(), 1)])
         );
-        let kept = service.visits(&VisitFilter::default(), None, 50).unwrap();
+        let kept = service.visits(&LedgerFilter::default(), None, 50).unwrap();
         let voided = kept
             .iter()
             .filter(|visit| visit.state == VisitState::Void && visit.slot.is_none());
@@ -423,7 +423,7 @@ fn plans_of_one_group_share_their_visits() {
             assert!(service.replacements(plan).unwrap().is_empty());
         }
         // The smaller sample lies within the larger one, so there are twelve visits, nine of them of both.
-        let visits = service.visits(&VisitFilter::default(), None, 99).unwrap();
+        let visits = service.visits(&LedgerFilter::default(), None, 99).unwrap();
         assert_eq!(visits.len(), 12);
         let joint = visits.iter().filter(|visit| visit.is_joint());
         assert_eq!(joint.clone().count(), 9);

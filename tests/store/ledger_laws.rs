@@ -20,7 +20,7 @@ pub mod laws {
     use jiff::civil::date;
     use risktier::domain::{CheckItem, ExemptReason, ItemDraft, Visit, VisitKind, VisitState};
     use risktier::store::{
-        DrawnPlan, ItemOutcome, LedgerYear, Slot, Store, StoreError, VisitFilter,
+        DrawnPlan, ItemOutcome, LedgerFilter, LedgerYear, Slot, Store, StoreError,
     };
 
     use crate::register::{TODAY, id, label};
@@ -86,7 +86,7 @@ pub mod laws {
 
     fn all(store: &dyn Store) -> Vec<Visit> {
         store
-            .visits_before(&VisitFilter::default(), None, 1_000)
+            .visits_before(&LedgerFilter::default(), None, 1_000)
             .unwrap()
     }
 
@@ -345,34 +345,34 @@ pub mod laws {
         given[1].plan_id = Some("q".into());
         let numbers = store.enter_visits(&given).unwrap();
         assert!(numbers.is_sorted_by(|a, b| a < b));
-        let asked = |filter: VisitFilter, before, limit| -> Vec<u64> {
+        let asked = |filter: LedgerFilter, before, limit| -> Vec<u64> {
             let found = store.visits_before(&filter, before, limit).unwrap();
             found.iter().map(|visit| visit.visit_no).collect()
         };
-        let any = VisitFilter::default;
+        let any = LedgerFilter::default;
         assert_eq!(asked(any(), None, 9), [numbers[2], numbers[1], numbers[0]]);
         assert_eq!(asked(any(), Some(numbers[2]), 1), [numbers[1]]);
-        let year = VisitFilter {
+        let year = LedgerFilter {
             year: Some(2025),
             ..any()
         };
         assert_eq!(asked(year, None, 9), [numbers[2]]);
-        let kind = VisitFilter {
+        let kind = LedgerFilter {
             kind: Some(VisitKind::Key),
             ..any()
         };
         assert_eq!(asked(kind, None, 9), [numbers[1]]);
-        let state = VisitFilter {
+        let state = LedgerFilter {
             state: Some(VisitState::Done),
             ..any()
         };
         assert!(asked(state, None, 9).is_empty());
-        let plan = VisitFilter {
+        let plan = LedgerFilter {
             plan_id: Some("p".into()),
             ..any()
         };
         assert_eq!(asked(plan, None, 9), [numbers[2], numbers[0]]);
-        let none = VisitFilter {
+        let none = LedgerFilter {
             plan_id: Some("\0".into()),
             ..any()
         };

@@ -363,7 +363,6 @@ mirror! {
         Day = "day", Group = "group", None = "none",
     }
 }
-taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder } }
 
 mirror! {
     /// Level of the authority that inspects.
@@ -385,11 +384,11 @@ taken! { VisitKind into domain::VisitKind { General, Key, Exempt } }
 
 mirror! {
     /// Where a visit stands.
-    VisitState of domain::VisitState {
+    LedgerVisitState of domain::VisitState {
         Planned = "planned", Done = "done", Void = "void", Replaced = "replaced",
     }
 }
-taken! { VisitState into domain::VisitState { Planned, Done, Void, Replaced } }
+taken! { LedgerVisitState into domain::VisitState { Planned, Done, Void, Replaced } }
 
 mirror! {
     /// Why a visit is outside the plans and their caps.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::codes::{ExemptReason, VisitKind, VisitState};
+use super::codes::{ExemptReason, LedgerVisitState, VisitKind};
 use super::present;
 use crate::domain::{FieldError, Label, Visit, field};
 use crate::service::{EnterpriseLedger, ExemptVisit, LedgerSummary, VisitCounts, person};
@@ -119,7 +119,7 @@ pub(crate) struct LedgerQuery {
     pub(crate) kind: Option<VisitKind>,
     /// In this state.
     #[param(inline, example = "planned")]
-    pub(crate) state: Option<VisitState>,
+    pub(crate) state: Option<LedgerVisitState>,
     /// Of this plan.
     #[param(example = "rtp1-0123456789abcdef0123456789abcdef")]
     pub(crate) plan_id: Option<String>,
@@ -157,7 +157,7 @@ pub(crate) struct VisitAnswer {
     /// What it counts as.
     kind: VisitKind,
     /// Where it stands.
-    state: VisitState,
+    state: LedgerVisitState,
     /// Its number among the visits for general items to this enterprise in its year; left out where it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1, minimum = 1)]

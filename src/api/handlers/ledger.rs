@@ -17,7 +17,7 @@ use crate::api::problem::{Problem, ProblemKind, field_item};
 use crate::api::responses::{ChangeProblems, ListProblems, ReadProblems, StepProblems};
 use crate::api::state::AppState;
 use crate::domain::{FieldError, field};
-use crate::service::VisitFilter;
+use crate::service::LedgerFilter;
 
 /// Enter visits outside the plans
 ///
@@ -109,7 +109,7 @@ pub(crate) async fn list_visits(
         limit,
     } = query.into_inner();
     let limit = page_limit(&state.settings.limits, limit)?;
-    let filter = VisitFilter {
+    let filter = LedgerFilter {
         year,
         kind: kind.map(Into::into),
         state: visit_state.map(Into::into),

@@ -110,11 +110,11 @@ impl Booker<'_> {
             for object in &settled.visits {
                 if let Some((id, window)) = windows.remove(object) {
                     let year = bookings_year(self, &bookings);
-                    if let Some(slot) = shared.get(&(&id, year)) {
+                    if let Some(slot) = shared.get(&(&id, year)).copied() {
                         booking.joined.push(JoinedVisit {
                             departments: union(&slot.departments, &self.departments),
                             items: union(&slot.items, &self.items),
-                            enterprise_id: id,
+                            enterprise_id: slot.enterprise_id.clone(),
                             year,
                             slot: slot.slot,
                         });

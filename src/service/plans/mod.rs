@@ -26,7 +26,6 @@ pub use draft::{
     CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
     TierBandPreview, TierPreview, default_exploration,
 };
-pub use editions::SampleObject;
 pub use editions::{SampleObject, SampleStanding};
 pub use groups::{GroupRequest, GroupState, GroupView, SealedPlan};
 pub use joint::{

@@ -23,7 +23,7 @@ impl Service {
             rows.row(&[
                 Value::Text(&object.enterprise_id),
                 Value::Text(&object.stratum),
-                Value::Count(object.order),
+                Value::Count(u32::try_from(object.order).unwrap_or(u32::MAX)),
             ])?;
         }
         Ok(rows.finish()?)

@@ -11,7 +11,7 @@ use crate::domain::dates::to_epoch_day;
 use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit};
 use crate::store::StoreError;
 use crate::store::ledger::{
-    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerStore, LedgerYear, Slot, VisitFilter,
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerFilter, LedgerStore, LedgerYear, Slot,
 };
 use crate::store::ledger_rows::{
     self, BY_ENTERPRISE, ITEM_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS, YEAR_COLUMNS, keeps_identity,
@@ -184,11 +184,11 @@ impl LedgerStore for SqliteStore {
 
     fn visits_before(
         &self,
-        filter: &VisitFilter,
+        filter: &LedgerFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Visit>, StoreError> {
-        let VisitFilter {
+        let LedgerFilter {
             year,
             kind,
             state,
