@@ -3,8 +3,8 @@
 //!
 //! 1,000 strata of log-normal size, of which 1, 3, 10 and 30 % are drawn in turn; ids of 18 characters; `N` and a tenth
 //! of it, 5,000,000 objects by default. The bare loop knows neither files nor digests nor a transcript: it makes a ticket
-//! for every object and selects the smallest of each stratum, on one thread and on all. Every figure is a median; every
-//! ratio is to the bare loop on one thread within the same run. `--pandas` writes the pool as CSV for
+//! for every object in the order of the file and selects the smallest of each stratum, on one thread. Every figure is a
+//! median; every ratio is to the bare loop within the same run. `--pandas` writes the pool as CSV for
 //! `benches/draw_pandas.py`.
 
 #![allow(
@@ -152,35 +152,20 @@ fn plan(
     (serde_json::from_value(plan).unwrap(), vec![server])
 }
 
-/// Only hashes and selects: the tickets' leading bits, and the smallest of each stratum.
-fn bare(ids: &[Vec<&[u8]>], sizes: &[usize], tickets: &Tickets, threads: usize) -> usize {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = || {
-        let mut selected = 0;
-        loop {
-            let stratum = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(ids) = ids.get(stratum) else {
-                return selected;
-            };
-            let mut keys: Vec<(u64, u32)> = (0..)
-                .zip(ids)
-                .map(|(index, id)| (tickets.ticket(id).leading_u64(), index))
-                .collect();
-            if sizes[stratum] > 0 && sizes[stratum] < keys.len() {
-                keys.select_nth_unstable(sizes[stratum] - 1);
-            }
-            selected += black_box(&keys[..sizes[stratum]]).len();
+/// Only hashes and selects: the tickets' leading bits in the order of the file, and the smallest of each stratum.
+fn bare(ids: &[(&[u8], u32)], sizes: &[usize], tickets: &Tickets) -> usize {
+    let mut strata: Vec<Vec<(u64, u32)>> = vec![Vec::new(); sizes.len()];
+    for (index, (id, stratum)) in (0..).zip(ids) {
+        strata[*stratum as usize].push((tickets.ticket(id).leading_u64(), index));
+    }
+    let mut selected = 0;
+    for (keys, size) in strata.iter_mut().zip(sizes) {
+        if *size > 0 && *size < keys.len() {
+            keys.select_nth_unstable(*size - 1);
         }
-    };
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let here = work();
-        handles
-            .into_iter()
-            .map(|h| h.join().unwrap())
-            .sum::<usize>()
-            + here
-    })
+        selected += black_box(&keys[..*size]).len();
+    }
+    selected
 }
 
 /// Medians of the time on the clock and of the processor time over all threads.
@@ -259,20 +244,26 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
     let (equal, opened) = plan(&pool, sha, "equal", 0, root);
     let seed = Seed::of(&equal, &equal.digest().unwrap(), &opened);
     {
-        let mut ids: Vec<Vec<&[u8]>> = vec![Vec::new(); STRATA];
-        for (id, stratum) in &rows {
-            ids[*stratum as usize].push(id.as_bytes());
-        }
-        let counts = ids.iter().map(|ids| ids.len() as u64).zip(0..);
-        let sizes: Vec<usize> = counts
-            .map(|(count, stratum)| drawn(&format!("S{stratum:04}"), count) as usize)
+        let strata = pool.strata();
+        let ids: Vec<(&[u8], u32)> = pool
+            .objects()
+            .map(|object| {
+                let place = strata.binary_search_by(|(key, _)| key.cmp(object.stratum));
+                (object.id.as_bytes(), place.unwrap() as u32)
+            })
+            .collect();
+        let sizes: Vec<usize> = strata
+            .iter()
+            .map(|(key, count)| drawn(key.as_str(), u64::from(*count)) as usize)
             .collect();
         let tickets = Tickets::new(sha, &seed);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let one = timed(runs, || bare(&ids, &sizes, &tickets, 1));
-        found.insert(0, ("bare loop, one thread", one));
-        let all = timed(runs, || bare(&ids, &sizes, &tickets, threads));
-        found.insert(1, ("bare loop, all threads", all));
+        found.insert(
+            0,
+            (
+                "bare loop, one thread",
+                timed(runs, || bare(&ids, &sizes, &tickets)),
+            ),
+        );
     }
     drop(rows);
 

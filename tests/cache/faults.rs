@@ -1,6 +1,6 @@
 //! Redis flushed, killed, paused, poisoned: never a wrong tier, never beyond the budget.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use risktier::cache::{
     CacheError, Lookup, MissReason, RedisCache, RedisOptions, TierCache, catch_up,

@@ -75,10 +75,10 @@ pub const FULL: Repetitions = Repetitions {
 pub const SMALL: Repetitions = Repetitions {
     inclusion: 2_000,
     strata: 300,
-    pareto: 20_000,
-    estimates: 400,
+    pareto: 6_000,
+    estimates: 300,
     tickets: 100_000,
-    extensions: 300,
+    extensions: 200,
     overlap: 20_000,
     rounding: 2_000,
 };

@@ -34,7 +34,7 @@ pub(super) enum Shape {
     /// Nobody was asked yet.
     Unknown,
     /// One server.
-    Single(Node),
+    Single(Box<Node>),
     /// The masters of a Cluster.
     Cluster(Cluster),
 }
@@ -104,7 +104,9 @@ impl Servers {
             let node = Node::new(seed.clone(), Arc::clone(&self.shared))?;
             match self.ask(&node, &seed.addr().to_string()).await {
                 Ok(Some(ranges)) => return self.found(&shape, ranges),
-                Ok(None) if self.seeds.len() == 1 => return Ok(self.keep(Shape::Single(node))),
+                Ok(None) if self.seeds.len() == 1 => {
+                    return Ok(self.keep(Shape::Single(Box::new(node))));
+                }
                 Ok(None) => {
                     last = CacheError::Unavailable(format!(
                         "`{}` is no member of a cluster, though several addresses are given",
