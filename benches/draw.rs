@@ -3,8 +3,8 @@
 //!
 //! 1,000 strata of log-normal size, of which 1, 3, 10 and 30 % are drawn in turn; ids of 18 characters; `N` and a tenth
 //! of it, 5,000,000 objects by default. The bare loop knows neither files nor digests nor a transcript: it makes a ticket
-//! for every object and selects the smallest of each stratum, on one thread and on all. Every figure is a median; every
-//! ratio is to the bare loop on one thread within the same run. `--pandas` writes the pool as CSV for
+//! for every object in the order of the file and selects the smallest of each stratum, on one thread. Every figure is a
+//! median; every ratio is to the bare loop within the same run. `--pandas` writes the pool as CSV for
 //! `benches/draw_pandas.py`.
 
 #![allow(
@@ -60,8 +60,14 @@ fn main() {
     );
     for (name, large) in &large {
         let small = small.iter().find(|(other, _)| other == name).unwrap().1;
-        let growth = large.as_secs_f64() / small.as_secs_f64() / 10.0;
-        println!("{name:38} × {growth:.2}");
+        let growth = |of: fn(&Took) -> Duration| {
+            of(large).as_secs_f64() / of(&small).as_secs_f64().max(1e-9) / 10.0
+        };
+        println!(
+            "{name:38} × {:.2} by the clock, × {:.2} by processor time",
+            growth(|took| took.wall),
+            growth(|took| took.cpu)
+        );
     }
 }
 
@@ -146,47 +152,56 @@ fn plan(
     (serde_json::from_value(plan).unwrap(), vec![server])
 }
 
-/// Only hashes and selects: the tickets' leading bits, and the smallest of each stratum.
-fn bare(ids: &[Vec<&[u8]>], sizes: &[usize], tickets: &Tickets, threads: usize) -> usize {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = || {
-        let mut selected = 0;
-        loop {
-            let stratum = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(ids) = ids.get(stratum) else {
-                return selected;
-            };
-            let mut keys: Vec<(u64, u32)> = (0..)
-                .zip(ids)
-                .map(|(index, id)| (tickets.ticket(id).leading_u64(), index))
-                .collect();
-            if sizes[stratum] > 0 && sizes[stratum] < keys.len() {
-                keys.select_nth_unstable(sizes[stratum] - 1);
-            }
-            selected += black_box(&keys[..sizes[stratum]]).len();
+/// Only hashes and selects: the tickets' leading bits in the order of the file, and the smallest of each stratum.
+fn bare(ids: &[(&[u8], u32)], sizes: &[usize], tickets: &Tickets) -> usize {
+    let mut strata: Vec<Vec<(u64, u32)>> = vec![Vec::new(); sizes.len()];
+    for (index, (id, stratum)) in (0..).zip(ids) {
+        strata[*stratum as usize].push((tickets.ticket(id).leading_u64(), index));
+    }
+    let mut selected = 0;
+    for (keys, size) in strata.iter_mut().zip(sizes) {
+        if *size > 0 && *size < keys.len() {
+            keys.select_nth_unstable(*size - 1);
         }
-    };
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let here = work();
-        handles
-            .into_iter()
-            .map(|h| h.join().unwrap())
-            .sum::<usize>()
-            + here
-    })
+        selected += black_box(&keys[..*size]).len();
+    }
+    selected
 }
 
-fn timed<T>(runs: usize, mut work: impl FnMut() -> T) -> Duration {
-    let mut times: Vec<Duration> = (0..runs)
+/// Medians of the time on the clock and of the processor time over all threads.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+fn timed<T>(runs: usize, mut work: impl FnMut() -> T) -> Took {
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let (wall, cpu) = (0..runs)
         .map(|_| {
-            let start = Instant::now();
+            let (start, before) = (Instant::now(), processor_time());
             black_box(work());
-            start.elapsed()
+            (start.elapsed(), processor_time() - before)
         })
-        .collect();
-    times.sort();
-    times[times.len() / 2]
+        .unzip();
+    Took {
+        wall: median(wall),
+        cpu: median(cpu),
+    }
+}
+
+/// What this process has used so far, in ticks of 10 ms; zero where the system does not tell.
+fn processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |place| {
+        let field = after_name.split_whitespace().nth(place);
+        field.and_then(|ticks| ticks.parse::<u64>().ok())
+    };
+    Duration::from_millis(10 * (ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)))
 }
 
 /// Resident memory and its peak since the last reset, in MB; zero where the system does not tell.
@@ -208,7 +223,7 @@ fn peak_over<T>(work: impl FnOnce() -> T) -> f64 {
     resident().1 - before
 }
 
-fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Duration)> {
+fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
     let sha = HashAlgorithm::Sha256;
     let rows = made_up(objects);
     let secret = Secret32::from_bytes([3; 32]);
@@ -229,20 +244,26 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Duration)> {
     let (equal, opened) = plan(&pool, sha, "equal", 0, root);
     let seed = Seed::of(&equal, &equal.digest().unwrap(), &opened);
     {
-        let mut ids: Vec<Vec<&[u8]>> = vec![Vec::new(); STRATA];
-        for (id, stratum) in &rows {
-            ids[*stratum as usize].push(id.as_bytes());
-        }
-        let counts = ids.iter().map(|ids| ids.len() as u64).zip(0..);
-        let sizes: Vec<usize> = counts
-            .map(|(count, stratum)| drawn(&format!("S{stratum:04}"), count) as usize)
+        let strata = pool.strata();
+        let ids: Vec<(&[u8], u32)> = pool
+            .objects()
+            .map(|object| {
+                let place = strata.binary_search_by(|(key, _)| key.cmp(object.stratum));
+                (object.id.as_bytes(), place.unwrap() as u32)
+            })
+            .collect();
+        let sizes: Vec<usize> = strata
+            .iter()
+            .map(|(key, count)| drawn(key.as_str(), u64::from(*count)) as usize)
             .collect();
         let tickets = Tickets::new(sha, &seed);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let one = timed(runs, || bare(&ids, &sizes, &tickets, 1));
-        found.insert(0, ("bare loop, one thread", one));
-        let all = timed(runs, || bare(&ids, &sizes, &tickets, threads));
-        found.insert(1, ("bare loop, all threads", all));
+        found.insert(
+            0,
+            (
+                "bare loop, one thread",
+                timed(runs, || bare(&ids, &sizes, &tickets)),
+            ),
+        );
     }
     drop(rows);
 
@@ -285,26 +306,26 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Duration)> {
         pool.strata().len(),
         outcome.lines.len()
     );
-    let base = found[0].1.as_secs_f64();
-    for (name, time) in &found {
-        let seconds = time.as_secs_f64();
-        println!("{name:38} {seconds:8.3} s  × {:.2}", seconds / base);
+    let base = found[0].1;
+    println!("{:38} {:>10}           {:>10}", "", "clock", "processor");
+    for (name, took) in &found {
+        let (wall, cpu) = (took.wall.as_secs_f64(), took.cpu.as_secs_f64());
+        println!(
+            "{name:38} {wall:8.3} s  × {:.2}  {cpu:8.2} s  × {:.2}",
+            wall / base.wall.as_secs_f64(),
+            cpu / base.cpu.as_secs_f64()
+        );
     }
-    let sum = |names: [&str; 2]| -> f64 {
-        let of = |name: &str| {
-            found
-                .iter()
-                .find(|(n, _)| *n == name)
-                .unwrap()
-                .1
-                .as_secs_f64()
-        };
-        names.iter().map(|name| of(name)).sum()
+    let sum = |of: fn(&Took) -> Duration| -> f64 {
+        ["freeze: pool, file, digest, root", "draw equal"]
+            .iter()
+            .map(|name| of(&found.iter().find(|(other, _)| other == name).unwrap().1).as_secs_f64())
+            .sum()
     };
-    let whole = sum(["freeze: pool, file, digest, root", "draw equal"]);
     println!(
-        "verification is × {:.2} of freeze and draw\n",
-        verified.as_secs_f64() / whole
+        "verification is × {:.2} of freeze and draw by the clock, × {:.2} by processor time\n",
+        verified.wall.as_secs_f64() / sum(|took| took.wall),
+        verified.cpu.as_secs_f64() / sum(|took| took.cpu)
     );
     found
 }

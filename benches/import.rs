@@ -26,7 +26,7 @@ use postgres::{Client, NoTls};
 use risktier::domain::dates::to_epoch_day;
 use risktier::domain::{Enterprise, EnterpriseId, Label, Record};
 use risktier::service::bench_data::{BenchOptions, BenchRegister};
-use risktier::store::{PostgresStore, SqliteStore, Store};
+use risktier::store::{PostgresStore, SqliteStore, Store, packed_version};
 use rusqlite::{Connection, params};
 
 const DAY: Date = date(2026, 11, 22);
@@ -291,8 +291,9 @@ impl Bulk for SqliteBulk {
     }
 
     fn records(&mut self, rows: &[Record]) -> Duration {
+        let packed: Vec<_> = rows.iter().map(packed_version).collect();
         let begun = Instant::now();
-        for row in rows {
+        for (row, packed) in rows.iter().zip(packed) {
             let sql = "INSERT INTO record_owners VALUES (?1, ?2, ?3)";
             let mut insert = self.connection.prepare_cached(sql).unwrap();
             let (source, of) = (row.source.as_str(), row.enterprise_id.as_str());
@@ -300,7 +301,7 @@ impl Bulk for SqliteBulk {
             drop(insert);
             self.row();
             let sql = "INSERT INTO record_versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-                 ?15, ?16, ?17, ?18, 1, ?4)";
+                 ?15, ?16, ?17, ?18, 1, ?4, ?19)";
             let mut insert = self.connection.prepare_cached(sql).unwrap();
             let values = params![
                 of,
@@ -320,7 +321,8 @@ impl Bulk for SqliteBulk {
                 row.related_id.as_ref().map(EnterpriseId::as_str),
                 row.repaired_on.map(to_epoch_day),
                 row.withdrawn_on.map(to_epoch_day),
-                row.note
+                row.note,
+                packed
             ];
             insert.execute(values).unwrap();
             drop(insert);
@@ -425,6 +427,7 @@ const V: &[Type] = &[
     Type::TEXT,
     Type::INT8,
     Type::INT4,
+    Type::BYTEA,
 ];
 
 impl Bulk for PostgresBulk {
@@ -487,6 +490,7 @@ impl Bulk for PostgresBulk {
                 Box::new(row.note.clone()),
                 Box::new(1_i64),
                 Box::new(to_epoch_day(row.known_on)),
+                Box::new(packed_version(row)),
             ]
         });
         let owners = rows.iter().map(|row| -> Vec<Box<dyn ToSql + Sync>> {

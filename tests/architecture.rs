@@ -66,7 +66,7 @@ const STAYS: &[(&str, &[&str])] = &[
     ("utoipa", &["api/"]),
     ("utoipa_actix_web", &["api/"]),
     ("utoipa_swagger_ui", &["api/"]),
-    ("futures_util", &["api/"]),
+    ("futures_util", &["api/", "cache/redis/"]),
     ("governor", &["api/guards.rs"]),
     ("ureq", &["service/webhooks/"]),
     ("hmac", &["service/webhooks/"]),
@@ -85,7 +85,7 @@ const STAYS: &[(&str, &[&str])] = &[
     // `store/mod.rs` names the module of this name.
     ("postgres", &["store/"]),
     // `cache/mod.rs` names the module of this name.
-    ("redis", &["cache/redis.rs", "cache/mod.rs"]),
+    ("redis", &["cache/redis/", "cache/mod.rs"]),
     ("figment", &["config/"]),
     ("tracing_subscriber", &["telemetry"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
@@ -114,6 +114,7 @@ const STAYS: &[(&str, &[&str])] = &[
             "indicators/",
             "files/",
             "service/models.rs",
+            "service/outcomes.rs",
             "service/training/",
         ],
     ),

@@ -124,7 +124,14 @@ async fn answer(
     asked: &Asked,
     limit: Option<Duration>,
 ) -> Result<ServiceResponse, Problem> {
-    match begin(request).await {
+    // A body that is read for its key counts within the limit, as every other does.
+    let begun = match limit {
+        Some(limit) => tokio::time::timeout(limit, begin(request))
+            .await
+            .map_err(|_| too_long(limit))?,
+        None => begin(request).await,
+    };
+    match begun {
         Begun::Settled(request, response) => Ok(request.into_response(response)),
         Begun::Refused(request, problem) => {
             log_cause(&problem, &asked.id);

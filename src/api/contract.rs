@@ -39,6 +39,7 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "imports", description = "What is kept of imports, and how far they have come"),
         (name = "objections", description = "Objections to records: filed, examined, decided"),
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
+        (name = "models", description = "Models: the registry, from draft to live and back, and its ledger"),
         (name = "frames", description = "The classified register, frozen"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
         (name = "calendars", description = "Items with frequencies: who is visited how often, and when in the year"),

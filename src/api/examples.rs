@@ -9,6 +9,67 @@ pub(super) const FRAME_ID: &str = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11";
 pub(super) const PLAN_ID: &str = "rtp1-0123456789abcdef0123456789abcdef";
 const DIGEST: &str = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728";
 
+pub(super) const MODEL_ID: &str = DIGEST;
+
+/// A model in a state.
+pub(super) fn model(state: &str) -> Value {
+    json!({
+        "model_id": MODEL_ID, "number": 2, "name": "retrained", "version": 1, "state": state,
+        "author": "analyst-3", "added_at": "2026-11-22T08:00:00Z"
+    })
+}
+
+pub(super) fn model_detail() -> Value {
+    let mut detail = model("validated");
+    let more = json!({
+        "manifest": {"origin": "trained"}, "indicator_count": 18, "pair_count": 3, "vector_count": 412,
+        "validation": {
+            "on": "2026-11-22", "as_of": "2026-06-30", "by": "analyst-3", "against": MODEL_ID,
+            "outcome": "E or B at the first inspection after it", "passed": true, "forced": false,
+            "gates": [{
+                "gate": "guard.mix_shift", "state": "holds", "value": 0.04, "may_force": true,
+                "limit": "stability index of the register's tier mix against the live model below 0.25"
+            }]
+        }
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        add(&mut detail, name, value.clone());
+    }
+    detail
+}
+
+pub(super) fn model_change() -> Value {
+    json!({
+        "seq": 7, "at": "2026-11-22T08:00:30.125Z", "model_id": MODEL_ID, "what": "promoted",
+        "from_state": "approved", "to_state": "live", "by": "director-1", "reason": "minutes of 2026-11-20",
+        "is_forced": false, "live_after": MODEL_ID, "job_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11",
+        "previous": DIGEST, "digest": DIGEST
+    })
+}
+
+pub(super) fn live_model() -> Value {
+    json!({
+        "model_id": MODEL_ID, "number": 4, "epoch": "0123456789abcdef",
+        "files_id": "0123456789abcdef0123456789abcdef", "since": "2026-11-22T08:00:30.125Z"
+    })
+}
+
+pub(super) fn drift() -> Value {
+    json!({
+        "number": 3, "model_id": MODEL_ID, "as_of": "2026-11-01", "at": "2026-11-01T02:00:00Z", "is_alert": false,
+        "report": {"format": "risktier-register-drift/1"}
+    })
+}
+
+/// A job beside the runs.
+pub(super) fn task(kind: &str) -> Value {
+    json!({
+        "job_id": "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11", "number": 4, "kind": kind, "state": "queued",
+        "cause": "demand", "phase": "work", "as_of": "2026-11-22", "total_count": 0, "scanned_count": 0,
+        "finished_count": 0, "percent": 0.0, "requested_at": "2026-11-22T08:00:00Z"
+    })
+}
+
 pub(super) fn enterprise_input() -> Value {
     json!({
         "name": "Example Foods Ltd", "division": "990102", "industry": "F5212", "established_on": "2015-03-02",

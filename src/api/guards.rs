@@ -76,7 +76,7 @@ struct Rate {
 /// What a request was let in with.
 #[derive(Default)]
 pub(super) struct Admission {
-    _permits: Vec<Permit>,
+    permits: Vec<Permit>,
     /// The headers that say how much is left of the rate.
     rate: Option<(HeaderValue, HeaderValue)>,
 }
@@ -126,7 +126,7 @@ impl Guards {
         ];
         for gate in gates.into_iter().flatten() {
             match gate.enter() {
-                Some(permit) => admission._permits.push(permit),
+                Some(permit) => admission.permits.push(permit),
                 None => return (admission, Some(gate.overloaded())),
             }
         }

@@ -25,6 +25,7 @@ mod problems_page;
 mod responses;
 mod server;
 mod state;
+mod tier_json;
 mod trace;
 mod upload;
 
@@ -89,6 +90,30 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::jobs::get_job)
         .service(handlers::job_events::get_job_events)
         .service(handlers::jobs::cancel_job)
+        .service(handlers::model_jobs::get_job_result)
+        .service(handlers::model_jobs::get_job_report)
+        .service(handlers::models::list_models)
+        .service(handlers::models::create_model)
+        .service(handlers::models::get_live_model)
+        .service(handlers::models::list_models_history)
+        .service(handlers::models::verify_models_history)
+        .service(handlers::models::roll_back_model)
+        .service(handlers::model_jobs::train_model)
+        .service(handlers::model_jobs::measure_drift)
+        .service(handlers::model_jobs::list_drift)
+        .service(handlers::models::get_model)
+        .service(handlers::models::get_model_artefact)
+        .service(handlers::models::get_model_report)
+        .service(handlers::models::get_model_card)
+        .service(handlers::models::list_model_changes)
+        .service(handlers::model_jobs::get_model_shadow)
+        .service(handlers::model_jobs::evaluate_model)
+        .service(handlers::model_jobs::compare_model)
+        .service(handlers::model_jobs::validate_model)
+        .service(handlers::models::approve_model)
+        .service(handlers::models::shadow_model)
+        .service(handlers::models::promote_model)
+        .service(handlers::models::retire_model)
         .service(handlers::webhooks::create_webhook)
         .service(handlers::webhooks::list_webhooks)
         .service(handlers::webhooks::get_webhook)

@@ -121,6 +121,8 @@ problem_kinds! {
     IdempotencyUnanswered = CONFLICT "idempotency-unanswered" "The answer to this request was lost" "该请求的结果已丢失",
     /// The plan is not in a state that allows the step.
     PlanState = CONFLICT "plan-state" "The plan does not allow this step now" "计划当前状态不允许此操作",
+    /// The model is not in a state that allows the step.
+    ModelState = CONFLICT "model-state" "The model does not allow this step now" "模型当前状态不允许此操作",
     /// The same idempotency key is being worked on.
     IdempotencyInFlight = CONFLICT "idempotency-in-flight" "The same request is being worked on" "相同请求正在处理",
     /// What the caller saw is no longer what stands.

@@ -33,6 +33,8 @@ problem_sets! {
     StateProblems = [400, 404, 409, 500, 503],
     /// Of an operation that takes JSON.
     BodyProblems = [400, 408, 413, 415, 422, 500, 503],
+    /// Of an operation that takes JSON or lines and answers in a form to be chosen.
+    FormBodyProblems = [400, 406, 408, 413, 415, 422, 500, 503],
     /// Of an operation on one thing that takes JSON.
     ChangeProblems = [400, 404, 408, 413, 415, 422, 500, 503],
     /// Of making something whose id the caller chooses.

@@ -56,6 +56,15 @@ impl ApiServer {
     ///
     /// It ends on SIGINT and SIGTERM, after the requests in flight.
     pub fn bind(state: AppState) -> Result<Self, StartError> {
+        Self::bind_beside(state, |_| {})
+    }
+
+    /// As [`ApiServer::bind`], with services of the caller's own under everything that surrounds ours; they are not part of
+    /// the contract. Measurements use it to see what a request costs that does nothing.
+    pub fn bind_beside(
+        state: AppState,
+        others: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Self, StartError> {
         let address = state.settings.listen;
         let refused = |cause| StartError::Listen { address, cause };
         let listener = TcpListener::bind(address).map_err(refused)?;
@@ -81,7 +90,8 @@ impl ApiServer {
                 .app_data(extract::query_config())
                 .configure(routes)
                 .map(|app| {
-                    app.service(web::redirect("/docs", "/docs/"))
+                    app.configure(&others)
+                        .service(web::redirect("/docs", "/docs/"))
                         .route("/docs/problems", web::get().to(problems_page::all))
                         .route("/docs/problems/{slug}", web::get().to(problems_page::one))
                         .service(docs())

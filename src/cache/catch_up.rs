@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{CacheError, Position, TierCache, TierChange};
+use super::{CacheError, CaughtUp, Level, TierCache, TierChange};
 use crate::domain::Epoch;
 
 /// Any error of the log's owner.
@@ -28,24 +28,34 @@ pub trait ChangeLog: Send + Sync {
     ) -> Result<Option<Vec<TierChange>>, BoxError>;
 }
 
-/// Applies every change that the cache has not seen and vouches for it; run at start and at least once per second.
-///
-/// Safe to run on any number of replicas at once: applying a change twice changes nothing, and the position only moves
-/// forward over changes that its mover has applied.
+/// As [`TierCache::catch_up`]; run it at start and at least once per second.
 pub async fn catch_up(
     cache: &dyn TierCache,
     epoch: &Epoch,
     log: &dyn ChangeLog,
-) -> Result<Position, CacheError> {
+) -> Result<CaughtUp, CacheError> {
+    cache.catch_up(epoch, log).await
+}
+
+/// Brings one level to the end of the log, or no further than `no_further`.
+pub(super) async fn catch_up_level(
+    level: &dyn Level,
+    epoch: &Epoch,
+    log: &dyn ChangeLog,
+    no_further: Option<u64>,
+) -> Result<CaughtUp, CacheError> {
     let unreadable = |error: BoxError| CacheError::Log(error.to_string());
-    let found = cache.position(epoch).await?;
+    let bound = |seq: u64| no_further.map_or(seq, |most| most.min(seq));
+    let found = level.position(epoch).await?;
     let last = log.last_seq().await.map_err(unreadable)?;
+    let mut has_begun = false;
     let mut position = match found {
-        Some(position) if position.seq <= last => position,
+        Some(position) if position.seq <= last && position.is_whole => position,
         // A position beyond the log belongs to a store that was since replaced by an older copy.
         missing_or_ahead => {
-            cache
-                .restart(epoch, last, missing_or_ahead.as_ref())
+            has_begun = true;
+            level
+                .restart(epoch, bound(last), missing_or_ahead.as_ref())
                 .await?
         }
     };
@@ -54,17 +64,29 @@ pub async fn catch_up(
             .changes_after(position.seq, BATCH)
             .await
             .map_err(unreadable)?;
-        let Some(changes) = changes else {
+        let Some(mut changes) = changes else {
             // What changed between cannot be known any more.
             let last = log.last_seq().await.map_err(unreadable)?;
-            position = cache.restart(epoch, last, Some(&position)).await?;
+            has_begun = true;
+            position = level.restart(epoch, bound(last), Some(&position)).await?;
             continue;
         };
-        position = cache.advance(epoch, &position, &changes).await?;
-        if changes.len() < BATCH {
+        let is_last = changes.len() < BATCH;
+        let read = changes.len();
+        if let Some(most) = no_further {
+            changes.retain(|change| change.seq <= most);
+        }
+        let is_last = is_last || changes.len() < read;
+        if !changes.is_empty() || is_last {
+            position = level.advance(epoch, &position, &changes).await?;
+        }
+        if is_last {
             break;
         }
     }
-    cache.vouch(epoch, &position);
-    Ok(position)
+    level.vouch(epoch, &position);
+    Ok(CaughtUp {
+        seq: position.seq,
+        has_begun,
+    })
 }

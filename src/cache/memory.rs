@@ -12,11 +12,15 @@ use std::time::Instant;
 use async_trait::async_trait;
 use jiff::civil::Date;
 
+use super::catch_up::catch_up_level;
 use super::count::LookupCounters;
 use super::key::{entry_key, random_generation};
 use super::trust::Trust;
 use super::value::Stored;
-use super::{CacheError, CachedTier, Lookup, MissReason, Position, Ticket, TierCache, TierChange};
+use super::{
+    CacheError, CachedTier, CaughtUp, ChangeLog, Level, Lookup, MissReason, Position, Ticket,
+    TierCache, TierChange,
+};
 use crate::domain::{EnterpriseId, Epoch};
 
 const WAYS: usize = 32;
@@ -128,6 +132,14 @@ impl MemoryCache {
         Some(work(evicted_at, keys, entries))
     }
 
+    /// Keeps a value that was read after `ticket` was taken.
+    pub(super) fn keep(&self, ticket: &Ticket, id: &EnterpriseId, value: CachedTier) {
+        if let Some((generation, tick)) = ticket.near {
+            let key = entry_key(&ticket.epoch, generation, id);
+            self.store(key, &Stored::Value(value), Some(tick));
+        }
+    }
+
     fn mark(&self, generation: u64, epoch: &Epoch, id: &EnterpriseId, revision: u64) {
         // Counted before the tombstone is written: an eviction that hits it then bears at least this number.
         self.ticks.fetch_add(1, Ordering::SeqCst);
@@ -141,6 +153,7 @@ impl MemoryCache {
             seq,
             losses: self.trust.losses(),
             began: Instant::now(),
+            is_whole: true,
         }
     }
 }
@@ -150,9 +163,23 @@ impl TierCache for MemoryCache {
     fn ticket(&self, epoch: &Epoch) -> Option<Ticket> {
         Some(Ticket {
             epoch: *epoch,
-            generation: self.trust.generation(epoch)?,
-            tick: self.ticks.load(Ordering::SeqCst),
+            near: Some((
+                self.trust.generation(epoch)?,
+                self.ticks.load(Ordering::SeqCst),
+            )),
+            far: None,
         })
+    }
+
+    fn at_hand(&self, epoch: &Epoch, id: &EnterpriseId, today: Date) -> Option<CachedTier> {
+        let generation = self.trust.generation(epoch)?;
+        match self.find(generation, epoch, id, today) {
+            Lookup::Hit(tier) => {
+                self.lookups.count(Lookup::Hit(tier));
+                Some(tier)
+            }
+            Lookup::Miss(_) => None,
+        }
     }
 
     async fn get(&self, epoch: &Epoch, id: &EnterpriseId, today: Date) -> Lookup {
@@ -173,8 +200,7 @@ impl TierCache for MemoryCache {
 
     async fn put_many(&self, ticket: &Ticket, entries: &[(EnterpriseId, CachedTier)]) {
         for (id, value) in entries {
-            let key = entry_key(&ticket.epoch, ticket.generation, id);
-            self.store(key, &Stored::Value(*value), Some(ticket.tick));
+            self.keep(ticket, id, *value);
         }
     }
 
@@ -192,6 +218,17 @@ impl TierCache for MemoryCache {
         Ok(())
     }
 
+    async fn catch_up(&self, epoch: &Epoch, log: &dyn ChangeLog) -> Result<CaughtUp, CacheError> {
+        catch_up_level(self, epoch, log, None).await
+    }
+
+    fn is_trusted(&self, epoch: &Epoch) -> bool {
+        self.trust.generation(epoch).is_some()
+    }
+}
+
+#[async_trait]
+impl Level for MemoryCache {
     async fn position(&self, epoch: &Epoch) -> Result<Option<Position>, CacheError> {
         let position = lock(&self.positions).get(epoch).copied();
         Ok(position.map(|position| self.standing_at(position)))
@@ -247,10 +284,6 @@ impl TierCache for MemoryCache {
 
     fn vouch(&self, epoch: &Epoch, position: &Position) {
         self.trust.grant(epoch, position);
-    }
-
-    fn is_trusted(&self, epoch: &Epoch) -> bool {
-        self.trust.generation(epoch).is_some()
     }
 }
 
@@ -327,12 +360,19 @@ mod tests {
         (cache, epoch)
     }
 
+    /// Catches up again: filling takes longer than a lease where the machine is busy.
+    async fn renew(cache: &MemoryCache, epoch: &Epoch) {
+        let position = cache.position(epoch).await.unwrap().unwrap();
+        cache.vouch(epoch, &position);
+    }
+
     #[tokio::test]
     async fn it_holds_what_it_was_built_for_and_never_more() {
         let (cache, epoch) = trusted(20_000).await;
         let ticket = cache.ticket(&epoch).unwrap();
         let ids: Vec<_> = (0..100_000).map(id).collect();
         let hits = async |ids: &[EnterpriseId]| {
+            renew(&cache, &epoch).await;
             let found = cache.get_many(&epoch, ids, TODAY).await;
             found.iter().filter(|l| matches!(l, Lookup::Hit(_))).count()
         };
@@ -356,11 +396,13 @@ mod tests {
         cache.put_many(&after, &crowd).await;
 
         cache.put_many(&before, &[(id(0), value(1))]).await;
+        renew(&cache, &epoch).await;
         let Lookup::Miss(_) = cache.get(&epoch, &id(0), TODAY).await else {
             panic!("the stale value came back");
         };
 
         cache.put_many(&after, &[(id(0), value(2))]).await;
+        renew(&cache, &epoch).await;
         assert_eq!(
             cache.get(&epoch, &id(0), TODAY).await,
             Lookup::Hit(value(2))

@@ -115,6 +115,7 @@ mod tests {
             seq: 0,
             losses: trust.losses(),
             began,
+            is_whole: true,
         }
     }
 

@@ -1,18 +1,20 @@
 //! One cached tier and its compact form.
 //!
-//! The form is the same in every cache, at most 16 bytes, big-endian:
+//! The form is the same in every cache and part of the layout that other systems may read ([`super`] tells how). At most
+//! 16 bytes, numbers big-endian:
 //!
-//! | bytes | value | tombstone |
+//! | bytes | value (16 bytes) | tombstone (9 bytes) |
 //! |---|---|---|
-//! | 0 | format 1 in the high half, tier 1–4 in the low half | format 1, 0 |
-//! | 1–6 | revision | revision |
-//! | 7–9 | as-of day | – |
-//! | 10–12 | day of the next possible change, `FFFFFF` for none | – |
-//! | 13–14 | points | – |
-//! | last | check byte over id and the bytes before | check byte |
+//! | 0 | `0x20` + tier: 1 is A, 2 B, 3 C, 4 D | `0x20` |
+//! | 1–5 | revision | revision |
+//! | 6–8 | as-of day, in days since 1970-01-01 | check |
+//! | 9–10 | days from there to the next possible change, `FFFF` for none | – |
+//! | 11–12 | points | – |
+//! | 13–15 | check | – |
 //!
-//! Days count from 1970-01-01. The check byte catches a value that lies under another id or was cut or altered. A
-//! new layout takes a new key prefix, so that two releases side by side never overwrite each other's values.
+//! The check is FNV-1a (64 bits) over the id and all bytes before, folded to its lowest 24 bits by exclusive or with
+//! itself shifted right by 24 and by 48. It catches a value that lies under another id or was cut or altered. A
+//! next change more than 65,534 days away is written as that many: the entry is a miss from then on.
 
 use jiff::civil::Date;
 
@@ -53,12 +55,14 @@ pub(super) struct Encoded {
     len: usize,
 }
 
-/// Revisions use 48 bits.
-const MAX_REVISION: u64 = (1 << 48) - 1;
-const FORMAT: u8 = 1 << 4;
+/// Revisions use 40 bits.
+const MAX_REVISION: u64 = (1 << 40) - 1;
+const FORMAT: u8 = 2 << 4;
 const VALUE_BYTES: usize = 16;
-const TOMBSTONE_BYTES: usize = 8;
-const NO_DAY: u32 = 0x00FF_FFFF;
+const TOMBSTONE_BYTES: usize = 9;
+const CHECK_BYTES: usize = 3;
+const MAX_DAY: u32 = 0x00FF_FFFE;
+const NO_CHANGE: u16 = u16::MAX;
 
 impl Encoded {
     /// The bytes as they are kept.
@@ -68,19 +72,22 @@ impl Encoded {
 }
 
 impl Stored {
-    /// The compact form for `id`, or nothing when a field does not fit: a day before 1970 or a revision beyond 48 bits.
+    /// The compact form for `id`, or nothing when a field does not fit: a day before 1970 or a revision beyond 40 bits.
     /// What cannot be encoded is not cached.
     pub(super) fn encode(&self, id: &EnterpriseId) -> Option<Encoded> {
         let mut encoded = self.body()?;
-        let (last, body) = encoded.bytes.get_mut(..encoded.len)?.split_last_mut()?;
-        *last = check_byte(id, body);
+        let (body, check) = encoded
+            .bytes
+            .get_mut(..encoded.len)?
+            .split_last_chunk_mut::<CHECK_BYTES>()?;
+        *check = check_of(id, body);
         Some(encoded)
     }
 
     /// Reads the compact form; anything that this release did not write for `id` is nothing.
     pub(super) fn decode(id: &EnterpriseId, bytes: &[u8]) -> Option<Self> {
-        let (last, body) = bytes.split_last()?;
-        if *last != check_byte(id, body) {
+        let (body, check) = bytes.split_last_chunk::<CHECK_BYTES>()?;
+        if *check != check_of(id, body) {
             return None;
         }
         let mut padded = [0; VALUE_BYTES];
@@ -93,69 +100,51 @@ impl Stored {
         (bytes.len() == expected).then_some(stored)
     }
 
-    /// The compact form without its check byte.
+    /// The compact form without its check: zeros stand in its place.
     pub(super) fn body(&self) -> Option<Encoded> {
         Some(match self {
             Self::Value(value) => {
-                let [r0, r1, r2, r3, r4, r5] = revision_bytes(value.revision)?;
+                let [r0, r1, r2, r3, r4] = revision_bytes(value.revision)?;
                 let [a0, a1, a2] = day_bytes(value.as_of)?;
-                let [n0, n1, n2] = match value.next_change_on {
-                    Some(day) => day_bytes(day)?,
-                    None => [0xFF; 3],
-                };
+                let [n0, n1] = days_until(value.as_of, value.next_change_on).to_be_bytes();
                 let [p0, p1] = value.points.to_be_bytes();
                 let kind = FORMAT | value.tier.code();
                 Encoded {
                     bytes: [
-                        kind, r0, r1, r2, r3, r4, r5, a0, a1, a2, n0, n1, n2, p0, p1, 0,
+                        kind, r0, r1, r2, r3, r4, a0, a1, a2, n0, n1, p0, p1, 0, 0, 0,
                     ],
                     len: VALUE_BYTES,
                 }
             }
             Self::Tombstone { revision } => {
-                let [r0, r1, r2, r3, r4, r5] = revision_bytes(*revision)?;
+                let [r0, r1, r2, r3, r4] = revision_bytes(*revision)?;
                 Encoded {
-                    bytes: [FORMAT, r0, r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                    bytes: [FORMAT, r0, r1, r2, r3, r4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
                     len: TOMBSTONE_BYTES,
                 }
             }
         })
     }
 
-    /// Reads the compact form without its check byte.
+    /// Reads the compact form without its check.
     pub(super) fn from_body(bytes: &[u8; VALUE_BYTES]) -> Option<Self> {
-        let [
-            kind,
-            r0,
-            r1,
-            r2,
-            r3,
-            r4,
-            r5,
-            a0,
-            a1,
-            a2,
-            n0,
-            n1,
-            n2,
-            p0,
-            p1,
-            _,
-        ] = *bytes;
-        let revision = u64::from_be_bytes([0, 0, r0, r1, r2, r3, r4, r5]);
+        let [kind, r0, r1, r2, r3, r4, a0, a1, a2, n0, n1, p0, p1, ..] = *bytes;
+        let revision = u64::from_be_bytes([0, 0, 0, r0, r1, r2, r3, r4]);
         if kind == FORMAT {
             return Some(Self::Tombstone { revision });
         }
         let tier = Tier::from_code(kind.checked_sub(FORMAT)?)?;
-        let next_change_on = match u32::from_be_bytes([0, n0, n1, n2]) {
-            NO_DAY => None,
-            days => Some(day_of(days)?),
+        let days = u32::from_be_bytes([0, a0, a1, a2]);
+        let as_of = day_of(days)?;
+        let next_change_on = match u16::from_be_bytes([n0, n1]) {
+            NO_CHANGE => None,
+            later => Some(day_of(days + u32::from(later))?),
         };
         Some(Self::Value(CachedTier {
             tier,
             points: u16::from_be_bytes([p0, p1]),
             revision,
-            as_of: day_of(u32::from_be_bytes([0, a0, a1, a2]))?,
+            as_of,
             next_change_on,
         }))
     }
@@ -187,15 +176,24 @@ impl Stored {
     }
 }
 
-fn revision_bytes(revision: u64) -> Option<[u8; 6]> {
-    let [_, _, rest @ ..] = revision.to_be_bytes();
+fn revision_bytes(revision: u64) -> Option<[u8; 5]> {
+    let [_, _, _, rest @ ..] = revision.to_be_bytes();
     (revision <= MAX_REVISION).then_some(rest)
 }
 
 fn day_bytes(day: Date) -> Option<[u8; 3]> {
     let days = u32::try_from(dates::to_epoch_day(day)).ok()?;
     let [_, rest @ ..] = days.to_be_bytes();
-    (days < NO_DAY).then_some(rest)
+    (days <= MAX_DAY).then_some(rest)
+}
+
+fn days_until(as_of: Date, next_change_on: Option<Date>) -> u16 {
+    let Some(next) = next_change_on else {
+        return NO_CHANGE;
+    };
+    let days = dates::to_epoch_day(next) - dates::to_epoch_day(as_of);
+    // A change that lies behind the as-of day makes the entry a miss from its first day on.
+    u16::try_from(days.clamp(0, i32::from(NO_CHANGE) - 1)).unwrap_or(0)
 }
 
 /// The date of a stored day; a number beyond the calendar was not written by us.
@@ -204,8 +202,8 @@ fn day_of(days: u32) -> Option<Date> {
     (dates::to_epoch_day(date) == i32::try_from(days).ok()?).then_some(date)
 }
 
-/// FNV-1a (64 bits) over id and body, folded to one byte.
-fn check_byte(id: &EnterpriseId, body: &[u8]) -> u8 {
+/// FNV-1a (64 bits) over id and body, folded to 24 bits.
+fn check_of(id: &EnterpriseId, body: &[u8]) -> [u8; CHECK_BYTES] {
     let hash = id
         .as_str()
         .bytes()
@@ -213,7 +211,8 @@ fn check_byte(id: &EnterpriseId, body: &[u8]) -> u8 {
         .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
         });
-    hash.to_be_bytes().iter().fold(0, |fold, byte| fold ^ byte)
+    let [.., a, b, c] = (hash ^ (hash >> 24) ^ (hash >> 48)).to_be_bytes();
+    [a, b, c]
 }
 
 #[cfg(test)]
@@ -229,7 +228,7 @@ mod tests {
         CachedTier {
             tier: Tier::C,
             points: 612,
-            revision: 0x0102_0304_0506,
+            revision: 0x01_0203_0405,
             as_of: date(2026, 11, 22),
             next_change_on: Some(date(2026, 12, 1)),
         }
@@ -261,11 +260,28 @@ mod tests {
     #[test]
     fn the_layout_does_not_change() {
         let encoded = Stored::Value(value()).encode(&id()).unwrap();
-        let (_, body) = encoded.as_bytes().split_last().unwrap();
-        assert_eq!(hex::encode(body), "1301020304050600512b0051340264");
+        let (body, _) = encoded.as_bytes().split_at(13);
+        assert_eq!(hex::encode(body), "23010203040500512b00090264");
         let tombstone = Stored::Tombstone { revision: 258 }.encode(&id()).unwrap();
-        let (_, body) = tombstone.as_bytes().split_last().unwrap();
-        assert_eq!(hex::encode(body), "10000000000102");
+        let (body, _) = tombstone.as_bytes().split_at(6);
+        assert_eq!(hex::encode(body), "200000000102");
+    }
+
+    #[test]
+    fn a_change_beyond_the_count_of_days_is_a_miss_from_the_last_day_that_can_be_counted() {
+        let far = CachedTier {
+            next_change_on: Some(date(2400, 1, 1)),
+            ..value()
+        };
+        let encoded = Stored::Value(far).encode(&id()).unwrap();
+        let Some(Stored::Value(read)) = Stored::decode(&id(), encoded.as_bytes()) else {
+            panic!("a value")
+        };
+        let counted = read.next_change_on.unwrap();
+        assert!(
+            counted < date(2400, 1, 1) && counted > date(2200, 1, 1),
+            "{counted}"
+        );
     }
 
     #[test]
@@ -289,7 +305,15 @@ mod tests {
         }
         let other = EnterpriseId::parse("licence-7a").unwrap();
         assert_eq!(Stored::decode(&other, encoded.as_bytes()), None);
-        for garbage in [&b""[..], b"A", b"OK", b"garbage!", b"0123456789abcdef"] {
+        for garbage in [
+            &b""[..],
+            b"A",
+            b"OK",
+            b"   ",
+            b"garbage!",
+            b"123456789",
+            b"0123456789abcdef",
+        ] {
             assert_eq!(Stored::decode(&id(), garbage), None);
         }
     }

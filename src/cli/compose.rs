@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Failure;
-use crate::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
+use crate::cache::{LayeredCache, MemoryCache, RedisCache, RedisOptions, TierCache};
 use crate::config::{Settings, Sources};
 use crate::domain::{EnterpriseKind, UnknownCode};
 use crate::service::{
-    Clock, Entropy, ImportOptions, ModelFiles, Models, ReadOptions, Service, WebhookOptions,
+    Clock, Entropy, ImportOptions, LookUpOptions, ModelFiles, Models, ReadOptions, Service,
+    WebhookOptions,
 };
 use crate::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 
@@ -137,16 +138,28 @@ fn service_with(
         scorecards: settings.models.scorecards.clone(),
         policy: settings.models.policy.clone(),
     })?;
+    let near = || MemoryCache::with_capacity(settings.cache.entries);
     let cache: Arc<dyn TierCache> = match &settings.cache.redis_url {
-        None => Arc::new(MemoryCache::with_capacity(settings.cache.entries)),
-        Some(url) => Arc::new(RedisCache::new(RedisOptions {
-            url: url.expose().to_owned(),
-            budget: settings.cache.redis_budget(),
-            log_id: store.store_id()?,
-        })?),
+        None => Arc::new(near()),
+        Some(url) => {
+            let far = RedisCache::new(RedisOptions {
+                url: url.expose().to_owned(),
+                budget: settings.cache.redis_budget(),
+                log_id: store.store_id()?,
+                ttl: settings.cache.redis_ttl(),
+            })?;
+            match settings.cache.entries {
+                0 => Arc::new(far),
+                _ => Arc::new(LayeredCache::new(near(), far)),
+            }
+        }
     };
     let clock = settings.as_of.map_or(Clock::System, Clock::Fixed);
-    Ok(Service::open(store, cache, models, clock, entropy)?)
+    let service = Service::open(store, cache, models, clock, entropy)?;
+    Ok(service.with_look_ups(LookUpOptions {
+        store_reads: settings.cache.store_reads,
+        warm_up_per_second: settings.cache.warm_up_per_second,
+    }))
 }
 
 /// How files are read under these settings.

@@ -2,7 +2,8 @@
 
 use crate::config::ConfigError;
 use crate::service::{
-    CacheError, EvaluateError, FilesError, MappingError, ModelsError, ServiceError, StoreError,
+    CacheError, EvaluateError, FilesError, MappingError, ModelsError, OutcomeError, ServiceError,
+    StoreError,
 };
 use crate::telemetry::TelemetryError;
 
@@ -49,7 +50,11 @@ pub(super) enum Failure {
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
     #[error(transparent)]
+    Outcome(#[from] OutcomeError),
+    #[error(transparent)]
     BenchData(#[from] crate::service::bench_data::BenchError),
+    #[error(transparent)]
+    Model(#[from] crate::service::RegisterModelError),
     #[error(transparent)]
     Training(#[from] crate::service::training::TrainingError),
     #[error(transparent)]

@@ -173,6 +173,22 @@ pub(super) fn baseline(path: &Path) -> Baseline {
     }
 }
 
+/// What counts as a problem: the rule that is named, else that of the mapping, else the codes of the national platform.
+pub(super) fn outcome_rule(
+    outcomes: Option<&Path>,
+    mapping: Option<&Mapping>,
+) -> Result<OutcomeRule, Failure> {
+    if let Some(path) = outcomes {
+        let text = std::fs::read_to_string(path).map_err(Failure::at(path))?;
+        return Ok(OutcomeRule::from_toml(&text)?);
+    }
+    let demo = mapping.and_then(Mapping::demo);
+    match demo.and_then(|demo| demo.outcome.as_ref()) {
+        Some(outcome) => Ok(OutcomeRule::from(outcome)),
+        None => Ok(OutcomeRule::compiled_in()?),
+    }
+}
+
 pub(super) fn rule(mapping: Option<&Mapping>) -> Result<OutcomeRule, Failure> {
     mapping
         .and_then(Mapping::demo)

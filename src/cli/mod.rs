@@ -24,6 +24,7 @@ mod judging;
 mod judging_tables;
 mod merges;
 mod migrations;
+mod models;
 mod objections;
 mod openapi;
 mod output;
@@ -115,7 +116,9 @@ enum Command {
     Group(groups::Arguments),
     /// Verify a transcript against pool and sample.
     Verify(verify::Arguments),
-    /// Train a scorecard from a table with outcomes.
+    /// Models: register, validate, approve, shadow, promote, roll back, retire; their ledger, cards and drift.
+    Models(models::Arguments),
+    /// Train a scorecard from a table with outcomes, or on what inspections of the register found.
     Train(Box<train::Arguments>),
     /// Print the OpenAPI document.
     Openapi(openapi::Arguments),
@@ -154,6 +157,7 @@ impl Cli {
             Command::Ceremony(arguments) => ceremony::run(arguments),
             Command::Group(arguments) => groups::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Models(arguments) => models::run(arguments),
             Command::Train(arguments) => train::run(*arguments),
             Command::Openapi(arguments) => openapi::run(arguments),
             Command::BenchData(arguments) => bench_data::run(arguments),

@@ -71,7 +71,7 @@ fn answer(yes: bool) -> ExitCode {
 }
 
 /// Carries the run out, or watches the process that does, until it has ended.
-fn see_through(service: &Service, asked: Job) -> Result<Job, Failure> {
+pub(super) fn see_through(service: &Service, asked: Job) -> Result<Job, Failure> {
     let bars = Arc::new(Bars {
         scan: bar(0, "reading the register"),
         finish: ProgressBar::hidden(),

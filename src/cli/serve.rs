@@ -31,7 +31,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let metrics = Metrics::install()?;
     let service = Arc::new(service(&settings, Entropy::System)?);
     if settings.models.are_named()
-        && let Some(run) = service.adopt_given()?
+        && let Some(run) = service.adopt_given(settings.models.scorecard.is_some())?
     {
         tracing::info!(
             run.id = run.run_id,

@@ -1,20 +1,25 @@
-//! `risktier train`: a scorecard from a table with outcomes.
+//! `risktier train`: a scorecard from a table with outcomes, or from what inspections of the register found.
 
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use serde_json::Value;
 use std::path::PathBuf;
 
+use super::compose::{CommonFlags, blocking, runtime};
 use super::exit::{Ended, ExitCode, Failure};
+use super::judging::outcome_rule;
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
 use super::progress::spinner;
+use super::registers::{Registers, judged};
 use crate::service::training::{
-    Roles, TableRead, TrainingError, TrainingFolder, read_card_rows, read_table, write_training,
+    RegisterRows, RegisterSplit, Roles, RowRules, TableRead, TrainingError, TrainingFolder,
+    Unplanned, read_card_rows, read_table, write_roles, write_training,
 };
 use crate::service::{
-    CalibrationMethod, CutoffRule, Fitter, Scaling, Scorecard, TrainParams, TrainReport, Trained,
-    Validation, train,
+    CalibrationMethod, CutoffRule, Fitter, Mapping, Scaling, Scorecard, TrainParams, TrainReport,
+    Trained, Validation, train,
 };
+use crate::telemetry::init_logs;
 
 /// The longest row of a training table.
 const MAX_ROW_BYTES: usize = 1 << 20;
@@ -22,8 +27,13 @@ const MAX_ROW_BYTES: usize = 1 << 20;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Table with features and outcome (CSV, also gzip or zstd, or Parquet).
-    #[arg(long, value_name = "FILE", required_unless_present = "edited")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["edited", "from_register"])]
     table: Option<PathBuf>,
+    /// Train on the register instead: what was known on the day before each inspection, and what it found.
+    #[arg(long, conflicts_with_all = ["table", "edited", "roles", "outcome"])]
+    from_register: bool,
+    #[command(flatten)]
+    register: RegisterRowFlags,
     /// Roles of the columns (TOML); default: inferred from their names and printed.
     #[arg(long, value_name = "FILE")]
     roles: Option<PathBuf>,
@@ -39,12 +49,13 @@ pub(super) struct Arguments {
     /// First day of the rows that only validate; default: the latest fifth of the rows.
     #[arg(long, value_name = "DATE", conflicts_with = "validate_share")]
     validate_from: Option<Date>,
-    /// Share of the rows that only validate, the latest ones where there are days; 0 keeps none back; default: 0.2.
+    /// Share of the rows that only validate, the latest ones where there are days; 0 keeps none back; default: 0.2, from
+    /// the register 0.3.
     #[arg(long, value_name = "SHARE")]
     validate_share: Option<f64>,
-    /// Days before validation whose rows are used for nothing.
-    #[arg(long, default_value_t = 0)]
-    gap_days: u16,
+    /// Days before validation whose rows are used for nothing; default: 0, from the register 30.
+    #[arg(long)]
+    gap_days: Option<u16>,
     /// Shares of tiers B, C and D among the fitted rows; default: 0.29,0.065,0.025.
     #[arg(long, value_name = "B,C,D", value_delimiter = ',', num_args = 3, conflicts_with_all = ["cutoffs", "problem_rates"])]
     shares: Option<Vec<f64>>,
@@ -67,7 +78,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "platt")]
     calibration: CalibrationFlag,
     /// Most pair terms to look for; 0 keeps the card to single features.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     pairs: usize,
     /// A pair term to fit, as two columns with a comma; may be repeated; default: pairs are looked for.
     #[arg(long = "pair", value_name = "A,B")]
@@ -101,9 +112,61 @@ pub(super) struct Arguments {
     /// Threads; the card does not depend on them; default: one per core.
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    common: CommonFlags,
     /// Form of the result; default: table.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
+}
+
+/// Which inspections of the register are learned from.
+#[derive(Debug, Args)]
+struct RegisterRowFlags {
+    /// Import this folder into a passing register and train on it; nothing is kept; default: the store.
+    #[arg(long, value_name = "DIR", requires = "from_register")]
+    data: Option<PathBuf>,
+    /// Mapping file (TOML) of that folder; its `[demo.outcome]` says what a problem is unless `--outcomes` does;
+    /// default: none.
+    #[arg(long, value_name = "FILE", requires = "from_register")]
+    mapping: Option<PathBuf>,
+    /// What result codes say (TOML); default: the codes of the national platform.
+    #[arg(long, value_name = "FILE", requires = "from_register")]
+    outcomes: Option<PathBuf>,
+    /// First day of the inspections; default: all.
+    #[arg(long, value_name = "DATE", requires = "from_register")]
+    since: Option<Date>,
+    /// Last day of the inspections; default: all.
+    #[arg(long, value_name = "DATE", requires = "from_register")]
+    until: Option<Date>,
+    /// What becomes of inspections that no plan of this service drew; default: auto.
+    #[arg(long, value_enum, requires = "from_register")]
+    unplanned: Option<UnplannedFlag>,
+    /// What divides the rows; default: day.
+    #[arg(long, value_enum, requires = "from_register")]
+    split: Option<SplitFlag>,
+    /// Keep the rows as a table (CSV), with their roles beside it, so that others can train on them; default: they pass.
+    #[arg(long, value_name = "FILE", requires = "from_register")]
+    write_table: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UnplannedFlag {
+    /// Kept apart where plans drew any inspection, otherwise each counts once.
+    Auto,
+    /// Each counts once.
+    Count,
+    /// Kept apart.
+    Apart,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SplitFlag {
+    /// By day, then by owner.
+    Day,
+    /// By owner.
+    Group,
+    /// Every row is fitted.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -146,6 +209,9 @@ fn train_or_edit(arguments: &Arguments) -> Result<(), Failure> {
     if let (Some(path), Some(parent)) = (&arguments.edited, &parent) {
         return edit(arguments, parent, path);
     }
+    if arguments.from_register {
+        return register(arguments, parent.as_ref());
+    }
     let Some(path) = &arguments.table else {
         return Err(Failure::Other("name a table with --table".to_owned()));
     };
@@ -160,9 +226,13 @@ fn train_or_edit(arguments: &Arguments) -> Result<(), Failure> {
     let read = read_table(path, roles, MAX_ROW_BYTES)?;
     reading.finish_and_clear();
     tell_columns(&read);
-    let params = params(arguments, &read, parent.as_ref())?
-        .valid()
-        .map_err(TrainingError::from)?;
+    let params = TrainParams {
+        features: read.roles.feature.clone(),
+        validation: validation(arguments),
+        ..params(arguments, parent.as_ref())?
+    }
+    .valid()
+    .map_err(TrainingError::from)?;
     let working = spinner("training");
     let trained = train(&read.table, &params, &mut |step| {
         working.set_message(step.to_owned())
@@ -173,11 +243,152 @@ fn train_or_edit(arguments: &Arguments) -> Result<(), Failure> {
     show(arguments, &trained, &files)
 }
 
-fn params(
-    arguments: &Arguments,
-    read: &TableRead,
-    parent: Option<&Scorecard>,
-) -> Result<TrainParams, Failure> {
+/// Trains on the register of the settings, or on a folder that is imported for it.
+fn register(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<(), Failure> {
+    let flags = &arguments.register;
+    let settings = arguments.common.settings(None)?;
+    init_logs(&settings.log)?;
+    let mapping = flags.mapping.as_deref().map(Mapping::load).transpose()?;
+    let outcome = outcome_rule(flags.outcomes.as_deref(), mapping.as_ref())?;
+    let rules = RowRules {
+        outcome,
+        from: flags.since,
+        until: flags.until,
+        unplanned: match flags.unplanned {
+            None | Some(UnplannedFlag::Auto) => Unplanned::Auto,
+            Some(UnplannedFlag::Count) => Unplanned::Count,
+            Some(UnplannedFlag::Apart) => Unplanned::Apart,
+        },
+        split: split(arguments),
+        seed: arguments.seed,
+    };
+    let params = params(arguments, parent)?;
+    let (data, kept) = (flags.data.clone(), flags.write_table.clone());
+    let working = spinner("training");
+    let told = working.clone();
+    let runtime = runtime()?;
+    let trained = blocking(&runtime, move || {
+        let registers = Registers::open(&settings, data.as_deref(), mapping.as_ref())?;
+        let service = registers.service(&settings)?;
+        let models = judged(&service, &settings);
+        Ok(
+            service.train_on_register(&models, &rules, params, kept.as_deref(), &mut |step| {
+                told.set_message(step.to_owned());
+            })?,
+        )
+    })?;
+    working.finish_and_clear();
+    tell_rows(&trained.rows);
+    if let Some(table) = &flags.write_table {
+        let roles = table.with_extension("roles.toml");
+        write_roles(&trained.roles, &roles)?;
+        eprintln!(
+            "the rows are in {}; the same card comes from them with --table {} --roles {}{}",
+            table.display(),
+            table.display(),
+            roles.display(),
+            retraining(arguments, &trained.rows)
+        );
+    }
+    let files = write_training(&arguments.out, &trained.trained)?;
+    let rows = arguments.out.join("rows.json");
+    std::fs::write(&rows, serde_json::to_string_pretty(&trained.rows)? + "\n")
+        .map_err(Failure::at(&rows))?;
+    show(arguments, &trained.trained, &files)
+}
+
+/// The flags of division that make the same card from the table.
+fn retraining(arguments: &Arguments, rows: &RegisterRows) -> String {
+    match (rows.validate_from, rows.gap_days, split(arguments)) {
+        (Some(from), Some(gap), _) => format!(" --validate-from {from} --gap-days {gap}"),
+        (_, _, RegisterSplit::Group { share }) => format!(" --validate-share {share}"),
+        (_, _, RegisterSplit::None | RegisterSplit::Day { .. }) => " --validate-share 0".to_owned(),
+    }
+}
+
+fn split(arguments: &Arguments) -> RegisterSplit {
+    let share = arguments.validate_share.unwrap_or(0.3);
+    match arguments.register.split {
+        _ if arguments.validate_share == Some(0.0) => RegisterSplit::None,
+        Some(SplitFlag::None) => RegisterSplit::None,
+        Some(SplitFlag::Group) => RegisterSplit::Group { share },
+        None | Some(SplitFlag::Day) => RegisterSplit::Day {
+            from: arguments.validate_from,
+            share,
+            gap_days: arguments.gap_days.unwrap_or(30),
+        },
+    }
+}
+
+/// Says what the rows are and what was left out.
+fn tell_rows(rows: &RegisterRows) {
+    eprintln!(
+        "{} of {} inspections are rows, {} of them with a problem; {} owner groups",
+        rows.row_count, rows.visit_count, rows.found_count, rows.group_count
+    );
+    for (count, found, what) in [
+        (
+            rows.apart_count,
+            Some(rows.apart_found_count),
+            "came about for a reason and are kept apart",
+        ),
+        (
+            rows.unplanned_count,
+            Some(rows.unplanned_found_count),
+            "were drawn by no plan and are kept apart",
+        ),
+        (rows.silent_count, None, "have codes that say nothing"),
+        (
+            rows.unfounded_count,
+            None,
+            "were to what did not exist on the day before",
+        ),
+        (
+            rows.purged_count,
+            None,
+            "are rows that are used for nothing, so that no owner is on both sides",
+        ),
+    ] {
+        if count > 0 {
+            let found =
+                found.map_or_else(String::new, |found| format!(" ({found} found a problem)"));
+            eprintln!("{count} {what}{found}");
+        }
+    }
+    for (code, count) in &rows.unknown_codes {
+        eprintln!("result code `{code}` is in no outcome rule: {count} inspections");
+    }
+    if rows.plan_count == 0 {
+        eprintln!(
+            "no plan drew any of the inspections, so each counts once: figures speak of the visits made"
+        );
+    } else {
+        eprintln!(
+            "{} rows count by the inverse of their probability in {} plans",
+            rows.weighted_count, rows.plan_count
+        );
+    }
+    if rows.with_statistics_count < rows.row_count {
+        eprintln!(
+            "in {} rows nothing was frozen yet, so indicators across the register are missing there",
+            rows.row_count - rows.with_statistics_count
+        );
+    }
+}
+
+fn validation(arguments: &Arguments) -> Validation {
+    let gap_days = arguments.gap_days.unwrap_or(0);
+    match (arguments.validate_from, arguments.validate_share) {
+        (Some(day), _) => Validation::From { day, gap_days },
+        (None, Some(0.0)) => Validation::None,
+        (None, share) => Validation::Share {
+            share: share.unwrap_or(0.2),
+            gap_days,
+        },
+    }
+}
+
+fn params(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<TrainParams, Failure> {
     let three = |values: &Option<Vec<f64>>| match values.as_deref() {
         Some([b, c, d]) => Some((*b, *c, *d)),
         _ => None,
@@ -195,17 +406,6 @@ fn params(
     } else {
         CutoffRule::default()
     };
-    let validation = match (arguments.validate_from, arguments.validate_share) {
-        (Some(day), _) => Validation::From {
-            day,
-            gap_days: arguments.gap_days,
-        },
-        (None, Some(0.0)) => Validation::None,
-        (None, share) => Validation::Share {
-            share: share.unwrap_or(0.2),
-            gap_days: arguments.gap_days,
-        },
-    };
     let pair = |text: &String| match text.split_once(',') {
         Some((first, second)) => Ok([first.to_owned(), second.to_owned()]),
         None => Err(Failure::Other(format!(
@@ -221,7 +421,6 @@ fn params(
             FitterFlag::Boost => Fitter::Boost,
             FitterFlag::Auto => Fitter::Auto,
         },
-        features: read.roles.feature.clone(),
         pairs: arguments.pairs,
         declared_pairs: arguments
             .declared_pairs
@@ -241,7 +440,6 @@ fn params(
             CalibrationFlag::Platt => CalibrationMethod::Platt,
             CalibrationFlag::Isotonic => CalibrationMethod::Isotonic,
         },
-        validation,
         challengers: arguments.challengers,
         strict: arguments.strict,
         parent: parent

@@ -79,7 +79,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             What::Resume { webhook_id, skip } => {
                 show(&[service.resume_webhook(&webhook_id, skip)?], format)?;
             }
-            What::Delete { webhook_id } => service.delete_webhook(&webhook_id)?,
+            What::Delete { webhook_id } => {
+                service.delete_webhook(&webhook_id)?;
+            }
         }
         Ok(ExitCode::Done)
     })

@@ -29,6 +29,12 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_REDIS_URL", "cache.redis_url"),
     ("RISKTIER_CACHE_ENTRIES", "cache.entries"),
     ("RISKTIER_CACHE_REDIS_BUDGET_MS", "cache.redis_budget_ms"),
+    ("RISKTIER_CACHE_REDIS_TTL_DAYS", "cache.redis_ttl_days"),
+    (
+        "RISKTIER_CACHE_WARM_UP_PER_SECOND",
+        "cache.warm_up_per_second",
+    ),
+    ("RISKTIER_CACHE_STORE_READS", "cache.store_reads"),
     ("RISKTIER_LIMITS_BODY_BYTES", "limits.body_bytes"),
     ("RISKTIER_LIMITS_IMPORT_BYTES", "limits.import_bytes"),
     ("RISKTIER_LIMITS_SPOOL_BYTES", "limits.spool_bytes"),

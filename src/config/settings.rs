@@ -58,12 +58,18 @@ pub struct StoreSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheSettings {
-    /// Redis; none means in process.
+    /// Redis, a single server or members of a Cluster; none means in process alone.
     pub redis_url: Option<SecretUrl>,
-    /// Room of the in-process cache, in tiers.
+    /// Room of the in-process cache, in tiers; 0 means that there is none.
     pub entries: usize,
     /// Time for one call to Redis, in milliseconds.
     pub redis_budget_ms: u64,
+    /// How long entries in Redis live, in days.
+    pub redis_ttl_days: u64,
+    /// Tiers per second that are written to Redis in advance; 0 means none.
+    pub warm_up_per_second: u32,
+    /// Look-ups that may read the store at once.
+    pub store_reads: usize,
 }
 
 impl StoreSettings {
@@ -82,6 +88,11 @@ impl CacheSettings {
     /// Time for one call to Redis.
     pub fn redis_budget(&self) -> Duration {
         Duration::from_millis(self.redis_budget_ms)
+    }
+
+    /// How long entries in Redis live.
+    pub fn redis_ttl(&self) -> Duration {
+        Duration::from_secs(self.redis_ttl_days.saturating_mul(24 * 60 * 60))
     }
 }
 
@@ -265,13 +276,32 @@ impl Settings {
             rate_requests,
             rate_seconds,
         } = &self.limits;
-        in_range("cache.entries", as_u64(self.cache.entries), 1, 100_000_000)?;
+        in_range("cache.entries", as_u64(self.cache.entries), 0, 100_000_000)?;
+        in_range("cache.redis_ttl_days", self.cache.redis_ttl_days, 1, 3_650)?;
+        in_range(
+            "cache.warm_up_per_second",
+            u64::from(self.cache.warm_up_per_second),
+            0,
+            10_000_000,
+        )?;
+        in_range(
+            "cache.store_reads",
+            as_u64(self.cache.store_reads),
+            1,
+            10_000,
+        )?;
         in_range(
             "cache.redis_budget_ms",
             self.cache.redis_budget_ms,
             1,
             10_000,
         )?;
+        if self.cache.entries == 0 && self.cache.redis_url.is_none() {
+            return Err(invalid(
+                "cache.entries",
+                "is `0` although there is no Redis; give room for the register, or set `cache.redis_url`",
+            ));
+        }
         in_range("store.max_bytes", self.store.max_bytes, 0, 1 << 44)?;
         in_range(
             "store.connections",

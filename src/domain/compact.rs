@@ -62,6 +62,17 @@ impl CompactWriter {
         self.signed(i64::from(to_epoch_day(day)));
     }
 
+    /// What `write` writes, with its length in front in four bytes.
+    pub(crate) fn nested(&mut self, write: impl FnOnce(&mut Self)) {
+        let head = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        write(self);
+        let length = u32::try_from(self.0.len() - head - 4).unwrap_or(u32::MAX);
+        if let Some(place) = self.0.get_mut(head..head + 4) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
+    }
+
     /// The bytes.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -166,6 +177,21 @@ impl<'a> CompactReader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.wrong("a text in UTF-8"))
     }
 
+    /// A reader of what was written as nested; this one goes on behind it.
+    pub(crate) fn nested(&mut self) -> Result<Self, NotCompact> {
+        let length = self.take(4, "a length")?;
+        let length: [u8; 4] = length.try_into().map_err(|_| self.wrong("a length"))?;
+        let length = u32::from_be_bytes(length);
+        let length = usize::try_from(length).map_err(|_| self.wrong("a length"))?;
+        let bytes = self.take(length, "what was announced")?;
+        Ok(Self { bytes, at: 0 })
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     /// A day.
     pub(crate) fn day(&mut self) -> Result<Date, NotCompact> {
         let number = self.signed()?;
@@ -186,7 +212,7 @@ impl<'a> CompactReader<'a> {
 
     /// Checks that nothing is left.
     pub(crate) fn end(&self) -> Result<(), NotCompact> {
-        if self.at == self.bytes.len() {
+        if self.is_at_end() {
             Ok(())
         } else {
             Err(self.wrong("the end"))
@@ -209,6 +235,7 @@ mod tests {
         writer.fixed(7);
         writer.text("地址");
         writer.day(date(1969, 12, 31));
+        writer.nested(|writer| writer.number(300));
         let bytes = writer.into_bytes();
 
         let mut reader = CompactReader::new(&bytes, b"m1").unwrap();
@@ -217,6 +244,8 @@ mod tests {
         assert_eq!(reader.fixed(), Ok(7));
         assert_eq!(reader.text(), Ok("地址"));
         assert_eq!(reader.day(), Ok(date(1969, 12, 31)));
+        assert!(!reader.is_at_end());
+        assert_eq!(reader.nested().unwrap().number(), Ok(300));
         assert_eq!(reader.end(), Ok(()));
     }
 

@@ -1,6 +1,5 @@
 //! Calendar days: parsing, windows in months, and the instant a classification speaks for.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -31,34 +30,53 @@ pub fn next_scheduled_run(day: Date) -> Date {
     if day.day() == 1 {
         return day;
     }
-    day.first_of_month()
-        .checked_add(1.month())
-        .unwrap_or(Date::MAX)
+    add_months(day.first_of_month(), 1)
 }
 
 /// The day `months` after `day`; a day that the month lacks becomes its last one.
+///
+/// Windows are asked for by the hundred million, so this is plain arithmetic.
 pub fn add_months(day: Date, months: u16) -> Date {
-    day.checked_add(i32::from(months).months())
+    let month = i32::from(day.year()) * 12 + i32::from(day.month()) - 1 + i32::from(months);
+    let first = civil(i64::from(month.div_euclid(12)), month.rem_euclid(12) + 1, 1);
+    first
+        .and_then(|first| {
+            Date::new(
+                first.year(),
+                first.month(),
+                day.day().min(first.days_in_month()),
+            )
+            .ok()
+        })
         .unwrap_or(Date::MAX)
+}
+
+fn civil(year: i64, month: i32, day: i32) -> Option<Date> {
+    let (year, month, day) = (i16::try_from(year), i8::try_from(month), i8::try_from(day));
+    Date::new(year.ok()?, month.ok()?, day.ok()?).ok()
 }
 
 /// The day `days` after `day`.
 pub fn add_days(day: Date, days: i32) -> Date {
-    day.checked_add(days.days())
-        .unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
+    from_epoch_day(to_epoch_day(day).saturating_add(days))
 }
 
 /// Days from 1970-01-01, the form kept in the store.
-pub fn to_epoch_day(day: Date) -> i32 {
-    // A civil date lies within ±4 million days, so the conversion cannot fail.
-    i32::try_from(days_between(EPOCH, day)).unwrap_or(i32::MAX)
-}
-
-/// The date of a stored day number; a number outside the calendar becomes the nearest date.
 ///
 /// A register's worth of records has hundreds of millions of dates, so this is plain arithmetic: days are counted in
 /// eras of 400 Gregorian years, which have 146,097 days, from the first of March, so that a leap day is the last of its
 /// year (Hinnant, "chrono-compatible low-level date algorithms").
+pub fn to_epoch_day(day: Date) -> i32 {
+    let (month, day_of_month) = (i32::from(day.month()), i32::from(day.day()));
+    let year = i32::from(day.year()) - i32::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day_of_month - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The date of a stored day number; a number outside the calendar becomes the nearest date. The inverse of
+/// [`to_epoch_day`].
 pub fn from_epoch_day(days: i32) -> Date {
     let from_march_0 = i64::from(days) + 719_468;
     let (era, day_of_era) = (
@@ -76,19 +94,16 @@ pub fn from_epoch_day(days: i32) -> Date {
         month_from_march - 9
     };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let parts = (i16::try_from(year), i8::try_from(month), i8::try_from(day));
-    let date = match parts {
-        (Ok(year), Ok(month), Ok(day)) => Date::new(year, month, day).ok(),
+    let date = match (i32::try_from(month), i32::try_from(day)) {
+        (Ok(month), Ok(day)) => civil(year, month, day),
         _ => None,
     };
     date.unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
 }
 
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
-
 /// Whole days from `from` to `to`; negative when `to` is earlier.
 pub fn days_between(from: Date, to: Date) -> i64 {
-    from.duration_until(to).as_hours() / 24
+    i64::from(to_epoch_day(to)) - i64::from(to_epoch_day(from))
 }
 
 /// Completed months from `from` to `to`; 0 when `to` is earlier.
@@ -114,12 +129,25 @@ pub fn parse_date(text: &str) -> Result<Date, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::ToSpan;
     use jiff::civil::date;
 
     #[test]
     fn a_month_later_than_the_31st_is_the_last_day() {
         assert_eq!(add_months(date(2026, 1, 31), 1), date(2026, 2, 28));
         assert_eq!(add_months(date(2024, 1, 31), 1), date(2024, 2, 29));
+    }
+
+    #[test]
+    fn months_are_added_as_the_calendar_does() {
+        for day in (-400_000..400_000).step_by(101).map(from_epoch_day) {
+            for months in [0_u16, 1, 6, 11, 12, 36, 60, 1_201] {
+                let expected = day.checked_add(i32::from(months).months()).unwrap();
+                assert_eq!(add_months(day, months), expected, "{day} {months}");
+            }
+        }
+        assert_eq!(add_months(date(9999, 12, 1), 1), Date::MAX);
+        assert_eq!(add_months(date(9999, 1, 31), u16::MAX), Date::MAX);
     }
 
     #[test]
@@ -138,9 +166,18 @@ mod tests {
         assert_eq!(to_epoch_day(date(1970, 1, 2)), 1);
         assert_eq!(from_epoch_day(i32::MAX), Date::MAX);
         assert_eq!(from_epoch_day(i32::MIN), Date::MIN);
+        let epoch = date(1970, 1, 1);
         for days in (-800_000..800_000).step_by(7) {
-            assert_eq!(from_epoch_day(days), add_days(EPOCH, days), "{days}");
+            let day = epoch.checked_add(days.days()).unwrap();
+            assert_eq!(from_epoch_day(days), day, "{days}");
+            assert_eq!(to_epoch_day(day), days);
+            assert_eq!(add_days(epoch, days), day);
         }
+        for day in [Date::MIN, Date::MAX] {
+            assert_eq!(from_epoch_day(to_epoch_day(day)), day);
+        }
+        assert_eq!(add_days(date(9999, 12, 31), 1), Date::MAX);
+        assert_eq!(add_days(Date::MIN, i32::MIN), Date::MIN);
         assert_eq!(days_between(date(1, 1, 1), date(9999, 12, 31)), 3_652_058);
     }
 

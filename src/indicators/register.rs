@@ -238,7 +238,9 @@ impl RegisterFacts {
         let flag = |position: u8| bits >> position & 1 == 1;
         let size = reader.code(EnterpriseSize::from_code)?;
         let industry = match flag(2) {
-            true => Some(Label::parse(reader.text()?).map_err(|_| reader.wrong("an industry"))?),
+            true => {
+                Some(Label::from_kept(reader.text()?).ok_or_else(|| reader.wrong("an industry"))?)
+            }
             false => None,
         };
         let cancelled_on = flag(3).then(|| reader.day()).transpose()?;
@@ -268,7 +270,7 @@ impl RegisterFacts {
 }
 
 fn read_id(reader: &mut CompactReader<'_>) -> Result<EnterpriseId, NotCompact> {
-    EnterpriseId::parse(reader.text()?).map_err(|_| reader.wrong("an id"))
+    EnterpriseId::from_kept(reader.text()?).ok_or_else(|| reader.wrong("an id"))
 }
 
 impl WantedFacts {

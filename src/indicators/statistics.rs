@@ -366,20 +366,18 @@ impl StatisticsBuilder {
         let cell = &facts.cell;
         self.addresses.extend_from_slice(&facts.addresses);
         self.persons.extend_from_slice(&facts.persons);
-        let histogram = match &cell.industry {
-            None => &mut self.unknown_industry,
-            Some(industry) => {
-                // Two look-ups, so that a label is copied once a register and not once an enterprise.
-                if !self.industries.contains_key(industry) {
-                    self.industries.insert(industry.clone(), BTreeMap::new());
-                }
-                match self.industries.get_mut(industry) {
-                    Some(sizes) => sizes.entry(cell.size).or_default(),
-                    None => return,
-                }
-            }
+        let count = |histogram: &mut Histogram| {
+            *histogram.entry(facts.complaints).or_default() += 1;
         };
-        *histogram.entry(facts.complaints).or_default() += 1;
+        let Some(industry) = &cell.industry else {
+            return count(&mut self.unknown_industry);
+        };
+        // A label is copied once a register and not once an enterprise.
+        if let Some(sizes) = self.industries.get_mut(industry) {
+            return count(sizes.entry(cell.size).or_default());
+        }
+        let sizes = self.industries.entry(industry.clone()).or_default();
+        count(sizes.entry(cell.size).or_default());
     }
 
     /// Takes in what was counted elsewhere as of the same day.

@@ -158,6 +158,31 @@ impl Classifier {
         classification
     }
 
+    /// The value of every indicator of the catalogue, in its order, as a tier of the day would rest on; nothing where it
+    /// is missing.
+    pub fn features(&self, case: &Case<'_>, as_of: AsOf) -> Vec<Option<f64>> {
+        let (records, _) = current_versions(case.versions, as_of.day);
+        let subject = Subject {
+            enterprise: case.enterprise,
+            records: &records,
+            as_of,
+        };
+        let own = self.own(&subject);
+        let view = RegisterView {
+            others: Some(case.linked),
+            statistics: self.statistics.as_deref(),
+            ..self.view(&own.facts, as_of.day)
+        };
+        let slots = self.bound.slots.iter().zip(&own.measured);
+        slots
+            .take(self.catalogue.indicators.len())
+            .map(|(slot, measurement)| match slot {
+                Slot::Register(statistic, least_peers) => view.value(*statistic, *least_peers),
+                Slot::Uncovered | Slot::Records { .. } | Slot::Own(_) => measurement.value,
+            })
+            .collect()
+    }
+
     fn run(
         &self,
         case: &Case<'_>,

@@ -21,8 +21,12 @@ mod register_words;
 mod rules;
 mod scorecard;
 mod scorecards;
+mod steps;
 pub mod table;
+mod table_reasons;
 mod table_score;
+#[cfg(test)]
+mod table_score_tests;
 mod told;
 pub mod train;
 mod vectors;
@@ -42,7 +46,8 @@ pub use rules::{ColdStart, Condition, DirectRule, FloorRule, ShiftRule, TierRule
 pub use scorecard::{Bin, Card, Cutoffs, Linear, Scorecard, ScorecardError};
 pub use scorecards::Scorecards;
 pub use table::{Beside, Column, Table, TableError, Values};
-pub use table_score::{REASON_COUNT, Scored, TableReason, TableScoreError, TableScorer};
+pub use table_reasons::{REASON_COUNT, TableReason};
+pub use table_score::{Scored, TableScoreError, TableScorer};
 pub use vectors::{Cell, LEAST_VECTORS, Vector, Vectors};
 
 // What a case and a run over the register speak in.

@@ -140,9 +140,9 @@ impl Classifier {
             .min(),
         };
         let alone = self.view(&provisional.facts, provisional.day);
-        let (tier, points) = self.settle(&provisional, &alone, Reach::Whole);
-        let (base_tier, _) = self.settle(&provisional, &alone, Reach::Base);
-        provisional.tier = tier;
+        let (base_tier, points) = self.settle(&provisional, &alone, Reach::Base);
+        // No owner is known here, so that decisions alone stand between the two.
+        provisional.tier = provisional.decided.unwrap_or(base_tier);
         provisional.points = points;
         provisional.base_tier = base_tier;
         provisional
@@ -291,6 +291,12 @@ impl Provisional {
     /// The bytes to keep until the tier is finished.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = CompactWriter::new(MARK);
+        self.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    /// As [`Provisional::to_bytes`] without a mark, into a larger whole that carries one.
+    pub(crate) fn write(&self, writer: &mut CompactWriter) {
         writer.day(self.day);
         writer.byte(self.kind.code());
         writer.number(self.by_group.len() as u64);
@@ -306,8 +312,7 @@ impl Provisional {
         if let Some(day) = self.next_change_on {
             writer.day(day);
         }
-        self.facts.write(&mut writer);
-        writer.into_bytes()
+        self.facts.write(writer);
     }
 
     /// Reads what [`Provisional::to_bytes`] wrote.
@@ -317,6 +322,13 @@ impl Provisional {
     /// When the bytes are of another release or broken; the run that wrote them begins anew.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotCompact> {
         let mut reader = CompactReader::new(bytes, MARK)?;
+        let read = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(read)
+    }
+
+    /// Reads what [`Provisional::write`] wrote.
+    pub(crate) fn read(reader: &mut CompactReader<'_>) -> Result<Self, NotCompact> {
         let tiers = |reader: &mut CompactReader<'_>| -> Result<[Option<Tier>; 2], NotCompact> {
             let both = reader.byte()?;
             let tier = |code: u8| match code {
@@ -333,9 +345,9 @@ impl Provisional {
             .map(|_| reader.signed())
             .collect::<Result<_, _>>()?;
         let beside = reader.signed()?;
-        let [at_least, decided] = tiers(&mut reader)?;
+        let [at_least, decided] = tiers(reader)?;
         let steps = reader.byte()?;
-        let ([Some(tier), Some(base_tier)], points) = (tiers(&mut reader)?, reader.small()?) else {
+        let ([Some(tier), Some(base_tier)], points) = (tiers(reader)?, reader.small()?) else {
             return Err(reader.wrong("a tier"));
         };
         let (flags, grade) = (reader.byte()?, reader.byte()?);
@@ -343,8 +355,7 @@ impl Provisional {
             return Err(reader.wrong("known flags"));
         }
         let next_change_on = (flags & 2 != 0).then(|| reader.day()).transpose()?;
-        let facts = RegisterFacts::read(&mut reader)?;
-        reader.end()?;
+        let facts = RegisterFacts::read(reader)?;
         Ok(Self {
             day,
             kind,

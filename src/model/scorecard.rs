@@ -24,6 +24,12 @@ const TRAINED_FORMAT: &str = "risktier-scorecard/2";
 /// Points never leave 0 to this.
 pub(super) const MAX_POINTS: u16 = 1_000;
 
+/// What an indicator or a cell of a pair term may give at most; a whole card counts 0 to 1000.
+pub(super) const MOST_POINTS_OF_ONE: i32 = 1_000_000;
+
+/// Indicators and pair terms of a card at most, so that its sums fit 32 bits.
+const MOST_TERMS: usize = 1_000;
+
 /// A points card; expert-weighted and trained ones are alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,6 +172,14 @@ pub enum ScorecardError {
     /// Probabilities that do not rise with the points, or leave 0 to 1.
     #[error("the calibration is wrong: {0}")]
     Calibration(String),
+    /// Points beyond any use, whose sum would not be exact.
+    #[error(
+        "{0} has points beyond ±{MOST_POINTS_OF_ONE}; a scorecard counts 0 to {MAX_POINTS} in all: correct them"
+    )]
+    BeyondBounds(String),
+    /// More indicators and pair terms than a card may have.
+    #[error("the scorecard has {0} indicators and pair terms; at most {MOST_TERMS} fit")]
+    TooManyTerms(usize),
     /// No canonical form.
     #[error("the scorecard has no digest: {0}")]
     Digest(String),
@@ -325,8 +339,8 @@ impl Linear {
     fn points(self, value: f64) -> i32 {
         // Half up: `⌊x + ½⌋`. Values are sums of halves or bounded facts, so the product is exact in binary64.
         let rounded = (f64::from(self.points_per_unit) * value + 0.5).floor();
-        // A float-to-integer cast saturates, and the cap follows.
-        let points = rounded as i32;
+        // The cap stops one side; the other stops where sums are still exact.
+        let points = (rounded as i32).clamp(-MOST_POINTS_OF_ONE, MOST_POINTS_OF_ONE);
         if self.cap >= 0 {
             points.min(self.cap)
         } else {
@@ -433,6 +447,7 @@ impl Scorecard {
         if !(0 < b && b < c && c < d && d <= MAX_POINTS) {
             return Err(ScorecardError::Cutoffs { b, c, d });
         }
+        self.check_bounds()?;
         if self.format == TRAINED_FORMAT {
             for (code, card) in &self.indicators {
                 card.check(card.direction)
@@ -444,6 +459,40 @@ impl Scorecard {
         })?;
         if let Some(calibration) = &self.calibration {
             calibration.check().map_err(ScorecardError::Calibration)?;
+        }
+        Ok(())
+    }
+
+    /// INVARIANT: the points of at most 1,000 terms within a million each add up exactly in 32 bits, in any order.
+    fn check_bounds(&self) -> Result<(), ScorecardError> {
+        let terms = self.indicators.len() + self.pairs.len();
+        if terms > MOST_TERMS {
+            return Err(ScorecardError::TooManyTerms(terms));
+        }
+        let bounds = -MOST_POINTS_OF_ONE..=MOST_POINTS_OF_ONE;
+        let beyond = |what: String| Err(ScorecardError::BeyondBounds(what));
+        if !bounds.contains(&self.base) {
+            return beyond("`base`".to_owned());
+        }
+        for (code, card) in &self.indicators {
+            let unit = card.linear.map(|linear| linear.points_per_unit);
+            if card
+                .given()
+                .chain(unit)
+                .any(|points| !bounds.contains(&points))
+            {
+                return beyond(format!("indicator `{code}`"));
+            }
+        }
+        for pair in &self.pairs {
+            if pair
+                .points
+                .iter()
+                .flatten()
+                .any(|points| !bounds.contains(points))
+            {
+                return beyond(format!("pair term `{}`", pair.codes().join(" × ")));
+            }
         }
         Ok(())
     }

@@ -1,21 +1,20 @@
 //! Scores the rows of a table with a scorecard: points, tiers, probabilities, bins and reasons.
 //!
-//! The work goes column by column over blocks of rows, without branches: a bin is the number of edges that the value
-//! reaches, so a column's points are a sum of steps. Points are whole numbers well below 2^53, so the sums are exact in
-//! binary64 whatever their order, and equal those of [`Scorecard::sum`].
+//! The work goes column by column over blocks of rows, without branches and without an allocation per row. A card's
+//! points are bounded when it is read, so sums of 32-bit whole numbers are exact and equal those of [`Scorecard::sum`].
 
 use std::ops::Range;
 
 use super::card_parts::{PairAxis, PairTerm};
-use super::scorecard::{Card, Scorecard, bounded};
+use super::scorecard::{Card, MOST_POINTS_OF_ONE, Scorecard, bounded};
+use super::steps::Steps;
 use super::table::{Column, MISSING_CODE, Table, Values};
+use super::table_reasons::{REASON_COUNT, Ranks, TableReason};
 use crate::domain::Tier;
 
-/// Rows worked on at once: small enough that a block of every column's points stays in the second-level cache.
-const BLOCK: usize = 512;
-
-/// How many reasons a row gets.
-pub const REASON_COUNT: usize = 4;
+/// Rows worked on at once: long enough that a column is read as one stream, and short enough that a block of every
+/// column's points stays in the second-level cache.
+pub(super) const BLOCK: usize = 1_024;
 
 /// Why a table cannot be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,39 +65,35 @@ struct Feature<'a> {
     code: &'a str,
     single: &'a Card,
     column: &'a Column,
-    points: Points,
-    least: f64,
+    map: Map,
 }
 
+/// From the cells of a column to whole numbers: points, or the cells of a pair term.
 #[derive(Debug)]
-enum Points {
-    /// Edges with the step that each adds, the points below the first, of missing values, and of special codes.
-    Steps {
-        first: f64,
-        steps: Vec<(f64, f64)>,
-        missing: f64,
-        specials: Vec<(f64, f64)>,
-    },
+enum Map {
+    Steps(Steps),
     Linear,
-    /// Points by category code; the last one is that of a missing value.
-    Categories(Vec<f64>),
+    /// By category code; the last one is that of a missing value.
+    Categories(Vec<i32>),
+    /// A column of the other type passes only when every cell is missing.
+    Missing(i32),
 }
 
 #[derive(Debug)]
 struct Pair<'a> {
     term: &'a PairTerm,
-    first: Cells<'a>,
-    second: Cells<'a>,
-    least: f64,
+    first: Side<'a>,
+    second: Side<'a>,
+    /// The points of the cells, row after row.
+    points: Vec<i32>,
 }
 
+/// One side of a pair term.
 #[derive(Debug)]
-struct Cells<'a> {
-    axis: &'a PairAxis,
+struct Side<'a> {
     single: &'a Card,
     column: &'a Column,
-    /// Cell by category code.
-    by_code: Vec<usize>,
+    map: Map,
 }
 
 impl Scorecard {
@@ -120,42 +115,33 @@ impl Scorecard {
                     code,
                     single,
                     column,
-                    points: Points::of(single, column),
-                    least: f64::from(single.least_points()),
+                    map: Map::of_points(single, column),
                 })
             })
             .collect::<Result<_, _>>()?;
-        let cells = |axis: &'a PairAxis| -> Result<Cells<'a>, TableScoreError> {
+        let side = |axis: &'a PairAxis| -> Result<Side<'a>, TableScoreError> {
             let code = &axis.indicator;
             let single = self
                 .indicators
                 .get(code)
                 .ok_or_else(|| TableScoreError::NoColumn(code.clone()))?;
             let column = typed_column(table, code, single)?;
-            let by_code = match &column.values {
-                Values::Numbers(_) => Vec::new(),
-                Values::Categories { names, .. } => names
-                    .iter()
-                    .map(|name| axis.category_cell(Some(name)))
-                    .collect(),
-            };
-            Ok(Cells {
-                axis,
+            Ok(Side {
                 single,
                 column,
-                by_code,
+                map: Map::of_cells(axis, single, column),
             })
         };
         let pairs = self
             .pairs
             .iter()
             .map(|term| {
-                let least = term.points.iter().flatten().min().copied().unwrap_or(0);
+                let points: Vec<i32> = term.points.iter().flatten().copied().collect();
                 Ok(Pair {
-                    first: cells(&term.first)?,
-                    second: cells(&term.second)?,
+                    first: side(&term.first)?,
+                    second: side(&term.second)?,
                     term,
-                    least: f64::from(least),
+                    points,
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -194,6 +180,20 @@ impl Scorecard {
 impl Card {
     /// The fewest points that the card gives to any value.
     pub fn least_points(&self) -> i32 {
+        self.given().min().unwrap_or(0)
+    }
+
+    /// The fewest and the most points; what a straight line gives beyond its cap is only bounded.
+    fn range(&self) -> (i32, i32) {
+        let most = match self.linear {
+            Some(_) => MOST_POINTS_OF_ONE,
+            None => self.given().max().unwrap_or(0),
+        };
+        (self.least_points(), most)
+    }
+
+    /// Every number of points that stands on the card.
+    pub(super) fn given(&self) -> impl Iterator<Item = i32> {
         let linear = self.linear.iter().flat_map(|linear| [0, linear.cap]);
         self.bins
             .iter()
@@ -203,9 +203,12 @@ impl Card {
             .chain(self.other)
             .chain(linear)
             .chain([self.missing])
-            .min()
-            .unwrap_or(0)
     }
+}
+
+fn range(points: &[i32]) -> (i32, i32) {
+    let (least, most) = (points.iter().min(), points.iter().max());
+    (least.copied().unwrap_or(0), most.copied().unwrap_or(0))
 }
 
 fn typed_column<'a>(
@@ -238,89 +241,69 @@ fn typed_column<'a>(
     Ok(column)
 }
 
-impl Points {
-    fn of(single: &Card, column: &Column) -> Self {
-        if single.is_categorical() {
-            let names = match &column.values {
-                Values::Categories { names, .. } => names.as_slice(),
-                Values::Numbers(_) => &[],
-            };
-            return Self::Categories(
+impl Map {
+    fn of_points(single: &Card, column: &Column) -> Self {
+        match &column.values {
+            Values::Categories { names, .. } if single.is_categorical() => Self::Categories(
                 names
                     .iter()
                     .map(|name| single.category_points(Some(name)))
                     .chain([single.missing])
-                    .map(f64::from)
                     .collect(),
-            );
-        }
-        if single.linear.is_some() {
-            return Self::Linear;
-        }
-        let mut before = single.bins.first().map_or(0, |bin| bin.points);
-        let first = before;
-        let steps = single
-            .bins
-            .iter()
-            .filter_map(|bin| {
-                let step = (bin.from?, f64::from(bin.points - before));
-                before = bin.points;
-                Some(step)
-            })
-            .collect();
-        Self::Steps {
-            first: f64::from(first),
-            steps,
-            missing: f64::from(single.missing),
-            specials: single
-                .specials
-                .iter()
-                .map(|code| (code.value, f64::from(code.points)))
-                .collect(),
+            ),
+            Values::Numbers(_) if single.linear.is_some() => Self::Linear,
+            Values::Numbers(_) if !single.is_categorical() => {
+                let edges: Vec<f64> = single.bins.iter().filter_map(|bin| bin.from).collect();
+                let values: Vec<i32> = single.bins.iter().map(|bin| bin.points).collect();
+                let specials = single.specials.iter().map(|code| (code.value, code.points));
+                Self::Steps(Steps::new(
+                    &edges,
+                    &values,
+                    single.missing,
+                    specials.collect(),
+                ))
+            }
+            Values::Numbers(_) | Values::Categories { .. } => Self::Missing(single.missing),
         }
     }
 
-    /// Writes the points of a block of rows.
-    fn write(&self, single: &Card, column: &Column, rows: Range<usize>, out: &mut [f64]) {
+    fn of_cells(axis: &PairAxis, single: &Card, column: &Column) -> Self {
+        let number = |cell: usize| i32::try_from(cell).unwrap_or(i32::MAX);
+        let missing = number(axis.missing_cell());
+        match &column.values {
+            Values::Categories { names, .. } if single.is_categorical() => Self::Categories(
+                names
+                    .iter()
+                    .map(|name| number(axis.category_cell(Some(name))))
+                    .chain([missing])
+                    .collect(),
+            ),
+            Values::Numbers(_) if !single.is_categorical() => {
+                let cells: Vec<i32> = (0..=axis.edges.len()).map(number).collect();
+                let specials = single.specials.iter().map(|code| (code.value, missing));
+                Self::Steps(Steps::new(&axis.edges, &cells, missing, specials.collect()))
+            }
+            Values::Numbers(_) | Values::Categories { .. } => Self::Missing(missing),
+        }
+    }
+
+    /// Writes the whole numbers of a block of rows.
+    fn write(&self, single: &Card, column: &Column, rows: Range<usize>, out: &mut [i32]) {
         match (self, &column.values) {
-            (
-                Self::Steps {
-                    first,
-                    steps,
-                    missing,
-                    specials,
-                },
-                Values::Numbers(numbers),
-            ) => {
-                let numbers = numbers.get(rows).unwrap_or_default();
-                out.fill(*first);
-                for (edge, step) in steps {
-                    for (points, value) in out.iter_mut().zip(numbers) {
-                        *points += if *value >= *edge { *step } else { 0.0 };
-                    }
-                }
-                for (code, special) in specials {
-                    for (points, value) in out.iter_mut().zip(numbers) {
-                        if value == code {
-                            *points = *special;
-                        }
-                    }
-                }
-                for (points, value) in out.iter_mut().zip(numbers) {
-                    *points = if value.is_nan() { *missing } else { *points };
-                }
+            (Self::Steps(steps), Values::Numbers(numbers)) => {
+                steps.write(numbers.get(rows).unwrap_or_default(), out);
             }
             (Self::Linear, Values::Numbers(numbers)) => {
                 let numbers = numbers.get(rows).unwrap_or_default();
-                for (points, value) in out.iter_mut().zip(numbers) {
-                    *points = f64::from(single.points((!value.is_nan()).then_some(*value)));
+                for (out, value) in out.iter_mut().zip(numbers) {
+                    *out = single.points((!value.is_nan()).then_some(*value));
                 }
             }
             (Self::Categories(by_code), Values::Categories { codes, .. }) => {
                 let codes = codes.get(rows).unwrap_or_default();
-                let missing = by_code.last().copied().unwrap_or(0.0);
-                for (points, code) in out.iter_mut().zip(codes) {
-                    *points = usize::try_from(*code)
+                let missing = by_code.last().copied().unwrap_or(0);
+                for (out, code) in out.iter_mut().zip(codes) {
+                    *out = usize::try_from(*code)
                         .ok()
                         .filter(|_| *code != MISSING_CODE)
                         .and_then(|code| by_code.get(code))
@@ -328,44 +311,27 @@ impl Points {
                         .unwrap_or(missing);
                 }
             }
-            // A column of the other type passes only when every cell is missing.
-            (_, _) => out.fill(f64::from(single.missing)),
-        }
-    }
-}
-
-impl Cells<'_> {
-    fn cell(&self, row: usize) -> usize {
-        match &self.column.values {
-            Values::Numbers(numbers) if !self.single.is_categorical() => self
-                .axis
-                .cell(numbers.get(row).copied(), &self.single.specials),
-            Values::Categories { codes, .. } if self.single.is_categorical() => codes
-                .get(row)
-                .and_then(|code| usize::try_from(*code).ok())
-                .and_then(|code| self.by_code.get(code))
-                .copied()
-                .unwrap_or(self.axis.missing_cell()),
-            Values::Numbers(_) | Values::Categories { .. } => self.axis.missing_cell(),
+            (Self::Missing(missing), _) => out.fill(*missing),
+            (_, _) => out.fill(single.missing),
         }
     }
 }
 
 impl Pair<'_> {
-    fn write(&self, rows: Range<usize>, out: &mut [f64]) {
-        for (points, row) in out.iter_mut().zip(rows) {
-            *points = f64::from(self.term.at(self.first.cell(row), self.second.cell(row)));
+    fn write(&self, rows: Range<usize>, cells: &mut [i32], out: &mut [i32]) {
+        let (first, second) = (&self.first, &self.second);
+        let cells = cells.get_mut(..out.len()).unwrap_or_default();
+        first
+            .map
+            .write(first.single, first.column, rows.clone(), cells);
+        second.map.write(second.single, second.column, rows, out);
+        let width = self.term.second.cell_count();
+        for (out, first) in out.iter_mut().zip(cells) {
+            let cell =
+                usize::try_from(*first).unwrap_or(0) * width + usize::try_from(*out).unwrap_or(0);
+            *out = self.points.get(cell).copied().unwrap_or(0);
         }
     }
-}
-
-/// One reason of a row: what an indicator or a pair of them adds to the least it can give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableReason {
-    /// Position among [`TableScorer::reason_codes`].
-    pub code: u16,
-    /// Points above the best bin.
-    pub points: i32,
 }
 
 impl<'a> TableScorer<'a> {
@@ -381,8 +347,24 @@ impl<'a> TableScorer<'a> {
 
     /// Scores a range of rows, so that a caller may share the table out among threads.
     pub fn score_rows(&self, rows: Range<usize>) -> Scored {
-        let mut scored = Scored::default();
-        self.each_block(rows, |_, sums, _| self.push(&mut scored, sums));
+        let mut scored = Scored::with_capacity(rows.len());
+        let mut part = [0; BLOCK];
+        let mut cells = [0; BLOCK];
+        let mut sums = [0; BLOCK];
+        for block in self.blocks(rows) {
+            let part = part.get_mut(..block.len()).unwrap_or_default();
+            let sums = sums.get_mut(..block.len()).unwrap_or_default();
+            sums.fill(self.card.base);
+            for feature in &self.features {
+                feature.write(block.clone(), part);
+                add(sums, part);
+            }
+            for pair in &self.pairs {
+                pair.write(block.clone(), &mut cells, part);
+                add(sums, part);
+            }
+            scored.push(self.card, sums);
+        }
         scored
     }
 
@@ -392,34 +374,40 @@ impl<'a> TableScorer<'a> {
         &self,
         rows: Range<usize>,
     ) -> (Scored, Vec<[Option<TableReason>; REASON_COUNT]>) {
-        let mut scored = Scored::default();
+        let mut scored = Scored::with_capacity(rows.len());
         let mut reasons = Vec::with_capacity(rows.len());
-        let mut keys = [[0.0; BLOCK]; REASON_COUNT];
-        // The points decide and the earlier code breaks ties: both in one number, exact in binary64.
-        let codes = self.features.len() + self.pairs.len();
-        let scale = f64::from(u32::try_from(codes + 1).unwrap_or(u32::MAX));
-        self.each_block(rows, |length, sums, parts| {
-            for best in &mut keys {
-                best.fill(0.0);
+        let single = self.features.iter().map(|feature| feature.single.range());
+        let paired = self.pairs.iter().map(|pair| range(&pair.points));
+        let ranks = Ranks::new(single.chain(paired));
+        let mut parts = vec![[0; BLOCK]; self.features.len() + self.pairs.len()];
+        let mut cells = [0; BLOCK];
+        let mut sums = [0; BLOCK];
+        for block in self.blocks(rows) {
+            let length = block.len();
+            let sums = sums.get_mut(..length).unwrap_or_default();
+            sums.fill(self.card.base);
+            let (single, paired) = parts.split_at_mut(self.features.len());
+            for (feature, part) in self.features.iter().zip(single) {
+                let part = part.get_mut(..length).unwrap_or_default();
+                feature.write(block.clone(), part);
+                add(sums, part);
             }
-            let least = self
-                .features
-                .iter()
-                .map(|feature| feature.least)
-                .chain(self.pairs.iter().map(|pair| pair.least));
-            for ((position, part), least) in parts.chunks(BLOCK).enumerate().zip(least) {
-                let rank = f64::from(u32::try_from(codes - position).unwrap_or(0));
-                insert(&mut keys, part, least, scale, rank, length);
+            for (pair, part) in self.pairs.iter().zip(paired) {
+                let part = part.get_mut(..length).unwrap_or_default();
+                pair.write(block.clone(), &mut cells, part);
+                add(sums, part);
             }
-            self.push(&mut scored, sums);
-            for row in 0..length {
-                reasons.push(keys.each_ref().map(|best| {
-                    let key = best.get(row).copied().unwrap_or(0.0);
-                    reason(key, scale, codes)
-                }));
-            }
-        });
+            scored.push(self.card, sums);
+            ranks.push(&parts, length, &mut reasons);
+        }
         (scored, reasons)
+    }
+
+    fn blocks(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let end = rows.end.min(self.table.row_count());
+        (rows.start..end)
+            .step_by(BLOCK)
+            .map(move |start| start..(start + BLOCK).min(end))
     }
 
     /// What reasons are about: the codes of the indicators, then `first × second` for each pair term.
@@ -493,114 +481,37 @@ impl<'a> TableScorer<'a> {
     /// The points of every row, for one indicator of the card; absent if the card has no such indicator.
     pub fn feature_points(&self, code: &str) -> Option<Vec<i32>> {
         let feature = self.features.iter().find(|feature| feature.code == code)?;
-        let mut points = vec![0.0; self.table.row_count()];
-        let rows = 0..self.table.row_count();
-        feature
-            .points
-            .write(feature.single, feature.column, rows, &mut points);
-        Some(points.into_iter().map(whole).collect())
-    }
-
-    fn push(&self, scored: &mut Scored, sums: &[f64]) {
-        for sum in sums {
-            let sum = whole(*sum);
-            let points = bounded(sum);
-            scored.sums.push(sum);
-            scored.points.push(points);
-            scored.tiers.push(self.card.cutoffs.tier(points));
-        }
-    }
-
-    /// Calls `done` for each block with its length, the sums, and the points of every feature and pair, `BLOCK` apart.
-    fn each_block(&self, rows: Range<usize>, mut done: impl FnMut(usize, &[f64], &[f64])) {
-        let parts_count = self.features.len() + self.pairs.len();
-        let mut parts = vec![0.0; parts_count * BLOCK];
-        let mut sums = [0.0; BLOCK];
-        let end = rows.end.min(self.table.row_count());
-        let mut start = rows.start;
-        while start < end {
-            let block = start..(start + BLOCK).min(end);
-            let length = block.len();
-            let sums = sums.get_mut(..length).unwrap_or_default();
-            sums.fill(f64::from(self.card.base));
-            let mut chunks = parts.chunks_mut(BLOCK);
-            for (feature, part) in self.features.iter().zip(&mut chunks) {
-                let part = part.get_mut(..length).unwrap_or_default();
-                feature
-                    .points
-                    .write(feature.single, feature.column, block.clone(), part);
-                add(sums, part);
-            }
-            for (pair, part) in self.pairs.iter().zip(&mut chunks) {
-                let part = part.get_mut(..length).unwrap_or_default();
-                pair.write(block.clone(), part);
-                add(sums, part);
-            }
-            done(length, sums, &parts);
-            start = block.end;
-        }
+        let mut points = vec![0; self.table.row_count()];
+        feature.write(0..self.table.row_count(), &mut points);
+        Some(points)
     }
 }
 
-fn add(sums: &mut [f64], part: &[f64]) {
+impl Feature<'_> {
+    fn write(&self, rows: Range<usize>, out: &mut [i32]) {
+        self.map.write(self.single, self.column, rows, out);
+    }
+}
+
+impl Scored {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            sums: Vec::with_capacity(rows),
+            points: Vec::with_capacity(rows),
+            tiers: Vec::with_capacity(rows),
+        }
+    }
+
+    fn push(&mut self, card: &Scorecard, sums: &[i32]) {
+        self.sums.extend_from_slice(sums);
+        self.points.extend(sums.iter().map(|sum| bounded(*sum)));
+        self.tiers
+            .extend(sums.iter().map(|sum| card.cutoffs.tier(bounded(*sum))));
+    }
+}
+
+fn add(sums: &mut [i32], part: &[i32]) {
     for (sum, points) in sums.iter_mut().zip(part) {
         *sum += points;
     }
-}
-
-/// Puts one part's keys into the sorted best four of every row.
-fn insert(
-    keys: &mut [[f64; BLOCK]; REASON_COUNT],
-    part: &[f64],
-    least: f64,
-    scale: f64,
-    rank: f64,
-    length: usize,
-) {
-    let [one, two, three, four] = keys;
-    let rows = part
-        .iter()
-        .zip(one)
-        .zip(two)
-        .zip(three)
-        .zip(four)
-        .take(length);
-    for ((((points, one), two), three), four) in rows {
-        let above = *points - least;
-        let mut key = if above > 0.0 {
-            above * scale + rank
-        } else {
-            0.0
-        };
-        for best in [one, two, three, four] {
-            let (high, low) = if key > *best {
-                (key, *best)
-            } else {
-                (*best, key)
-            };
-            *best = high;
-            key = low;
-        }
-    }
-}
-
-fn reason(key: f64, scale: f64, codes: usize) -> Option<TableReason> {
-    if key <= 0.0 {
-        return None;
-    }
-    let points = (key / scale).floor();
-    let rank = usize::try_from(whole(key - points * scale)).ok()?;
-    Some(TableReason {
-        code: u16::try_from(codes.checked_sub(rank)?).ok()?,
-        points: whole(points),
-    })
-}
-
-/// A whole number held in binary64; the cast saturates.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the value is a whole number"
-)]
-fn whole(value: f64) -> i32 {
-    value as i32
 }

@@ -107,6 +107,32 @@ fn guard_name(guard: &str) -> Text {
     }
 }
 
+/// A bound in both languages; JSON and the command line give it in English.
+fn limit(told: &str) -> Text {
+    let rows = told
+        .strip_prefix("1 (rates rise from A to D over tiers with at least ")
+        .and_then(|rest| rest.strip_suffix(" rows)"));
+    let beyond = told
+        .strip_prefix("at most ")
+        .and_then(|rest| rest.strip_suffix(" beyond chance"));
+    let zh = if let Some(rows) = rows {
+        format!("1（至少 {rows} 行的类别，问题率从 A 到 D 上升）")
+    } else if let Some(most) = beyond {
+        format!("超出偶然部分不高于 {most}")
+    } else if let Some(least) = told.strip_prefix("at least ") {
+        format!("不低于 {least}")
+    } else if let Some(most) = told.strip_prefix("below ") {
+        format!("低于 {most}")
+    } else if told == "0 features of the baseline are absent" {
+        "基线特征缺少 0 项".to_owned()
+    } else if let Some((least, most)) = told.split_once(" to ") {
+        format!("{least} 至 {most}")
+    } else {
+        told.to_owned()
+    };
+    t(zh, told)
+}
+
 /// The guard rails.
 pub(super) fn guards(page: &mut Page, results: &[GuardResult]) {
     page.section("guards", &t("护栏", "Guard rails"));
@@ -138,7 +164,7 @@ pub(super) fn guards(page: &mut Page, results: &[GuardResult]) {
             vec![
                 (guard_name(&result.guard), ""),
                 (same(value), ""),
-                (same(result.limit.clone()), ""),
+                (limit(&result.limit), ""),
                 (told, class),
             ],
         );
@@ -205,4 +231,25 @@ pub(super) fn methods(page: &mut Page, evaluation: &Evaluation) {
             evaluation.settings.rounds, evaluation.settings.seed, evaluation.format
         ),
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_read_in_chinese_too() {
+        for (told, zh) in [
+            ("0.2 to 0.95", "0.2 至 0.95"),
+            ("at least 0.5", "不低于 0.5"),
+            ("below 0.25", "低于 0.25"),
+            ("at most 0.05 beyond chance", "超出偶然部分不高于 0.05"),
+            (
+                "1 (rates rise from A to D over tiers with at least 30 rows)",
+                "1（至少 30 行的类别，问题率从 A 到 D 上升）",
+            ),
+        ] {
+            assert_eq!(limit(told), t(zh, told));
+        }
+    }
 }

@@ -15,42 +15,48 @@ pub fn comparison_page(comparison: &Comparison, language: Language) -> String {
         format!("模型比较：{names}"),
         format!("Comparison: {names}"),
     ));
+    comparison_sections(&mut page, comparison);
+    page.finish(language)
+}
+
+/// The sections of the report, for pages that hold more.
+pub(super) fn comparison_sections(page: &mut Page, comparison: &Comparison) {
+    let (current, candidate) = (&comparison.current, &comparison.candidate);
     page.paragraph(&match comparison.verdict {
         ComparisonVerdict::CandidateBetter => t("候选模型的排序能力更好（AUC 差的 95 % 区间在 0 以上）。", "The candidate ranks better (the 95 % interval of the difference of areas lies above 0)."),
         ComparisonVerdict::CurrentBetter => t("现行模型的排序能力更好（AUC 差的 95 % 区间在 0 以下）。", "The model in force ranks better (the 95 % interval of the difference of areas lies below 0)."),
         ComparisonVerdict::NotTold => t("这些数据不能区分两个模型的排序能力。", "The rows do not tell which model ranks better."),
     });
-    card::summary(&mut page, candidate);
-    differences(&mut page, comparison);
+    card::summary(page, candidate);
+    differences(page, comparison);
     page.note(&t(
         "以下护栏针对候选模型。",
         "The guard rails below are the candidate's.",
     ));
-    card::guards(&mut page, &candidate.guards);
-    moves(&mut page, comparison);
+    card::guards(page, &candidate.guards);
+    moves(page, comparison);
     if let (Some(first), Some(second)) = (current.views.last(), candidate.views.last()) {
         let views = [
             (first, t("现行", "in force")),
             (second, t("候选", "candidate")),
         ];
-        tiers::tiers(&mut page, &views, "both");
-        ranking::curves(&mut page, &views, "both");
-        calibration::calibration(&mut page, &views, "both");
+        tiers::tiers(page, &views, "both");
+        ranking::curves(page, &views, "both");
+        calibration::calibration(page, &views, "both");
     }
-    group_differences(&mut page, comparison.differences.last());
+    group_differences(page, comparison.differences.last());
     page.note(&t(
         "以下为候选模型的回测、分组和理由。",
         "Backtest, groups and reasons below are the candidate's.",
     ));
-    ranking::backtest(&mut page, candidate);
-    groups::groups(&mut page, candidate);
-    groups::reasons(&mut page, candidate);
+    ranking::backtest(page, candidate);
+    groups::groups(page, candidate);
+    groups::reasons(page, candidate);
     if let Some(stability) = &candidate.stability {
-        drift::drift(&mut page, stability);
+        drift::drift(page, stability);
     }
-    card::model_card(&mut page, candidate);
-    card::methods(&mut page, candidate);
-    page.finish(language)
+    card::model_card(page, candidate);
+    card::methods(page, candidate);
 }
 
 /// A figure of the model in force and of the candidate.

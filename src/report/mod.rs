@@ -10,6 +10,7 @@ mod comparison;
 mod drift;
 mod evaluation;
 mod groups;
+mod models;
 mod page;
 mod plot;
 mod ranking;
@@ -19,5 +20,6 @@ mod tiers;
 
 pub use comparison::comparison_page;
 pub use evaluation::evaluation_page;
+pub use models::{model_card_page, validation_page};
 pub use sheet::plan_sheet_page;
 pub use text::Language;

@@ -213,18 +213,9 @@ impl<'a> Dossiers<'a> {
         as_of: AsOf,
     ) -> Result<Assembled, ServiceError> {
         let day = as_of.day;
-        let enterprise = dossier.enterprise_on(day).clone();
-        let Dossier {
-            enterprise: _,
-            revision,
-            earlier,
-            mut versions,
-        } = dossier;
+        let next_version_on = dossier.next_version_on(day);
+        let (enterprise, revision, mut versions) = dossier.as_known_on(day);
         let id = &enterprise.enterprise_id;
-        let next_version_on = earlier
-            .iter()
-            .map(|(until_on, _)| *until_on)
-            .find(|until_on| *until_on > day);
         let merged_ids = merges.absorbed_by(id, day);
         let mut came_under = BTreeMap::new();
         for (old, from) in &merged_ids {

@@ -7,7 +7,7 @@ use crate::sampling::contribution::OpeningError;
 use crate::sampling::draw::DrawError;
 use crate::sampling::verification::VerifyError;
 use crate::sampling::{AllocationError, FrameError, PolicyError};
-use crate::store::{Refusal, StoreError};
+use crate::store::{ModelState, Refusal, StoreError};
 
 use super::models::ModelsError;
 use super::plans::{GroupState, PlanState};
@@ -149,6 +149,43 @@ pub enum ServiceError {
     /// Model files cannot be used.
     #[error(transparent)]
     Models(#[from] ModelsError),
+    /// No such model.
+    #[error("model `{0}` does not exist")]
+    UnknownModel(String),
+    /// A step that the model's state does not allow.
+    #[error(
+        "model `{model_id}` is {}; it can be {step} only while it is {}", .state.as_str(), one_of(.needed)
+    )]
+    ModelState {
+        /// The model.
+        model_id: String,
+        /// Its state.
+        state: ModelState,
+        /// The step, as a participle.
+        step: &'static str,
+        /// The states that the step needs, any of them.
+        needed: Vec<ModelState>,
+    },
+    /// A promotion that guard rails speak against.
+    #[error(
+        "model `{model_id}` does not keep {}; see its validation, or force the promotion with a reason", .gates.join(", ")
+    )]
+    GatesBroken {
+        /// The model.
+        model_id: String,
+        /// The gates that are broken.
+        gates: Vec<String>,
+    },
+    /// Another promotion is under way.
+    #[error(
+        "model `{model_id}` is on its way to become live by job `{run_id}`; wait for it or cancel it"
+    )]
+    PromotionBusy {
+        /// The job.
+        run_id: String,
+        /// The model.
+        model_id: String,
+    },
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
@@ -181,6 +218,12 @@ pub enum ServiceError {
     /// Something that cannot happen with valid data did.
     #[error("{0}")]
     Internal(String),
+}
+
+/// States in words: `approved or shadow`.
+fn one_of(states: &[ModelState]) -> String {
+    let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    words.join(" or ")
 }
 
 fn stale(revision: Option<u64>) -> String {

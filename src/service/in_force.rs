@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::registry::keep_files;
 use super::{Models, Service, ServiceError};
 use crate::domain::Epoch;
 use crate::model::Statistics;
@@ -106,7 +107,7 @@ impl Following {
         let entry = match store.in_force()? {
             Some(entry) => entry,
             None => {
-                store.put_model_set(given.files_id(), given.files())?;
+                keep_files(store, given)?;
                 let first = NewInForce {
                     epoch: *given.classifier.epoch(),
                     files_id: given.files_id().to_owned(),
@@ -123,8 +124,13 @@ impl Following {
                 }
             }
         };
+        let current = Current::load(store, entry)?;
+        // A database of an earlier release did not note whose card is live.
+        if store.model_of_set(current.models.files_id())?.is_none() {
+            keep_files(store, &current.models)?;
+        }
         Ok(Self {
-            now: RwLock::new(Arc::new(Current::load(store, entry)?)),
+            now: RwLock::new(Arc::new(current)),
             past: Mutex::default(),
         })
     }
@@ -144,6 +150,15 @@ impl Following {
             *now = next;
         }
         Ok(true)
+    }
+
+    /// The epoch of what is in force.
+    pub(super) fn epoch(&self) -> Epoch {
+        *self
+            .now
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .epoch()
     }
 
     // A panic while a lock is held cannot leave an Arc half-changed, so a poisoned lock is as good as a whole one.
@@ -185,21 +200,9 @@ impl Service {
     ///
     /// When the store fails, or the files or those then in force cannot be used by this release.
     pub fn as_in_force_on(&self, models: &Models, day: Date) -> Result<Current, ServiceError> {
-        let known = |current: &Current| {
-            let statistics = current.models.classifier.statistics()?;
-            (statistics.as_of() <= day)
-                .then(|| (Arc::clone(statistics), current.statistics.clone()))
-        };
         let current = self.current();
-        let mut statistics = known(&current);
-        if statistics.is_none()
-            && let Some(entry) = self.store.in_force_on(day)?
-            && entry.number != current.number
-        {
-            statistics = known(&Current::load(self.store.as_ref(), entry)?);
-        }
-        let (models, statistics) = match statistics {
-            Some((statistics, digest)) => (models.with_statistics(statistics), digest),
+        let (models, statistics) = match self.statistics_known_on(day)? {
+            Some((statistics, digest)) => (models.with_statistics(statistics), Some(digest)),
             None => (Models::of(models.files().to_vec())?, None),
         };
         Ok(Current {
@@ -208,6 +211,29 @@ impl Service {
             models,
             statistics,
         })
+    }
+
+    /// The statistics that were frozen, and in force, by a day, with their digest; nothing where there were none.
+    pub(super) fn statistics_known_on(
+        &self,
+        day: Date,
+    ) -> Result<Option<(Arc<Statistics>, String)>, ServiceError> {
+        let current = self.current();
+        let present = current.models.classifier.statistics();
+        if let (Some(present), Some(digest)) = (present, &current.statistics)
+            && present.as_of() <= day
+        {
+            return Ok(Some((Arc::clone(present), digest.clone())));
+        }
+        let past = self.store.in_force_on(day)?;
+        let Some(digest) = past
+            .filter(|entry| entry.number != current.number)
+            .and_then(|entry| entry.statistics)
+        else {
+            return Ok(None);
+        };
+        let frozen = statistics(self.store.as_ref(), &digest)?;
+        Ok((frozen.as_of() <= day).then(|| (Arc::new(frozen), digest)))
     }
 
     /// Follows the store if something else is in force by now; says whether it did.
@@ -270,15 +296,34 @@ impl Service {
     /// Brings the files that this process was started with into force: at once where they give the same tiers, by a run
     /// otherwise, which is returned. Until it has flipped, what is in force stays.
     ///
+    /// A model that persons promoted stands above files: where no scorecard is named it stays in its place, and files that
+    /// were in force before it do not come back by a mere start.
+    ///
     /// # Errors
     ///
     /// When the store fails.
-    pub fn adopt_given(&self) -> Result<Option<Run>, ServiceError> {
-        let (given, current) = (&self.given, self.current());
+    pub fn adopt_given(&self, names_card: bool) -> Result<Option<Run>, ServiceError> {
+        let current = self.current();
+        let promoted = self.promoted_model()?;
+        let kept;
+        let given = match &promoted {
+            Some(model_id) if !names_card => {
+                kept = self.given.with_card(&self.model_artefact(model_id)?)?;
+                &kept
+            }
+            Some(_) if self.store.was_in_force(self.given.files_id())? => {
+                tracing::warn!(
+                    "the files named in the settings were in force before the model that was promoted, which stays; roll \
+                     back, or register and promote the other card"
+                );
+                return Ok(None);
+            }
+            Some(_) | None => &self.given,
+        };
         if given.files_id() == current.models.files_id() {
             return Ok(None);
         }
-        self.store.put_model_set(given.files_id(), given.files())?;
+        self.keep_files(given)?;
         if given.classifier.files_digest() == current.models.classifier.files_digest() {
             let entry = NewInForce {
                 epoch: *current.epoch(),

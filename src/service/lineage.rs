@@ -20,6 +20,9 @@ impl Lineage {
 
     /// Where an id has gone by `day`, over any number of steps; `None` if it stands for itself.
     pub(super) fn successor_on(&self, id: &EnterpriseId, day: Date) -> Option<EnterpriseId> {
+        if self.0.is_empty() {
+            return None;
+        }
         let mut seen = BTreeSet::from([id]);
         let mut at = id;
         // INVARIANT: merges close no ring, which is refused when they are made; a ring in the data ends the walk.
@@ -36,6 +39,9 @@ impl Lineage {
 
     /// The ids whose records count for `id` on `day` or will do so later, each with the first day of that.
     pub(super) fn absorbed_by(&self, id: &EnterpriseId, day: Date) -> Vec<(EnterpriseId, Date)> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         let mut found: Vec<(EnterpriseId, Date)> = Vec::new();
         let mut open = vec![(id.clone(), Date::MIN)];
         while let Some((at, since)) = open.pop() {

@@ -177,16 +177,6 @@ impl Service {
         .await
     }
 
-    /// The successor of an id on the present day, if it is merged.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails.
-    pub fn successor(&self, id: &EnterpriseId) -> Result<Option<EnterpriseId>, ServiceError> {
-        let lineage = lineage(&self.store.proceedings_about(id)?)?;
-        Ok(lineage.successor_on(id, self.today()))
-    }
-
     /// The merges of an id and into it, undone ones included, in order of their ids.
     ///
     /// # Errors

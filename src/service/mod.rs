@@ -13,13 +13,17 @@ mod dossiers;
 mod entropy;
 mod error;
 mod evaluation;
+mod execution;
 mod feed;
+mod flights;
+mod follow;
 mod frames;
 mod history;
 mod idempotency;
 mod import;
 mod in_force;
 mod lineage;
+mod look_ups;
 mod merges;
 mod models;
 mod objections;
@@ -28,21 +32,28 @@ mod overview;
 mod plans;
 mod proceedings;
 mod register;
+mod registry;
 mod retier;
 mod runs;
+mod scanned;
 mod set_aside;
 mod settle;
 mod tier_file;
 mod tiers;
 pub mod training;
+mod warm_up;
 mod webhooks;
 
 use jiff::civil::Date;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::Semaphore;
 
 use crate::cache::TierCache;
 use crate::domain::AsOf;
 use crate::store::{self, Store};
+use flights::Flights;
 use in_force::Following;
 
 pub use calendar_rules::{CalendarRules, CalendarRulesError};
@@ -81,12 +92,12 @@ pub use plans::{
     TierBandPreview, TierPreview,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
-pub use crate::cache::CacheError;
+pub use crate::cache::{CacheError, CachedTier};
 pub use crate::files::{
     ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
     ReadOptions, Sink, Source, TableWriter, Value,
 };
-pub use crate::indicators::Names;
+pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
@@ -105,16 +116,22 @@ pub use crate::sampling::{
     AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
 };
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, Move, MoveKind, PastTier, RunCause, RunPhase, RunState,
-    StoreError, SummaryBy, TierFilter, Webhook,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
+    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};
 
-pub use outcomes::{OutcomeRule, TierOutcome};
+pub use outcomes::{OutcomeError, OutcomeRule, TierOutcome};
 pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
+pub use registry::{
+    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
+    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
+    TrainRequest, ValidationAsk,
+};
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
@@ -135,8 +152,45 @@ impl Clock {
     /// The present day.
     pub fn today(self) -> Date {
         match self {
-            Self::System => jiff::Zoned::now().date(),
+            Self::System => present_day(),
             Self::Fixed(day) => day,
+        }
+    }
+}
+
+thread_local! {
+    /// The last second for which this thread asked for the day, and the day.
+    static PRESENT_DAY: Cell<(u64, Date)> = const { Cell::new((0, Date::ZERO)) };
+}
+
+/// The day by the system's clock and time zone. Every look-up asks, so it is found once per second and thread.
+fn present_day() -> Date {
+    let second = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let (known, day) = PRESENT_DAY.get();
+    if known == second && second > 0 {
+        return day;
+    }
+    let day = jiff::Zoned::now().date();
+    PRESENT_DAY.set((second, day));
+    day
+}
+
+/// How much look-ups and runs may ask of store and cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookUpOptions {
+    /// Look-ups that may read the store at once.
+    pub store_reads: usize,
+    /// Tiers per second that are written in advance to a cache that replicas share; 0 means none.
+    pub warm_up_per_second: u32,
+}
+
+impl Default for LookUpOptions {
+    fn default() -> Self {
+        Self {
+            store_reads: 32,
+            warm_up_per_second: 50_000,
         }
     }
 }
@@ -145,6 +199,11 @@ impl Clock {
 pub struct Service {
     store: Arc<dyn Store>,
     cache: Arc<dyn TierCache>,
+    /// Reads from the store that are under way.
+    flights: Flights,
+    /// Turns at the store for look-ups that the cache could not answer.
+    store_reads: Semaphore,
+    warm_up_per_second: u32,
     /// The files that this process was started with.
     given: Models,
     /// What is in force.
@@ -170,15 +229,34 @@ impl Service {
         entropy: Entropy,
     ) -> Result<Self, ServiceError> {
         let following = Following::open(store.as_ref(), &models, clock.today())?;
+        let LookUpOptions {
+            store_reads,
+            warm_up_per_second,
+        } = LookUpOptions::default();
         Ok(Self {
             store,
             cache,
+            flights: Flights::default(),
+            store_reads: Semaphore::new(store_reads),
+            warm_up_per_second,
             given: models,
             following: Arc::new(following),
             clock,
             entropy,
             owner: Entropy::System.id()?,
         })
+    }
+
+    /// The service with other bounds for look-ups.
+    #[must_use]
+    pub fn with_look_ups(mut self, options: LookUpOptions) -> Self {
+        let LookUpOptions {
+            store_reads,
+            warm_up_per_second,
+        } = options;
+        self.store_reads = Semaphore::new(store_reads);
+        self.warm_up_per_second = warm_up_per_second;
+        self
     }
 
     /// The present day.

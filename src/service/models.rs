@@ -266,8 +266,23 @@ impl Models {
         Self::of(set)
     }
 
+    /// The same files with another general scorecard.
+    ///
+    /// # Errors
+    ///
+    /// When the card does not fit the catalogue.
+    pub(in crate::service) fn with_card(&self, card: &[u8]) -> Result<Self, ModelsError> {
+        let mut set = self.files.clone();
+        set.retain(|file| file.role != SCORECARD);
+        set.push(model_file(
+            SCORECARD,
+            String::from_utf8_lossy(card).into_owned(),
+        ));
+        Self::of(set)
+    }
+
     /// The same files with statistics that a run has frozen.
-    pub(super) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
+    pub(in crate::service) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
         Self {
             classifier: self.classifier.with_statistics(statistics),
             ..self.clone()
@@ -275,7 +290,7 @@ impl Models {
     }
 
     /// The files as they were read.
-    pub(super) fn files(&self) -> &[ModelFile] {
+    pub(in crate::service) fn files(&self) -> &[ModelFile] {
         &self.files
     }
 

@@ -368,6 +368,7 @@ impl Service {
                 tracing::warn!(%error, "successors of merged ids could not be read; the log of changes names them");
             }
         }
+        self.flights.forget(entries.iter().map(|(id, _)| id));
         if let Err(error) = self
             .cache
             .invalidate(self.current().epoch(), &entries)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dossiers::Dossiers;
-use super::tiers::bring_up;
+use super::look_ups::bring_up;
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{AsOf, EnterpriseId};
 use crate::store::{Changed, RunCause, StoreError};
@@ -101,9 +101,9 @@ impl Service {
         let Some(changes) = changes.filter(|_| !is_far) else {
             let is_active = self
                 .store
-                .runs_before(None, 1)?
-                .first()
-                .is_some_and(|run| run.ended_at.is_none());
+                .runs_before(None, 20)?
+                .iter()
+                .any(|run| run.kind.is_run() && run.ended_at.is_none());
             if !is_active {
                 let current = self.current();
                 self.request_run(current.models.files_id(), RunCause::Demand)?;
@@ -145,7 +145,7 @@ impl Service {
         Ok(brought.is_some())
     }
 
-    /// Follows the log of changes and carries out runs, again and again; runs beside a server until it is dropped.
+    /// Follows the log of changes and carries out runs and jobs, again and again; runs beside a server until it is dropped.
     pub async fn work(self: Arc<Self>, is_monthly: bool) {
         let retiering = {
             let service = Arc::clone(&self);
@@ -168,6 +168,7 @@ impl Service {
                 }
             }
         };
+        let worker = Arc::clone(&self);
         let running = async move {
             loop {
                 let service = Arc::clone(&self);
@@ -184,6 +185,26 @@ impl Service {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::join!(retiering, running);
+        let working = async move {
+            loop {
+                let service = Arc::clone(&worker);
+                let step = off_thread(move || {
+                    if is_monthly {
+                        service.request_monthly_drift()?;
+                    }
+                    service.carry_out_task()
+                })
+                .await;
+                match step {
+                    Ok(Some(_)) => {}
+                    Ok(None) => tokio::time::sleep(PAUSE).await,
+                    Err(error) => {
+                        tracing::warn!(%error, "a job stopped; tried again soon");
+                        tokio::time::sleep(PAUSE * 4).await;
+                    }
+                }
+            }
+        };
+        tokio::join!(retiering, running, working);
     }
 }

@@ -6,6 +6,7 @@
 
 use jiff::civil::Date;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::decide::{self, EnterpriseStep, Held, KnownVersion, RecordStep};
 use super::rows::EnterpriseRow;
@@ -131,6 +132,12 @@ pub(super) struct Slot<'a> {
     pub(super) claimant: &'a EnterpriseId,
     /// Whose it was before the batch.
     pub(super) owner: Option<EnterpriseId>,
+    /// Whether that one is not in the register, so that the record is set aside.
+    pub(super) is_set_aside: bool,
+    /// Whose it was before the batch, if a row has taken it from there: its stored versions go.
+    pub(super) taken_from: Option<EnterpriseId>,
+    /// The enterprises of this batch from which a row has taken it.
+    left: Vec<&'a EnterpriseId>,
     /// By the day from which it is known; `true` marks what is to be written.
     versions: Vec<(KnownVersion<'a>, bool)>,
     is_written: bool,
@@ -154,6 +161,9 @@ impl<'a> RecordBatch<'a> {
                 record_id,
                 claimant: claimant?,
                 owner: None,
+                is_set_aside: false,
+                taken_from: None,
+                left: Vec::new(),
                 versions: Vec::new(),
                 is_written: false,
             })
@@ -180,6 +190,12 @@ impl<'a> RecordBatch<'a> {
         all_or_none: bool,
     ) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = Vec::with_capacity(self.rows.len());
+        let awaited: BTreeSet<&EnterpriseId> = self
+            .subjects
+            .iter()
+            .filter(|subject| subject.revision.is_none())
+            .map(|subject| subject.id)
+            .collect();
         for ((arriving, subject), slot) in self.rows.iter().zip(&self.subject_of).zip(&self.slot_of)
         {
             let (Some(subject), Some(slot)) =
@@ -187,11 +203,10 @@ impl<'a> RecordBatch<'a> {
             else {
                 continue;
             };
-            let owner = match &slot.owner {
-                Some(owner) => Some(owner),
-                None if slot.is_written => Some(slot.claimant),
-                None => None,
-            };
+            if slot.waits_for_another(&arriving.enterprise_id, &awaited) {
+                slot.take_for(&arriving.enterprise_id);
+            }
+            let owner = slot.owner();
             let held = match owner {
                 Some(owner) if *owner == arriving.enterprise_id => {
                     Held::Version(slot.known_on(arriving.known_on))
@@ -242,6 +257,16 @@ impl<'a> RecordBatch<'a> {
             .filter(|of| of.revision.is_none())
             .map(|of| of.id)
             .collect()
+    }
+
+    /// Enterprises from which records were taken that had waited for them; nothing may be left to wait.
+    pub(super) fn left(&self) -> BTreeSet<&EnterpriseId> {
+        let left = |slot: &'_ Slot<'a>| slot.left.clone();
+        let taken = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.taken_from.as_ref());
+        self.slots.iter().flat_map(left).chain(taken).collect()
     }
 
     /// Versions to write of records that are new, and of those that are not, each in the order of their keys.
@@ -301,6 +326,57 @@ impl<'a> Slot<'a> {
     pub(super) fn stored(&mut self, version: KnownVersion<'a>) {
         let place = self.place_after(version.record.known_on);
         self.versions.insert(place, (version, false));
+    }
+
+    /// Whose it is at present.
+    fn owner(&self) -> Option<&EnterpriseId> {
+        match &self.owner {
+            Some(owner) => Some(owner),
+            None if self.is_written => Some(self.claimant),
+            None => None,
+        }
+    }
+
+    /// Whether it waits for an enterprise that is not in the register, other than `id`; `awaited` are those of the batch.
+    fn waits_for_another(&self, id: &EnterpriseId, awaited: &BTreeSet<&EnterpriseId>) -> bool {
+        self.owner().is_some_and(|owner| {
+            let waits = self.is_set_aside || awaited.contains(owner);
+            owner != id && waits
+        })
+    }
+
+    /// Gives it to another enterprise. It has never counted for the one for which it waited, so nothing of it is kept: its
+    /// source has corrected whom it is about.
+    fn take_for(&mut self, id: &'a EnterpriseId) {
+        match self.owner.take() {
+            Some(owner) => self.taken_from = Some(owner),
+            None => self.left.push(self.claimant),
+        }
+        self.claimant = id;
+        self.is_set_aside = false;
+        self.is_written = false;
+        self.versions.clear();
+    }
+
+    /// Whether it waits for an enterprise other than that of the first row.
+    pub(super) fn may_be_taken(&self) -> bool {
+        self.is_set_aside
+            && self
+                .owner
+                .as_ref()
+                .is_some_and(|owner| owner != self.claimant)
+    }
+
+    /// Forgets what was read of it.
+    pub(super) fn forget(&mut self) {
+        self.owner = None;
+        self.is_set_aside = false;
+        self.versions.clear();
+    }
+
+    /// Whether a row has taken it from an enterprise for which it had waited.
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken_from.is_some() || !self.left.is_empty()
     }
 
     /// How many versions are known by `day`.

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use std::borrow::Cow;
 
 use super::Refusal;
-use super::stood::Pass;
+use super::stood::{self, Pass};
 use crate::domain::{Enterprise, EnterpriseId, Record};
 
 /// A version of a record, stored or to be stored.
@@ -62,18 +62,19 @@ pub(super) fn enterprise(
     stored: Option<(&Enterprise, i64)>,
     pass: &mut Pass,
 ) -> EnterpriseStep {
-    let id = &arriving.enterprise_id;
     match stored {
         // The row stood in this import: another content for its id further down is a duplicate.
         Some((stored, stood_in)) if stored == arriving => {
-            if stood_in == pass.import_no() || pass.note(id) {
+            if stood_in == pass.import_no() || pass.note(&stood::of_enterprise(arriving)) {
                 EnterpriseStep::Keep
             } else {
                 EnterpriseStep::Note
             }
         }
         Some((_, stood_in))
-            if pass.import_no() != 0 && (stood_in == pass.import_no() || pass.stands(id)) =>
+            if pass.import_no() != 0
+                && (stood_in == pass.import_no()
+                    || pass.stands(&stood::of_enterprise(arriving))) =>
         {
             EnterpriseStep::Refuse(Refusal::DuplicateInImport)
         }
@@ -103,7 +104,7 @@ pub(super) fn record<'a>(arriving: &'a Record, held: Held<'_>, pass: &mut Pass) 
         withdrawn_on: arriving.withdrawn_on.or(stored.withdrawn_on),
         ..arriving.clone()
     };
-    let row = (&arriving.source, &arriving.record_id, arriving.known_on);
+    let row = stood::of_record(arriving);
     // The same content known earlier says nothing new: importing a file again changes nothing.
     if *stored == silent {
         let stated = (pass.import_no(), arriving.known_on.max(known.stated.1));

@@ -47,6 +47,20 @@ pub trait ImportStore {
         work: &mut dyn FnMut(&mut dyn RegisterWriter) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError>;
 
+    /// As [`ImportStore::in_one_transaction`], for work over many batches: what it changes goes to the log at its end, so
+    /// that other writers wait for that alone. The outcomes carry no numbers of the log.
+    fn in_one_long_transaction(
+        &self,
+        work: &mut dyn FnMut(&mut dyn RegisterWriter) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Remembers that enterprises stood in an import that is taken up again, whatever they say, so that another content
+    /// for one of them further down is told from a correction.
+    fn recall_enterprises(&self, batch: &[Enterprise], import_no: i64);
+
+    /// As [`ImportStore::recall_enterprises`], for records.
+    fn recall_records(&self, batch: &[Record], import_no: i64);
+
     /// One import.
     fn import(&self, import_id: &str) -> Result<Option<ImportRow>, StoreError>;
 

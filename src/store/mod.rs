@@ -15,7 +15,10 @@ mod feed;
 mod idempotency;
 mod imports;
 mod life;
+mod model_rows;
+mod models;
 mod overview;
+mod packed;
 mod postgres;
 mod rows;
 mod runs;
@@ -23,6 +26,7 @@ mod scan;
 mod set_aside;
 mod sqlite;
 mod stood;
+mod tasks;
 mod tier_rows;
 mod tiers;
 mod webhooks;
@@ -41,14 +45,20 @@ pub use feed::{Feed, Move, MoveKind};
 pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
+pub use models::{
+    Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
+    NewModel, NewModelChange, Promotion,
+};
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
+pub use packed::pack as packed_version;
 pub use runs::{
-    FinishedRow, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
+    JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
     RunStore,
 };
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
+pub use tasks::{ClaimedTask, NewTask, TaskStore};
 pub use tiers::{
     Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
     PresentTier, TierStore,
@@ -64,10 +74,12 @@ pub trait Store:
     + IdempotencyStore
     + ImportStore
     + LifeStore
+    + ModelStore
     + Overview
     + RunStore
     + Scan
     + SetAside
+    + TaskStore
     + TierStore
     + WebhookStore
     + Send
@@ -293,6 +305,20 @@ impl Dossier {
     pub fn enterprise_on(&self, day: Date) -> &Enterprise {
         let replaced = self.earlier.iter().find(|(until_on, _)| *until_on > day);
         replaced.map_or(&self.enterprise, |(_, enterprise)| enterprise)
+    }
+
+    /// The first day after `day` on which the enterprise is known to be another.
+    pub fn next_version_on(&self, day: Date) -> Option<Date> {
+        let mut turns = self.earlier.iter().map(|(until_on, _)| *until_on);
+        turns.find(|until_on| *until_on > day)
+    }
+
+    /// The enterprise as [`Dossier::enterprise_on`] tells it, its revision, and the versions of its records.
+    pub fn as_known_on(self, day: Date) -> (Enterprise, u64, Vec<Record>) {
+        let mut earlier = self.earlier.into_iter();
+        let replaced = earlier.find(|(until_on, _)| *until_on > day);
+        let enterprise = replaced.map_or(self.enterprise, |(_, enterprise)| enterprise);
+        (enterprise, self.revision, self.versions)
     }
 }
 

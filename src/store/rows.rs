@@ -20,6 +20,8 @@ pub(super) trait Row {
     fn whole(&self, at: usize, column: &'static str) -> Result<Option<i64>, StoreError>;
     /// A text.
     fn text(&self, at: usize, column: &'static str) -> Result<Option<&str>, StoreError>;
+    /// Bytes.
+    fn bytes(&self, at: usize, column: &'static str) -> Result<Option<&[u8]>, StoreError>;
 }
 
 /// Columns of `enterprises` in the order that [`enterprise`] reads.
@@ -86,8 +88,8 @@ fn content(row: &impl Row) -> Result<Enterprise, StoreError> {
         established_on: optional_day(row, 7, "established_on")?,
         status: code(row, 8, "status", EnterpriseStatus::from_code)?,
         size: code(row, 9, "size", EnterpriseSize::from_code)?,
-        tags: json::<BTreeSet<Label>>(row, 10, "tags")?,
-        attributes: json::<BTreeMap<Label, f64>>(row, 11, "attributes")?,
+        tags: tags(row, 10, "tags")?,
+        attributes: attributes(row, 11, "attributes")?,
     })
 }
 
@@ -263,19 +265,74 @@ fn code<T>(
     from_code(number(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
-/// A JSON list of labels. Nearly all lists are one or two plain words, which need no parser.
+/// A JSON list of labels, in its order.
 fn labels(row: &impl Row, at: usize, column: &'static str) -> Result<Vec<Label>, StoreError> {
-    let text = text(row, at, column)?;
-    let plain = text
-        .strip_prefix("[\"")
-        .and_then(|text| text.strip_suffix("\"]"))
-        .filter(|text| !text.contains(['\\', '[', '{']));
-    match plain {
-        Some(words) if !words.contains('"') => Label::from_kept(words)
-            .map(|label| vec![label])
-            .ok_or(StoreError::Corrupt { column }),
-        _ => json(row, at, column),
+    match plain_words(text(row, at, column)?) {
+        Some(words) => words
+            .map(|word| Label::from_kept(word).ok_or(StoreError::Corrupt { column }))
+            .collect(),
+        None => json(row, at, column),
     }
+}
+
+/// A JSON list of labels as a set.
+fn tags(row: &impl Row, at: usize, column: &'static str) -> Result<BTreeSet<Label>, StoreError> {
+    match plain_words(text(row, at, column)?) {
+        Some(words) => words
+            .map(|word| Label::from_kept(word).ok_or(StoreError::Corrupt { column }))
+            .collect(),
+        None => json(row, at, column),
+    }
+}
+
+/// The words of a JSON list without escapes or anything but words: nearly all lists are such, and need no parser.
+fn plain_words(list: &str) -> Option<impl Iterator<Item = &str>> {
+    let words = list.strip_prefix("[\"")?.strip_suffix("\"]")?;
+    // A quotation mark inside a word stands behind a backslash, so between words alone there are bare ones.
+    let is_plain = !words.contains('\\') && words.split("\",\"").all(|word| !word.contains('"'));
+    is_plain.then(|| words.split("\",\""))
+}
+
+/// A JSON object of numbers.
+fn attributes(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<BTreeMap<Label, f64>, StoreError> {
+    match plain_numbers(text(row, at, column)?) {
+        Some(numbers) => Ok(numbers),
+        None => json(row, at, column),
+    }
+}
+
+/// The numbers of a JSON object as the store writes it, without spaces; nothing for any other text, which is for the
+/// parser to judge.
+fn plain_numbers(object: &str) -> Option<BTreeMap<Label, f64>> {
+    let mut rest = object.strip_prefix('{')?.strip_suffix('}')?;
+    if rest.contains('\\') {
+        return None;
+    }
+    let mut numbers = BTreeMap::new();
+    while !rest.is_empty() {
+        let (name, after) = rest.strip_prefix('"')?.split_once("\":")?;
+        let (number, more) = after.split_at(after.find(',').unwrap_or(after.len()));
+        let is_json = number
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"-.e".contains(&b));
+        let number = number
+            .parse()
+            .ok()
+            .filter(|number: &f64| is_json && number.is_finite())?;
+        if name.contains('"') || numbers.insert(Label::from_kept(name)?, number).is_some() {
+            return None;
+        }
+        rest = match more.strip_prefix(',') {
+            Some("") => return None,
+            Some(more) => more,
+            None => more,
+        };
+    }
+    Some(numbers)
 }
 
 fn json<T: serde::de::DeserializeOwned + Default>(
@@ -289,4 +346,59 @@ fn json<T: serde::de::DeserializeOwned + Default>(
         return Ok(T::default());
     }
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt { column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lists_and_objects_read_as_the_parser_reads_them() {
+        let lists = [
+            "[]",
+            "[\"a\"]",
+            "[\"a\",\"食品\",\"c,d\"]",
+            "[\"a\\\"b\"]",
+            "[\"a\", \"b\"]",
+            "[\"a\",7,\"b\"]",
+            "[\"a\",[\"b\"]]",
+            "[\"]",
+            "{\"a\":1}",
+        ];
+        for list in lists {
+            if let Some(words) = plain_words(list) {
+                let parsed: Vec<String> = serde_json::from_str(list).unwrap();
+                assert_eq!(words.collect::<Vec<_>>(), parsed, "{list}");
+            }
+        }
+        assert!(plain_words(lists[2]).is_some() && plain_words(lists[3]).is_none());
+        let objects = [
+            "{}",
+            "{\"a\":1.0}",
+            "{\"a\":-2.5e-7,\"b,c\":0.1}",
+            "{\"a\":1,}",
+            "{\"a\":NaN}",
+            "{\"a\":\"b\"}",
+            "{\"a\":1 }",
+            "{\"a\\n\":1}",
+            "{\"a\":1,\"a\":2}",
+            "[]",
+        ];
+        for object in objects {
+            let parsed: Result<BTreeMap<Label, f64>, _> = serde_json::from_str(object);
+            if let Some(plain) = plain_numbers(object) {
+                assert_eq!(plain, parsed.unwrap(), "{object}");
+            }
+        }
+        assert!(
+            objects[..3]
+                .iter()
+                .all(|object| plain_numbers(object).is_some())
+        );
+        assert!(
+            objects[3..]
+                .iter()
+                .all(|object| plain_numbers(object).is_none())
+        );
+    }
 }

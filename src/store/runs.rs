@@ -5,9 +5,8 @@
 //! goes on where the last one stopped.
 
 use jiff::civil::Date;
-use std::ops::ControlFlow;
 
-use super::{IdRange, LinkState, StoreError};
+use super::{IdRange, LinkState, StoreError, StoredTier};
 use crate::domain::{EnterpriseId, Epoch, Tier};
 
 /// Runs and background workers.
@@ -47,24 +46,30 @@ pub trait RunStore {
     /// The live tiers of a range of ids, in id order.
     fn live_tiers_in(&self, range: &IdRange) -> Result<Vec<LiveTier>, StoreError>;
 
-    /// Keeps the rows of a scanned part, in id order, and what they will supersede; the part is scanned then.
+    /// The live tiers of a range of ids, in id order, that were computed from their enterprises' present revisions. `None`
+    /// if another epoch is live.
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError>;
+
+    /// Keeps what was noted of the rows of a part; the part is scanned then.
     fn put_scanned(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[RunRow],
-        changes: &[RunChange],
+        row_count: u64,
+        body: &[u8],
     ) -> Result<(), StoreError>;
 
-    /// Goes through the facts of rows of a range in the run's slot, in id order: of all, or of those that are open.
-    fn each_facts_in(
-        &self,
-        run_id: &str,
-        range: &IdRange,
-        open_only: bool,
-        visit: &mut dyn FnMut(&EnterpriseId, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    /// Whether something is missing of what was noted of the scanned parts, because the database crashed or a previous
+    /// release scanned them; the run must then begin anew.
+    fn lacks_scanned(&self, run_id: &str) -> Result<bool, StoreError>;
+
+    /// What was noted of a scanned part, if it is there.
+    fn scanned(&self, run_id: &str, part: u32) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Keeps the frozen statistics, and the epoch that they make; all parts are scanned.
     fn freeze_run(
@@ -75,22 +80,24 @@ pub trait RunStore {
         statistics: Option<(&str, &[u8])>,
     ) -> Result<(), StoreError>;
 
-    /// The facts of some rows of the run's slot, as far as there are any.
-    fn run_facts_of(
-        &self,
-        run_id: &str,
-        ids: &[EnterpriseId],
-    ) -> Result<Vec<(EnterpriseId, Vec<u8>)>, StoreError>;
-
-    /// Completes the open rows of a part; the part is finished then.
+    /// Writes the rows of a part, in id order, into the run's slot, with what they will supersede; the part is finished
+    /// then.
     fn put_finished(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[FinishedRow],
+        rows: &[RunRow],
         changes: &[RunChange],
     ) -> Result<(), StoreError>;
+
+    /// The tiers of a range of ids in the run's slot, in id order, that were computed from their enterprises' present
+    /// revisions.
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError>;
 
     /// Makes the run's slot live, in one transaction with the history, the alerts and the log of what was in force.
     fn flip(&self, run_id: &str, owner: &str) -> Result<Run, StoreError>;
@@ -136,12 +143,16 @@ pub struct NewRun {
 macro_rules! worded {
     ($(#[$about:meta])* $name:ident { $($(#[$word_about:meta])* $word:ident = $text:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum $name {
             $($(#[$word_about])* $word,)+
         }
 
         impl $name {
+            /// Every one, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$word),+];
+
             /// Its name in the store and in answers.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -149,7 +160,7 @@ macro_rules! worded {
                 }
             }
 
-            pub(super) fn from_text(text: &str) -> Option<Self> {
+            pub(in crate::store) fn from_text(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$word),)+
                     _ => None,
@@ -157,6 +168,47 @@ macro_rules! worded {
             }
         }
     };
+}
+
+pub(super) use worded;
+
+worded! {
+    /// What a job does.
+    JobKind {
+        /// Classifies the whole register.
+        Reclassify = "reclassify",
+        /// Does so under another model, which is live afterwards.
+        Promote = "promote",
+        /// Does so under a model that was live before.
+        Rollback = "rollback",
+        /// Trains a model on what inspections of the register found.
+        Train = "train",
+        /// Judges a model by later inspections.
+        Evaluate = "evaluate",
+        /// Compares a model with the live one.
+        Compare = "compare",
+        /// Puts a draft through the gates.
+        Validate = "validate",
+        /// Scores a challenger beside the live model.
+        Shadow = "shadow",
+        /// Measures drift against the training rows.
+        Drift = "drift",
+    }
+}
+
+impl JobKind {
+    /// Whether the job is a run over the register that ends with a flip; others stand beside.
+    pub fn is_run(self) -> bool {
+        match self {
+            Self::Reclassify | Self::Promote | Self::Rollback => true,
+            Self::Train
+            | Self::Evaluate
+            | Self::Compare
+            | Self::Validate
+            | Self::Shadow
+            | Self::Drift => false,
+        }
+    }
 }
 
 worded! {
@@ -238,6 +290,14 @@ pub struct Run {
     pub read_at: i64,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What it does.
+    pub kind: JobKind,
+    /// What a job beside the runs is doing, in words.
+    pub step: Option<String>,
+    /// How much of a job beside the runs is done, in percent.
+    pub done_percent: Option<u8>,
+    /// Whether a job beside the runs has left a result.
+    pub has_result: bool,
 }
 
 /// A part of a run.
@@ -268,14 +328,14 @@ pub struct LiveTier {
     pub is_surge: bool,
 }
 
-/// A row that a run scanned.
+/// A row of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
     /// The enterprise.
     pub enterprise_id: EnterpriseId,
     /// The revision that it was computed from.
     pub revision: u64,
-    /// The tier, as far as it is known without the other enterprises.
+    /// The tier.
     pub tier: Tier,
     /// Its points.
     pub points: u16,
@@ -287,27 +347,6 @@ pub struct RunRow {
     pub link: LinkState,
     /// Whether complaints surge.
     pub is_surge: bool,
-    /// Whether it waits for the other enterprises.
-    pub is_open: bool,
-    /// What is needed to complete it.
-    pub facts: Vec<u8>,
-}
-
-/// A completed row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FinishedRow {
-    /// The enterprise.
-    pub enterprise_id: EnterpriseId,
-    /// The tier.
-    pub tier: Tier,
-    /// Its points.
-    pub points: u16,
-    /// The first later day on which it may differ.
-    pub next_change_on: Option<Date>,
-    /// Since when the tier letter has held.
-    pub from_on: Date,
-    /// What it adds to enterprises whose links name it.
-    pub link: LinkState,
 }
 
 /// A tier that a run will supersede, or the first of an enterprise.

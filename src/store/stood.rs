@@ -10,8 +10,26 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain::{Enterprise, Record};
+
 /// Rows that one import remembers at most: 14 of 16 million places of 9 bytes.
 const ROOM: usize = 14 << 20;
+
+/// What an enterprise is remembered by.
+pub(super) fn of_enterprise(row: &Enterprise) -> impl Hash {
+    &row.enterprise_id
+}
+
+/// What a version of a record is remembered by. The enterprise is part of it, so that a row which was refused because the
+/// record is of another enterprise stands in nobody's way.
+pub(super) fn of_record(row: &Record) -> impl Hash {
+    (
+        &row.source,
+        &row.record_id,
+        &row.enterprise_id,
+        row.known_on,
+    )
+}
 
 /// The imports that run in this process.
 #[derive(Debug, Default)]
@@ -48,6 +66,15 @@ impl Imports {
             stood,
             noted: HashSet::default(),
         }
+    }
+
+    /// Remembers rows that stood in an import before it was broken off, as far as there is room.
+    pub(super) fn recall<R: Hash>(&self, import_no: i64, rows: impl Iterator<Item = R>) {
+        let mut pass = self.pass(import_no);
+        for row in rows {
+            pass.note(&row);
+        }
+        pass.keep();
     }
 
     /// Forgets what an import remembered.

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use super::rows::{Row, id, number, text};
 use super::{
-    Alert, AlertKind, IdRange, InForce, LinkState, LiveTier, PastTier, PresentTier, Run, RunCause,
-    RunPart, RunPhase, RunState, StoreError, StoredTier, SummaryBy,
+    Alert, AlertKind, IdRange, InForce, JobKind, LinkState, LiveTier, PastTier, PresentTier, Run,
+    RunCause, RunPart, RunPhase, RunState, StoreError, StoredTier, SummaryBy,
 };
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{EnterpriseId, EnterpriseKind, EnterpriseSize, Epoch, Tier};
@@ -17,7 +17,7 @@ pub(super) const IN_FORCE_COLUMNS: &str =
 /// Columns of `runs`, behind which the clock, and the scanned and finished rows follow, in the order that [`run`] reads.
 pub(super) const RUN_COLUMNS: &str = "r.run_no, r.run_id, r.state, r.cause, r.files_id, r.as_of, r.phase, \
      r.start_seq, r.total_count, r.statistics, r.epoch, r.change_count, r.requested_at, r.started_at, r.ended_at, \
-     r.failure";
+     r.failure, r.kind, r.step, r.done_percent, CASE WHEN r.result IS NULL THEN 0 ELSE 1 END";
 
 /// Columns of a slot in the order that [`stored_tier`] reads.
 pub(super) const TIER_COLUMNS: &str = "revision, tier, points, as_of, next_change_on";
@@ -60,9 +60,14 @@ pub(super) fn run(row: &impl Row) -> Result<Run, StoreError> {
         started_at: optional(row, 13, "started_at")?,
         ended_at: optional(row, 14, "ended_at")?,
         failure: owned(row, 15, "failure")?,
-        read_at: number(row, 16, "read_at")?,
-        scanned_count: number(row, 17, "scanned_count")?,
-        finished_count: number(row, 18, "finished_count")?,
+        kind: JobKind::from_text(word(16, "kind")?)
+            .ok_or(StoreError::Corrupt { column: "kind" })?,
+        step: owned(row, 17, "step")?,
+        done_percent: optional(row, 18, "done_percent")?,
+        has_result: number::<i64>(row, 19, "result")? == 1,
+        read_at: number(row, 20, "read_at")?,
+        scanned_count: number(row, 21, "scanned_count")?,
+        finished_count: number(row, 22, "finished_count")?,
     })
 }
 
@@ -92,6 +97,12 @@ pub(super) fn present_tier(row: &impl Row) -> Result<Option<PresentTier>, StoreE
 }
 
 /// Reads `enterprise_id, tier, points, from_on, is_surge`.
+/// Reads an id and [`TIER_COLUMNS`] behind it.
+pub(super) fn id_and_tier(row: &impl Row) -> Result<(EnterpriseId, StoredTier), StoreError> {
+    let tier = stored_tier(row, 1)?.ok_or(StoreError::Corrupt { column: "revision" })?;
+    Ok((id(row, 0, "enterprise_id")?, tier))
+}
+
 pub(super) fn live_tier(row: &impl Row) -> Result<LiveTier, StoreError> {
     Ok(LiveTier {
         enterprise_id: id(row, 0, "enterprise_id")?,

@@ -17,6 +17,9 @@ pub trait TierStore {
     /// What was in force at the end of `day`; before the first entry of the log, that entry.
     fn in_force_on(&self, day: Date) -> Result<Option<InForce>, StoreError>;
 
+    /// Whether a set of files is or was in force.
+    fn was_in_force(&self, files_id: &str) -> Result<bool, StoreError>;
+
     /// Puts files in force without a run: the first files of a database (`instead_of` is `None`), or files that give the
     /// same tiers as entry `instead_of` of the log. `None` if something else is in force by now.
     fn put_in_force(

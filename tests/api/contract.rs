@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 95;
+const OPERATIONS: usize = 119;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -91,6 +91,15 @@ fn every_operation_is_described() {
             "replace_",
             "seal_",
             "open_",
+            "train_",
+            "evaluate_",
+            "compare_",
+            "validate_",
+            "shadow_",
+            "promote_",
+            "roll_back_",
+            "retire_",
+            "measure_",
             "ping_",
             "resume_",
             "delete_",

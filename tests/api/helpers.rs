@@ -151,6 +151,13 @@ impl TestApp {
         tokio::task::spawn_blocking(work).await.unwrap();
     }
 
+    /// Carries out the first job beside the runs; says whether there was one.
+    pub async fn carry_out_task(&self) -> bool {
+        let service = Arc::clone(&self.service);
+        let work = move || service.carry_out_task().unwrap().is_some();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
     /// Does what a server does in the background: delivers what webhooks wait for, until nothing is due.
     pub async fn deliver(&self, options: &WebhookOptions) {
         let (service, options) = (Arc::clone(&self.service), options.clone());

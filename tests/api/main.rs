@@ -23,6 +23,7 @@ mod imports;
 mod jobs;
 mod joint;
 mod life;
+mod models;
 mod ops;
 mod overrides;
 mod plan_groups;

@@ -1,5 +1,7 @@
 //! Replacements, membership proofs and the chain over HTTP.
 
+use risktier::domain::{Enterprise, EnterpriseDraft};
+use risktier::files::{Format, Sink, enterprise_writer};
 use serde_json::{Value, json};
 
 use crate::helpers::{TestApp, ok, pointers, problem};
@@ -224,4 +226,107 @@ async fn values_are_text_and_never_numbers() {
         auditor["contributions"][0]["value"],
         "00123456789012345678901234567890"
     );
+}
+
+/// Acceptance test 8: the forms in which the same register comes, and the order of its rows, change nothing.
+#[tokio::test]
+async fn file_format_and_row_order_change_neither_frame_nor_draw() {
+    let rows: Vec<(String, String)> = (0..90)
+        .map(|number| {
+            (
+                format!("企-{number:03}"),
+                ["990102", "990103"][number % 2].to_owned(),
+            )
+        })
+        .collect();
+    let csv = |rows: &[&(String, String)], end: &str| {
+        let mut text = format!("enterprise_id,name,division,size{end}");
+        for (id, division) in rows {
+            text.push_str(&format!("{id},name of {id},{division},small{end}"));
+        }
+        text.into_bytes()
+    };
+    let forward: Vec<&(String, String)> = rows.iter().collect();
+    let backward: Vec<&(String, String)> = rows.iter().rev().collect();
+    let ndjson: String = backward
+        .iter()
+        .map(|(id, division)| {
+            json!({"enterprise_id": id, "name": format!("name of {id}"), "division": division, "size": "small"})
+                .to_string()
+                + "\n"
+        })
+        .collect();
+    let mut marked = vec![0xef, 0xbb, 0xbf];
+    marked.extend(csv(&backward, "\r\n"));
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    let sink = Sink::create(&path, Some(Format::Parquet)).unwrap();
+    let mut writer = enterprise_writer(sink, &std::collections::BTreeSet::new()).unwrap();
+    for (id, division) in &backward {
+        let draft = EnterpriseDraft {
+            enterprise_id: id.clone(),
+            name: format!("name of {id}"),
+            division: Some(division.clone()),
+            size: Some("small".into()),
+            ..EnterpriseDraft::default()
+        };
+        writer.write(&Enterprise::parse(draft).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    let parquet = std::fs::read(&path).unwrap();
+
+    let mut seen = Vec::new();
+    for (media_type, file) in [
+        ("text/csv", csv(&forward, "\n")),
+        ("text/csv", marked),
+        ("application/x-ndjson", ndjson.into_bytes()),
+        ("application/vnd.apache.parquet", parquet),
+    ] {
+        let app = TestApp::start().await;
+        let imported = app.upload("/v1/enterprises/import", media_type, file).await;
+        assert_eq!(ok(imported, 200).await["created_count"], 90, "{media_type}");
+        let frame = ok(app.step("/v1/frames").await, 201).await;
+        let mut input = input(frame["frame_id"].as_str().unwrap());
+        input["draw"] = "now".into();
+        input["exploration_share"] = 0.2.into();
+        let plan = ok(app.post("/v1/plans", &input).await, 201).await;
+        let path = format!(
+            "/v1/plans/{}/sample?format=tsv",
+            plan["plan_id"].as_str().unwrap()
+        );
+        let sample = app.get(&path).await.text().await.unwrap();
+        assert!(sample.lines().count() > 10);
+        seen.push((
+            frame["frame_digest"].clone(),
+            plan["frozen"]["pool_root"].clone(),
+            plan["frozen"]["pool_digest"].clone(),
+            sample,
+        ));
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+}
+
+/// Acceptance test 9: spellings of one id are one unit with one ticket.
+#[tokio::test]
+async fn spellings_of_one_id_are_one_unit() {
+    let app = TestApp::start().await;
+    let file = "enterprise_id,name\n91990000MA00000017,one\n ９１９９００００ＭＡ０００００１７ ,one\n91990000ma00000017,one\nE2,two\n";
+    let imported = ok(
+        app.upload("/v1/enterprises/import", "text/csv", file).await,
+        200,
+    )
+    .await;
+    assert_eq!(imported["created_count"], 2, "{imported}");
+    let frame = ok(app.step("/v1/frames").await, 201).await;
+    assert_eq!(frame["object_count"], 2);
+    let mut input = input(frame["frame_id"].as_str().unwrap());
+    input["visits"] = 2.into();
+    let plan = ok(app.post("/v1/plans", &input).await, 201).await;
+    let plan = format!("/v1/plans/{}", plan["plan_id"].as_str().unwrap());
+    ok(app.step(&format!("{plan}/freeze")).await, 200).await;
+    let pool = app.get(&format!("{plan}/pool")).await.text().await.unwrap();
+    let ids: Vec<&str> = pool
+        .lines()
+        .map(|line| line.split('\t').next().unwrap())
+        .collect();
+    assert_eq!(ids, ["91990000MA00000017", "E2"]);
 }

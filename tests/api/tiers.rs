@@ -267,3 +267,87 @@ async fn a_what_if_names_what_does_not_fit() {
         assert_eq!(pointers(&refused), [pointer]);
     }
 }
+
+#[tokio::test]
+async fn a_bulk_look_up_by_lines_gives_the_items_of_the_json_form() {
+    let app = TestApp::start().await;
+    app.enterprise("E1").await;
+    app.enterprise("E2").await;
+    let ids = json!({"enterprise_ids": ["E2", "nobody", "a b", "企业-1", "E1"]});
+    let lines = "\"E2\"\n{\"enterprise_id\": \"nobody\"}\r\n\n \"a b\" \n\"企业\\u002d1\"\n\"E1\"";
+    let asked = async |accept: &str, media_type: &str, body: String| {
+        let request = app.request(Method::POST, "/v1/tiers/lookup");
+        let request = request
+            .header("accept", accept)
+            .header("content-type", media_type);
+        request.body(body).send().await.unwrap()
+    };
+    let ndjson = "application/x-ndjson";
+
+    let first = asked("application/json", ndjson, lines.to_owned()).await;
+    assert_eq!(header(&first, "cache-status"), "risktier; fwd=miss");
+    let first = ok(first, 200).await;
+    assert_eq!(
+        first,
+        ok(app.post("/v1/tiers/lookup", &ids).await, 200).await
+    );
+    let answer = asked(ndjson, "application/json", ids.to_string()).await;
+    assert_eq!(header(&answer, "content-type"), ndjson);
+    assert_eq!(header(&answer, "vary"), "accept");
+    // Two of the five have no tier anywhere, and one has no id.
+    assert_eq!(header(&answer, "cache-status"), "risktier; fwd=partial");
+    let text = answer.text().await.unwrap();
+    let items: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(Value::from(items), first["items"]);
+    let known = asked(ndjson, ndjson, "\"E1\"\n\"E2\"\n".to_owned()).await;
+    assert_eq!(header(&known, "cache-status"), "risktier; hit");
+    let nothing = asked(ndjson, ndjson, "\n".to_owned()).await;
+    assert_eq!(nothing.text().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_bulk_look_up_names_the_line_that_it_cannot_read() {
+    let app = TestApp::start().await;
+    for (body, line) in [
+        ("\"E1\"\nE2\n", 2),
+        ("{\"id\": \"E1\"}", 1),
+        ("\"E1\"\n\n[\"E2\"]", 3),
+        ("\"E1\" \"E2\"", 1),
+    ] {
+        let answer = app
+            .upload("/v1/tiers/lookup", "application/x-ndjson", body)
+            .await;
+        let refused = problem(answer, 422, "invalid-body").await;
+        assert_eq!(refused["errors"][0]["line"], line, "{body}");
+    }
+    let request = app
+        .request(Method::POST, "/v1/tiers/lookup")
+        .header("accept", "text/csv");
+    let answer = request
+        .json(&json!({"enterprise_ids": []}))
+        .send()
+        .await
+        .unwrap();
+    problem(answer, 406, "not-acceptable").await;
+}
+
+#[tokio::test]
+async fn escaped_ids_in_a_path_name_the_same_enterprise() {
+    let app = TestApp::start().await;
+    app.enterprise("a-%E4%BC%81%22").await;
+    let first = app.get("/v1/enterprises/a-%E4%BC%81%22/tier").await;
+    let tag = header(&first, "etag").to_owned();
+    let first = ok(first, 200).await;
+    assert_eq!(first["enterprise_id"], "a-企\"");
+    for path in [
+        "/v1/enterprises/%61-%E4%BC%81%22/tier",
+        &format!("/v1/enterprises/a-%E4%BC%81%22/tier?as_of={TODAY}"),
+    ] {
+        let again = app.get(path).await;
+        assert_eq!(header(&again, "etag"), tag);
+        assert_eq!(ok(again, 200).await, first);
+    }
+}

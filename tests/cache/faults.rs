@@ -1,13 +1,13 @@
 //! Redis flushed, killed, paused, poisoned: never a wrong tier, never beyond the budget.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use risktier::cache::{
     CacheError, Lookup, MissReason, RedisCache, RedisOptions, TierCache, catch_up,
 };
 
 use crate::redis_server::RedisServer;
-use crate::{BUDGET, Log, TODAY, epoch, id, redis_cache, value};
+use crate::{BUDGET, Log, TODAY, epoch, id, recover, redis_cache, redis_cache_of, value};
 
 async fn filled(server: &RedisServer, log: &Log, budget: Duration) -> RedisCache {
     let cache = redis_cache(&server.url(), budget);
@@ -45,12 +45,7 @@ async fn two_replicas_share_one_generation() {
 async fn two_stores_on_one_redis_do_not_see_each_other() {
     let (server, log) = (RedisServer::start(), Log::default());
     let _first = filled(&server, &log, BUDGET).await;
-    let other = RedisCache::new(RedisOptions {
-        url: server.url(),
-        budget: BUDGET,
-        log_id: "log2".to_owned(),
-    })
-    .unwrap();
+    let other = redis_cache_of(&server.url(), BUDGET, "log2");
 
     catch_up(&other, &epoch(), &log).await.unwrap();
 
@@ -62,7 +57,7 @@ async fn garbage_in_a_field_is_a_miss_and_gives_way_to_the_next_value() {
     let (server, log) = (RedisServer::start(), Log::default());
     let cache = filled(&server, &log, BUDGET).await;
     // The second has our form and a revision that nothing could follow.
-    let forged = b"\x13\xff\xff\xff\xff\xff\xff\x00\x51\x35\xff\xff\xff\x00\x00\x00";
+    let forged = b"\x23\xff\xff\xff\xff\xff\x00\x51\x35\xff\xff\x00\x00\x00\x00\x00";
     for garbage in [&b"nonsense"[..], forged, b""] {
         for key in bucket_keys(&server) {
             let fields: Vec<Vec<u8>> = server.command(&[b"HKEYS", &key]);
@@ -155,9 +150,9 @@ async fn a_killed_redis_costs_hits_only_and_is_trusted_again_after_catching_up()
     let cache = filled(&server, &log, BUDGET).await;
     server.kill();
 
-    let asked = Instant::now();
     assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Outage));
-    assert!(asked.elapsed() < BUDGET * 2);
+    // The lost connection cost the trust, so nothing waits any more.
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Untrusted));
     log.commit(id(1), 2);
     assert!(cache.invalidate(&epoch(), &[(id(1), 2)]).await.is_err());
     assert!(matches!(
@@ -180,17 +175,11 @@ async fn a_change_during_an_outage_is_applied_before_the_old_value_is_believed()
     let cache = filled(&server, &log, Duration::from_millis(50)).await;
     server.pause();
     log.commit(id(1), 2);
-    let asked = Instant::now();
     assert!(cache.invalidate(&epoch(), &[(id(1), 2)]).await.is_err());
     for _ in 0..20 {
-        assert!(matches!(get(&cache, 1).await, Lookup::Miss(_)));
+        // One time-out for the change; then nothing waits, because the cache is not trusted.
+        assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Untrusted));
     }
-    // One time-out for the change; then nothing waits, because the cache is not trusted.
-    assert!(
-        asked.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        asked.elapsed()
-    );
 
     server.resume();
     recover(&cache, &log).await;
@@ -206,16 +195,15 @@ async fn a_paused_redis_delays_a_few_reads_by_their_budget_and_then_none() {
     let cache = filled(&server, &log, Duration::from_millis(50)).await;
     server.pause();
 
-    let asked = Instant::now();
+    let mut waited = 0;
     for _ in 0..200 {
-        assert!(matches!(get(&cache, 1).await, Lookup::Miss(_)));
+        match get(&cache, 1).await {
+            Lookup::Miss(MissReason::Outage) => waited += 1,
+            other => assert_eq!(other, Lookup::Miss(MissReason::Untrusted)),
+        }
     }
-    // Three time-outs open the breaker.
-    assert!(
-        asked.elapsed() < Duration::from_millis(600),
-        "{:?}",
-        asked.elapsed()
-    );
+    // Three time-outs open the breaker, and that costs the trust.
+    assert_eq!(waited, 3);
 
     server.resume();
     recover(&cache, &log).await;
@@ -245,15 +233,7 @@ async fn an_unusable_address_is_refused_at_once() {
         url: "http://127.0.0.1".to_owned(),
         budget: BUDGET,
         log_id: "log1".to_owned(),
+        ttl: Duration::from_secs(60),
     });
     assert!(matches!(refused, Err(CacheError::Address(_))));
-}
-
-/// Catches up as the service does, every so often, until it succeeds.
-async fn recover(cache: &RedisCache, log: &Log) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while let Err(error) = catch_up(cache, &epoch(), log).await {
-        assert!(Instant::now() < deadline, "{error}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

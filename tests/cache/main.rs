@@ -9,18 +9,25 @@
     reason = "test code"
 )]
 
+#[path = "../support/redis_cluster.rs"]
+mod redis_cluster;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
 
+mod cluster;
 mod faults;
 mod laws;
+mod layers;
+mod layout;
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::civil::{Date, date};
-use risktier::cache::{BoxError, CachedTier, ChangeLog, RedisCache, RedisOptions, TierChange};
+use risktier::cache::{
+    BoxError, CachedTier, ChangeLog, RedisCache, RedisOptions, TierCache, TierChange, catch_up,
+};
 use risktier::domain::Epoch;
 use risktier::domain::{EnterpriseId, Tier};
 
@@ -47,12 +54,27 @@ pub fn value(revision: u64) -> CachedTier {
 }
 
 pub fn redis_cache(url: &str, budget: Duration) -> RedisCache {
+    redis_cache_of(url, budget, "log1")
+}
+
+/// The cache of the store whose log has a name.
+pub fn redis_cache_of(url: &str, budget: Duration, log_id: &str) -> RedisCache {
     RedisCache::new(RedisOptions {
         url: url.to_owned(),
         budget,
-        log_id: "log1".to_owned(),
+        log_id: log_id.to_owned(),
+        ttl: Duration::from_secs(24 * 60 * 60),
     })
     .unwrap()
+}
+
+/// Catches up as the service does, every so often, until it succeeds.
+pub async fn recover(cache: &dyn TierCache, log: &Log) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = catch_up(cache, &epoch(), log).await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// A store's change log in memory.

@@ -22,10 +22,12 @@ mod evaluate;
 mod files;
 mod judge_trained;
 mod life;
+mod models;
 mod plans;
 mod sample;
 mod serving;
 mod train;
+mod train_faults;
 
 use assert_cmd::Command;
 use std::path::Path;

@@ -7,6 +7,7 @@ use risktier::store::{SqliteStore, Store, StoreError};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::postgres_server::PostgresServer;
 use crate::register::TODAY;
 use crate::world::{
     BASE_DAY, Content, Files, Part, Place, import, imported, reclassified, service_on,
@@ -94,4 +95,45 @@ fn a_full_disk_in_an_import_or_a_run_is_told_and_then_gone_on_with() {
     let job = service.carry_out_run(&()).unwrap().unwrap();
     assert_eq!(job.run.state, RunState::Succeeded);
     assert_eq!(Content::of(&service, place.store().as_ref()), expected);
+}
+
+/// The server answers to a write as it does when its disk is full.
+const FULL: &str = "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$; \
+     CREATE TRIGGER is_full BEFORE INSERT ON record_versions FOR EACH STATEMENT EXECUTE FUNCTION is_full(); \
+     CREATE TRIGGER is_full BEFORE INSERT ON tiers_a FOR EACH STATEMENT EXECUTE FUNCTION is_full(); \
+     CREATE TRIGGER is_full BEFORE INSERT ON tiers_b FOR EACH STATEMENT EXECUTE FUNCTION is_full()";
+const ROOM_AGAIN: &str = "DROP FUNCTION is_full() CASCADE";
+
+#[test]
+fn on_postgresql_a_full_disk_is_told_and_then_gone_on_with() {
+    let files = Files::made(5_000);
+    let server = PostgresServer::shared();
+    let url = server.new_database();
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    let place = Place::Postgres(url);
+    let service = place.service(BASE_DAY);
+    imported(&service, files.folder(), Part::BaseEnterprises);
+    let store = place.store();
+    let before = store.counts().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let _inside = runtime.enter();
+
+    server.run(&name, FULL);
+    told(import(&service, files.folder(), Part::BaseRecords, &mut ()));
+    assert_eq!(store.counts().unwrap(), before);
+    assert_eq!(store.enterprises_after(None, 9).unwrap().len(), 9);
+    let in_force = store.in_force().unwrap();
+    service.reclassify().unwrap();
+    told(service.carry_out_run(&()));
+    assert_eq!(store.in_force().unwrap(), in_force);
+    let job = &service.jobs(None, 9).unwrap()[0];
+    assert_eq!(job.run.state, RunState::Running);
+
+    // With room again both go on, in the same process.
+    server.run(&name, ROOM_AGAIN);
+    let job = service.carry_out_run(&()).unwrap().unwrap();
+    assert_eq!(job.run.state, RunState::Succeeded);
+    let report = import(&service, files.folder(), Part::BaseRecords, &mut ()).unwrap();
+    assert!(report.failure.is_none() && store.counts().unwrap().record_versions > 0);
 }

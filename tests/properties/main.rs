@@ -17,6 +17,7 @@ mod register;
 mod joint_fixture;
 
 #[path = "../support/acceptance.rs"]
+#[allow(dead_code, reason = "shared with the bench of the same name")]
 mod acceptance_support;
 
 mod acceptance;

@@ -150,7 +150,7 @@ fn holds(place: &Place, seed: u64) {
             happen(&service, &runtime, &mut dice, nth);
             nth += 1;
         }
-        if service.adopt_given().unwrap().is_some() || passed % 11 == 5 {
+        if service.adopt_given(true).unwrap().is_some() || passed % 11 == 5 {
             service.reclassify().unwrap();
             let done = service.carry_out_run(&()).unwrap().unwrap();
             assert_eq!(done.run.state, RunState::Succeeded);

@@ -12,6 +12,9 @@
 #[path = "../support/postgres_server.rs"]
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod postgres_server;
+#[path = "../support/redis_cluster.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod redis_cluster;
 #[path = "../support/redis_server.rs"]
 #[allow(dead_code, reason = "shared with other test binaries")]
 mod redis_server;
@@ -24,6 +27,8 @@ mod calendars;
 mod history;
 mod imports;
 mod life;
+mod look_ups;
+mod models;
 mod plan_ceremony;
 mod plan_faults;
 mod plan_groups;
@@ -31,15 +36,18 @@ mod plan_steps;
 mod plans;
 mod postgres;
 mod redis;
+mod redis_faults;
 mod runs;
 mod tiers;
+mod training;
+mod warm_up;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use risktier::cache::{MemoryCache, RedisCache, RedisOptions, TierCache};
+use risktier::cache::{LayeredCache, MemoryCache, RedisCache, RedisOptions, TierCache};
 use risktier::domain::{Record, Tier};
 use risktier::service::{Clock, Entropy, Models, Origin, Service};
 use risktier::store::{PostgresStore, SqliteStore, Store};
@@ -102,12 +110,28 @@ impl Place {
     }
 
     pub fn redis_cache(&self, url: &str) -> Arc<RedisCache> {
-        let options = RedisOptions {
+        Arc::new(self.far(url, Duration::from_millis(500)))
+    }
+
+    /// In Redis alone, with a budget.
+    pub fn redis_cache_within(&self, url: &str, budget: Duration) -> Arc<RedisCache> {
+        Arc::new(self.far(url, budget))
+    }
+
+    /// In process before Redis, as a server has it.
+    pub fn layered_cache(&self, url: &str, budget: Duration) -> Arc<LayeredCache> {
+        let near = MemoryCache::with_capacity(10_000);
+        Arc::new(LayeredCache::new(near, self.far(url, budget)))
+    }
+
+    fn far(&self, url: &str, budget: Duration) -> RedisCache {
+        RedisCache::new(RedisOptions {
             url: url.to_owned(),
-            budget: Duration::from_millis(500),
+            budget,
             log_id: self.store().store_id().unwrap(),
-        };
-        Arc::new(RedisCache::new(options).unwrap())
+            ttl: Duration::from_secs(24 * 60 * 60),
+        })
+        .unwrap()
     }
 }
 

@@ -89,7 +89,7 @@ fn a_plan_drafted_under_another_policy_is_not_frozen() {
     let other = place.replica(Arc::new(MemoryCache::with_capacity(10)), models, TODAY);
 
     // Other rates give the same tiers, so they come into force at once, without a run.
-    assert!(other.adopt_given().unwrap().is_none());
+    assert!(other.adopt_given(true).unwrap().is_none());
 
     let refused = other.freeze_plan(&plan_id).unwrap_err();
 

@@ -334,7 +334,7 @@ fn other_files_come_into_force_by_a_run_and_replicas_answer_with_one_epoch_throu
 
     // A start with other files serves those in force until its run has flipped.
     let starter = place.replica(cache, stricter_models(), TODAY);
-    let wanted = starter.adopt_given().unwrap().unwrap();
+    let wanted = starter.adopt_given(true).unwrap().unwrap();
     assert_eq!(wanted.cause, RunCause::Files);
     assert_eq!(starter.current().epoch(), reader.current().epoch());
     let ids: Vec<_> = (1..=8).map(id).collect();
@@ -362,7 +362,7 @@ fn other_files_come_into_force_by_a_run_and_replicas_answer_with_one_epoch_throu
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen[..2], [Tier::C, Tier::C]);
     assert_eq!(seen[3..], [Tier::D, Tier::D, Tier::D]);
-    assert!(starter.adopt_given().unwrap().is_none());
+    assert!(starter.adopt_given(true).unwrap().is_none());
 
     // Each was worse after its penalty, and worse again and in D after the flip.
     let store = place.store();
@@ -497,7 +497,7 @@ fn a_past_day_is_seen_with_the_files_and_statistics_of_that_day() {
         .collect();
 
     let now = place.replica(cache(), stricter_models(), TODAY);
-    now.adopt_given().unwrap().unwrap();
+    now.adopt_given(true).unwrap().unwrap();
     now.carry_out_run(&()).unwrap().unwrap();
 
     assert_ne!(now.current().epoch(), then.current().epoch());

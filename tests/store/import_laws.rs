@@ -6,6 +6,7 @@ crate::hold!(import_laws:
     a_second_content_for_an_id_within_one_import_is_refused,
     a_second_content_is_refused_in_a_later_batch_of_the_import,
     a_file_with_a_repeated_id_says_the_same_when_it_is_imported_again,
+    an_import_that_is_taken_up_again_knows_what_stood_before_the_break,
     several_versions_of_a_record_fit_into_one_import,
     all_or_none_leaves_nothing_behind,
     a_record_does_not_move_to_another_enterprise,
@@ -38,6 +39,42 @@ pub mod laws {
         assert!(again > first);
         assert_eq!(outcomes.concat(), vec![Outcome::Unchanged; 4]);
         assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
+    }
+
+    pub fn an_import_that_is_taken_up_again_knows_what_stood_before_the_break(place: &dyn Place) {
+        let store = with_enterprises(place, 2);
+        let row = serious_penalty(1, "p1", 30);
+        store.put_records(std::slice::from_ref(&row), 0).unwrap();
+        let import = store.begin_import().unwrap();
+        let stood = [row.clone(), serious_penalty(2, "p1", 30)];
+        let outcomes = store.put_records(&stood, import).unwrap();
+        assert_eq!(outcomes[0], Outcome::Unchanged);
+        assert_eq!(refusal(&outcomes[1]), &Refusal::OtherEnterprise(id(1)));
+        store
+            .put_enterprises(&[enterprise(1)], import, TODAY)
+            .unwrap();
+        // The process ends; another takes the import up and reads past these rows.
+        store.end_import(import);
+        store.recall_records(&stood, import);
+        store.recall_enterprises(&[enterprise(1)], import);
+
+        let other = Record {
+            amount_fen: Some(5),
+            ..row
+        };
+        let outcomes = store.put_records(std::slice::from_ref(&other), import);
+        assert_eq!(refusal(&outcomes.unwrap()[0]), &Refusal::DuplicateInImport);
+        let renamed = Enterprise {
+            name: "另一家".into(),
+            ..enterprise(1)
+        };
+        let outcomes = store.put_enterprises(std::slice::from_ref(&renamed), import, TODAY);
+        assert_eq!(refusal(&outcomes.unwrap()[0]), &Refusal::DuplicateInImport);
+        // A later import corrects both.
+        store.end_import(import);
+        let later = store.begin_import().unwrap();
+        updated(&store.put_records(&[other], later).unwrap()[0]);
+        updated(&store.put_enterprises(&[renamed], later, TODAY).unwrap()[0]);
     }
 
     pub fn importing_again_does_not_undo_a_repair(place: &dyn Place) {

@@ -3,6 +3,7 @@
 crate::hold!(import_run_laws:
     what_is_not_kept_leaves_nothing_behind,
     a_transaction_of_many_batches_is_kept_as_one,
+    a_long_transaction_logs_each_change_once_and_without_a_gap,
     an_import_is_found_again_by_its_file,
     of_two_who_work_on_an_import_only_the_later_goes_on,
     faults_keep_their_order,
@@ -50,6 +51,36 @@ pub mod laws {
             })
             .unwrap();
         noted
+    }
+
+    pub fn a_long_transaction_logs_each_change_once_and_without_a_gap(place: &dyn Place) {
+        let store = place.open();
+        store.put_enterprises(&[enterprise(1)], 0, TODAY).unwrap();
+        for is_kept in [false, true] {
+            store
+                .in_one_long_transaction(&mut |writer| {
+                    let import_no = writer.begin_import("long", "file", "me", "{}")?;
+                    writer.put_enterprises(&[enterprise(2), enterprise(3)], import_no, TODAY)?;
+                    for nth in ["a", "b"] {
+                        writer.put_records(&[serious_penalty(2, nth, 30)], import_no)?;
+                    }
+                    Ok(is_kept)
+                })
+                .unwrap();
+        }
+        store.put_enterprises(&[enterprise(4)], 0, TODAY).unwrap();
+
+        let log = log(&*store);
+        assert!(log.iter().map(|change| change.seq).eq(1..=log.len() as u64));
+        let last = log
+            .iter()
+            .map(|change| (&change.enterprise_id, change.revision));
+        let last: std::collections::BTreeMap<_, _> = last.collect();
+        for number in 1..=4 {
+            let (_, revision) = store.enterprise(&id(number)).unwrap().unwrap();
+            assert_eq!(last.get(&id(number)), Some(&revision), "{number}");
+        }
+        assert_eq!(versions(&*store, &id(2)).len(), 2);
     }
 
     pub fn what_is_not_kept_leaves_nothing_behind(place: &dyn Place) {

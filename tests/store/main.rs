@@ -40,7 +40,7 @@ use risktier::store::{Changed, Dossier, Outcome, PostgresStore, Refusal, SqliteS
 use tempfile::TempDir;
 
 use postgres_server::PostgresServer;
-use register::{TODAY, enterprise};
+use register::{TODAY, enterprise, serious_penalty};
 
 /// A place for one database; opening it again is what a restart does.
 pub trait Place: Sync {
@@ -160,4 +160,37 @@ pub fn dossiers(store: &dyn Store) -> Vec<Dossier> {
         .each_dossier(&mut |dossier| all.push(dossier))
         .unwrap();
     all
+}
+
+/// A walk reads versions in one piece and a single dossier by columns; both say the same, whatever happens to the columns.
+pub fn versions_are_read_from_columns(store: &dyn Store, run: &dyn Fn(&str)) {
+    let all: Vec<Enterprise> = (1..=4).map(enterprise).collect();
+    store.put_enterprises(&all, 0, TODAY).unwrap();
+    let mut records: Vec<Record> = (1..=4)
+        .flat_map(|number| {
+            ["p", "q"].map(|nth| serious_penalty(number, &format!("{nth}{number}"), 30))
+        })
+        .collect();
+    // Too long for one piece.
+    records[7].note = Some("长".repeat(500));
+    store.put_records(&records, 0).unwrap();
+    let agrees = || {
+        let walked = dossiers(store);
+        let single: Vec<Dossier> = all
+            .iter()
+            .map(|of| store.dossier(&of.enterprise_id).unwrap().unwrap())
+            .collect();
+        assert_eq!(walked, single);
+        walked
+    };
+    let before = agrees();
+    assert_eq!(before[3].versions[1].note, records[7].note);
+
+    run("UPDATE record_versions SET packed = NULL WHERE record_id IN ('p1', 'q2')");
+    assert_eq!(agrees(), before);
+    run("UPDATE record_versions SET amount_fen = 77 WHERE record_id = 'q1'");
+    run("UPDATE record_versions SET note = 'by hand' WHERE record_id = 'p3'");
+    let after = agrees();
+    assert_eq!(after[0].versions[1].amount_fen, Some(77));
+    assert_eq!(after[2].versions[0].note.as_deref(), Some("by hand"));
 }

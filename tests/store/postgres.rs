@@ -11,7 +11,7 @@ use risktier::store::{Changed, Outcome, PostgresStore, Refusal, StoreError, Stor
 use crate::postgres_server::PostgresServer;
 use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::tier_laws::laws;
-use crate::{Place, PostgresPlace, created, revision};
+use crate::{Place, PostgresPlace, created, revision, versions_are_read_from_columns};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
@@ -349,4 +349,34 @@ fn more_callers_than_connections_wait_for_each_other() {
         }
     });
     assert_eq!(revision(&*store, &id(1)), 1 + 60 * 5);
+}
+
+#[test]
+fn versions_changed_by_hand_or_by_a_previous_release_are_read_from_their_columns() {
+    let place = PostgresPlace::empty();
+    let run = |sql: &str| PostgresServer::shared().run(place.name(), sql);
+    versions_are_read_from_columns(place.open().as_ref(), &run);
+}
+
+#[test]
+fn other_writers_do_not_wait_for_a_long_transaction() {
+    let place = PostgresPlace::empty();
+    let (store, other) = (place.open(), place.open());
+    store
+        .put_enterprises(&[enterprise(1), enterprise(2)], 0, TODAY)
+        .unwrap();
+    let before = store.last_change().unwrap();
+
+    store
+        .in_one_long_transaction(&mut |writer| {
+            writer.put_records(&[serious_penalty(1, "long", 30)], 0)?;
+            let outcomes = other.put_records(&[serious_penalty(2, "short", 30)], 0)?;
+            assert_eq!(created(&outcomes[0]).seq, before + 1);
+            Ok(true)
+        })
+        .unwrap();
+
+    let log = store.changes_after(before, 9).unwrap();
+    let changed: Vec<_> = log.iter().map(|of| (of.seq, &of.enterprise_id)).collect();
+    assert_eq!(changed, [(before + 1, &id(2)), (before + 2, &id(1))]);
 }

@@ -19,7 +19,7 @@ pub mod laws {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
-    use risktier::domain::Tier;
+    use risktier::domain::{Enterprise, Tier};
     use risktier::store::{
         Attempt, Attempted, Conditional, KeptAnswer, Move, MoveKind, Outcome, Store, StoreError,
         StoredTier, Taken, attempting,
@@ -171,7 +171,7 @@ pub mod laws {
         let store = place.open();
         let mut changed = enterprise(1);
         changed.name = "Another name".to_owned();
-        let put = |enterprise, holds: &dyn Fn(Option<u64>) -> bool| {
+        let put = |enterprise: &Enterprise, holds: &dyn Fn(Option<u64>) -> bool| {
             store.put_enterprise_if(enterprise, TODAY, holds).unwrap()
         };
         let refused = put(&enterprise(1), &|revision| revision.is_some());

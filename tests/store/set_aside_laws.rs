@@ -4,7 +4,7 @@ crate::hold!(set_aside_laws:
     a_record_counts_alike_whether_it_comes_before_or_after_its_enterprise,
     what_is_set_aside_is_listed_until_its_enterprise_arrives,
     what_is_set_aside_is_in_no_dossier_count_or_log,
-    an_id_that_is_set_aside_belongs_to_its_enterprise,
+    a_record_that_waits_follows_its_source_to_another_enterprise,
     importing_what_is_set_aside_again_changes_nothing,
     what_is_set_aside_can_be_repaired,
     a_refused_batch_sets_nothing_aside,
@@ -14,7 +14,7 @@ crate::hold!(set_aside_laws:
 pub mod laws {
     use risktier::domain::dates::add_days;
     use risktier::domain::rng::SeededRng;
-    use risktier::domain::{Enterprise, Record};
+    use risktier::domain::{Enterprise, EnterpriseId, Record};
     use risktier::indicators::current_versions;
     use risktier::store::{Dossier, Outcome, Refusal, Store, VersionKey};
 
@@ -161,15 +161,40 @@ pub mod laws {
         );
     }
 
-    pub fn an_id_that_is_set_aside_belongs_to_its_enterprise(place: &dyn Place) {
-        let store = with_enterprises(place, 1);
-        store
-            .put_records(&[serious_penalty(9, "p", 30)], 0)
-            .unwrap();
-        let moved = store
-            .put_records(&[serious_penalty(1, "p", 30)], 0)
-            .unwrap();
-        assert_eq!(refusal(&moved[0]), &Refusal::OtherEnterprise(id(9)));
+    pub fn a_record_that_waits_follows_its_source_to_another_enterprise(place: &dyn Place) {
+        let store = with_enterprises(place, 2);
+        let of = |number: usize, record_id: &str| serious_penalty(number, record_id, 30);
+        store.put_records(&[of(9, "p"), of(9, "q")], 0).unwrap();
+
+        // The source corrects whom it is about.
+        let moved = store.put_records(&[of(1, "p")], 0).unwrap();
+        created(&moved[0]);
+        assert_eq!(versions(&*store, &id(1)), [of(1, "p")]);
+        let waiting = |store: &dyn Store| -> Vec<(EnterpriseId, String)> {
+            let all = set_aside(store).into_iter();
+            all.map(|record| (record.enterprise_id, record.record_id))
+                .collect()
+        };
+        assert_eq!(waiting(&*store), [(id(9), "q".to_owned())]);
+        // From one that is not registered to another, and within one batch; then nothing waits for the first any more.
+        let outcomes = store.put_records(&[of(8, "q"), of(7, "r"), of(2, "r")], 0);
+        let outcomes = outcomes.unwrap();
+        assert_eq!(outcomes[..2], [Outcome::SetAside, Outcome::SetAside]);
+        created(&outcomes[2]);
+        assert_eq!(waiting(&*store), [(id(8), "q".to_owned())]);
+
+        // What counts for an enterprise of the register stays with it.
+        let kept = store.put_records(&[of(9, "p"), of(2, "p")], 0).unwrap();
+        for outcome in &kept {
+            assert_eq!(refusal(outcome), &Refusal::OtherEnterprise(id(1)));
+        }
+        for number in [7, 8, 9] {
+            store
+                .put_enterprises(&[enterprise(number)], 0, TODAY)
+                .unwrap();
+        }
+        let counts = [1, 2, 7, 8, 9].map(|number| versions(&*store, &id(number)).len());
+        assert_eq!(counts, [1, 1, 0, 1, 0]);
     }
 
     pub fn importing_what_is_set_aside_again_changes_nothing(place: &dyn Place) {

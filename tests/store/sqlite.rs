@@ -4,7 +4,7 @@ use risktier::store::{SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
 use crate::register::{TODAY, enterprise, id, serious_penalty};
-use crate::{Place, SqlitePlace};
+use crate::{Place, SqlitePlace, versions_are_read_from_columns};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
@@ -192,4 +192,14 @@ fn what_is_open_is_durable_by_its_settings() {
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .unwrap();
     assert_eq!(mode, "wal");
+}
+
+#[test]
+fn versions_changed_by_hand_or_by_a_previous_release_are_read_from_their_columns() {
+    let place = SqlitePlace::empty();
+    let run = |sql: &str| {
+        let file = Connection::open(place.path()).unwrap();
+        file.execute_batch(sql).unwrap();
+    };
+    versions_are_read_from_columns(place.open().as_ref(), &run);
 }

@@ -10,24 +10,57 @@ use tempfile::TempDir;
 pub struct RedisServer {
     directory: TempDir,
     port: u16,
+    settings: Vec<String>,
     child: Child,
+    is_running: bool,
+}
+
+/// A port that nobody uses at the moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl RedisServer {
     /// Starts an empty server and waits until it answers.
     pub fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        Self::start_with(&[])
+    }
+
+    /// As [`RedisServer::start`] with further settings.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let port = free_port();
         let directory = TempDir::new().unwrap();
-        let child = spawn(&directory, port);
+        let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
+        let child = spawn(&directory, port, &settings);
         Self {
             directory,
             port,
+            settings,
             child,
+            is_running: true,
         }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port on which members of a Cluster speak to each other.
+    pub fn bus_port(&self) -> String {
+        let at = self
+            .settings
+            .iter()
+            .position(|word| word == "--cluster-port");
+        self.settings[at.unwrap() + 1].clone()
+    }
+
+    /// Whether it was not killed.
+    pub fn is_running(&self) -> bool {
+        self.is_running
     }
 
     pub fn url(&self) -> String {
@@ -38,11 +71,13 @@ impl RedisServer {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.is_running = false;
     }
 
     /// Starts again on the same port and directory.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.directory, self.port);
+        self.child = spawn(&self.directory, self.port, &self.settings);
+        self.is_running = true;
     }
 
     /// Stops the process without closing its connections.
@@ -84,11 +119,12 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(directory: &TempDir, port: u16) -> Child {
+fn spawn(directory: &TempDir, port: u16, settings: &[String]) -> Child {
     let child = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(directory.path())
+        .args(settings)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

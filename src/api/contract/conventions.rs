@@ -20,15 +20,17 @@ const CLOSED: [&str; 1] = ["Tier"];
 /// The header that makes a POST safe to repeat.
 const KEY: &str = "idempotency-key";
 
-/// POST operations that change nothing, or that change nothing when they are repeated and read bodies of any length.
-const UNKEYED: [&str; 7] = [
-    "lookup_tiers",
-    "score_tier",
-    "preview_plan",
-    "verify_plan",
-    "ping_webhook",
-    "import_enterprises",
-    "import_records",
+/// How the ids of POST operations begin that change nothing, or that change nothing when they are repeated and read
+/// bodies of any length.
+const UNKEYED: [&str; 8] = [
+    "lookup_",
+    "score_",
+    "preview_",
+    "verify_",
+    "simulate_",
+    "measure_",
+    "ping_",
+    "import_",
 ];
 
 /// Declares headers, the answers that layers below the handlers give, and what clients may send.
@@ -108,7 +110,8 @@ fn declare_operation(method: &str, operation: &mut Operation) {
         answer(operation, status);
     }
     let id = operation.operation_id.clone().unwrap_or_default();
-    if method == "POST" && !UNKEYED.contains(&id.as_str()) {
+    let takes_key = !UNKEYED.iter().any(|verb| id.starts_with(verb));
+    if method == "POST" && takes_key {
         answer(operation, 409);
         answer(operation, 422);
         add(operation, key_parameter());

@@ -27,6 +27,7 @@ pub(crate) struct ChangesQuery {
     #[param(pattern = "^([0-9a-f]{2}){8,}$")]
     pub(crate) cursor: Option<String>,
     /// Where to begin when there is no cursor: `start`, the default, or `now`.
+    #[param(inline, example = "now")]
     pub(crate) from: Option<ChangesFrom>,
     /// Most items in the answer.
     #[param(example = 100, minimum = 1)]

@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::language;
 use crate::{domain, service};
 
 /// Declares the contract's form of an inner enum and the conversion, which is exhaustive.
@@ -29,6 +30,14 @@ macro_rules! mirror {
         impl ToSchema for $name {
             fn name() -> Cow<'static, str> {
                 stringify!($name).into()
+            }
+        }
+
+        impl $name {
+            /// Its text in the contract.
+            #[allow(dead_code, reason = "of most codes serde alone writes the text")]
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
             }
         }
 
@@ -296,3 +305,61 @@ pub(crate) enum PlanRounding {
     Whole,
 }
 taken! { PlanRounding into service::Rounding { Systematic, LargestRemainder, Whole } }
+
+mirror! {
+    /// Where a model stands.
+    ModelState of service::ModelState {
+        Draft = "draft", Validated = "validated", Approved = "approved", Shadow = "shadow", Live = "live",
+        Retired = "retired",
+    }
+}
+
+taken! {
+    ModelState into service::ModelState { Draft, Validated, Approved, Shadow, Live, Retired }
+}
+
+mirror! {
+    /// What happened to a model.
+    ModelDeed of service::ModelDeed {
+        Registered = "registered", Validated = "validated", Refused = "refused", Approved = "approved",
+        Shadowed = "shadowed", PromotionAsked = "promotion_asked", Promoted = "promoted",
+        RollbackAsked = "rollback_asked", RolledBack = "rolled_back", Adopted = "adopted",
+        Superseded = "superseded", Retired = "retired",
+    }
+}
+
+mirror! {
+    /// The language that a page opens in.
+    PageLanguage of language::Language {
+        Chinese = "zh", English = "en",
+    }
+}
+
+mirror! {
+    /// How points are fitted: weights of evidence, boosting, or the better of both on held-back rows.
+    Fitter of service::Fitter {
+        Woe = "woe", Boost = "boost", Auto = "auto",
+    }
+}
+
+taken! {
+    Fitter into service::Fitter { Woe, Boost, Auto }
+}
+
+mirror! {
+    /// What becomes of inspections that no plan drew: kept apart where plans drew any, counted once, or kept apart.
+    Unplanned of service::training::Unplanned {
+        Auto = "auto", Count = "count", Apart = "apart",
+    }
+}
+
+taken! {
+    Unplanned into service::training::Unplanned { Auto, Count, Apart }
+}
+
+mirror! {
+    /// What divides training rows: day and owner, owner alone, or nothing.
+    RegisterSplitBy of service::training::SplitBy {
+        Day = "day", Group = "group", None = "none",
+    }
+}

@@ -1,11 +1,11 @@
-//! Jobs: runs of the reclassification.
+//! Jobs: runs over the register, and what stands beside them.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::service::Job;
 
-/// A job: the reclassification of the whole register.
+/// A job: a run over the whole register (`reclassify`, `promote`, `rollback`), or work about models beside it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
 pub(crate) struct JobAnswer {
@@ -15,7 +15,7 @@ pub(crate) struct JobAnswer {
     /// Its number, consecutive within the installation.
     #[schema(example = 3, minimum = 1)]
     pub(crate) number: u64,
-    /// What it does: `reclassify`.
+    /// What it does: `reclassify`, `promote`, `rollback`; `train`, `evaluate`, `compare`, `validate`, `shadow`, `drift`.
     #[schema(example = "reclassify")]
     kind: &'static str,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
@@ -24,9 +24,17 @@ pub(crate) struct JobAnswer {
     /// Why it was asked for: `demand`, `files` or `month`.
     #[schema(example = "demand")]
     cause: &'static str,
-    /// What it is doing: `scan` or `finish`.
+    /// What a run is doing: `scan` or `finish`; of other work `work`.
     #[schema(example = "scan")]
     phase: &'static str,
+    /// What other work is doing, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "judging by later inspections")]
+    step: Option<String>,
+    /// Where its result is, once it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/v1/jobs/019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11/result")]
+    result: Option<String>,
     /// The day its tiers speak for.
     #[schema(format = Date, example = "2026-11-22")]
     as_of: String,
@@ -82,13 +90,22 @@ impl From<Job> for JobAnswer {
             rows_per_second,
             seconds_left,
         } = job;
+        let result = run
+            .has_result
+            .then(|| format!("/v1/jobs/{}/result", run.run_id));
         Self {
             job_id: run.run_id,
             number: run.run_no,
-            kind: "reclassify",
+            kind: run.kind.as_str(),
             state: run.state.as_str(),
             cause: run.cause.as_str(),
-            phase: run.phase.as_str(),
+            phase: if run.kind.is_run() {
+                run.phase.as_str()
+            } else {
+                "work"
+            },
+            step: run.step,
+            result,
             as_of: run.as_of.to_string(),
             epoch: run.epoch.map(|epoch| epoch.to_string()),
             total_count: run.total_count,

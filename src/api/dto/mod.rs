@@ -14,6 +14,8 @@ pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod joint;
+pub(crate) mod model_jobs;
+pub(crate) mod models;
 pub(crate) mod objections;
 pub(crate) mod overview;
 pub(crate) mod page;

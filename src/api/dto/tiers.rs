@@ -106,6 +106,10 @@ pub(crate) struct LookupAnswer {
 #[serde(untagged)]
 pub(crate) enum LookupItem {
     /// The tier.
+    #[expect(
+        dead_code,
+        reason = "documents the contract; its bytes are written by `tier_json`"
+    )]
     Found(EnterpriseTier),
     /// Why there is none.
     Missing(LookupFault),

@@ -1,4 +1,4 @@
-//! Reclassification as a job.
+//! Jobs: the reclassification, and looking after all of them.
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path, Query};
@@ -13,6 +13,7 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::responses::{ListProblems, ReadProblems};
 use crate::api::state::AppState;
 use crate::domain::FieldError;
+use crate::service::Job;
 
 /// Reclassify the register
 ///
@@ -34,10 +35,15 @@ pub(crate) async fn reclassify_register(
     state: Data<AppState>,
     _query: NoQuery,
 ) -> Result<HttpResponse, Problem> {
-    let job: JobAnswer = state.run(|service| service.reclassify()).await?.into();
-    Ok(HttpResponse::Accepted()
+    Ok(accepted(state.run(|service| service.reclassify()).await?))
+}
+
+/// A job that was asked for, with its path.
+pub(super) fn accepted(job: Job) -> HttpResponse {
+    let job = JobAnswer::from(job);
+    HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/v1/jobs/{}", job.job_id)))
-        .json(job))
+        .json(job)
 }
 
 /// Jobs, latest first

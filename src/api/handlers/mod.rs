@@ -13,6 +13,8 @@ pub(super) mod job_events;
 pub(super) mod jobs;
 pub(super) mod joint;
 pub(super) mod migrations;
+pub(super) mod model_jobs;
+pub(super) mod models;
 pub(super) mod objections;
 pub(super) mod ops;
 pub(super) mod plan_files;

@@ -1,28 +1,46 @@
 //! Tiers: read, explained, looked up in bulk, computed for what is not stored.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::web::{Data, Json, Path, Payload, Query};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, get, post};
 use jiff::civil::Date;
+use serde::Deserialize;
 
 use super::enterprises::id_of_path;
 use super::records::parse_records;
+use crate::api::accept::negotiate;
 use crate::api::dto::tiers::{
     AsOfQuery, EnterpriseTier, ItemError, LookupAnswer, LookupFault, LookupInput, LookupItem,
     ScoreInput, TierExplanation,
 };
 use crate::api::examples;
-use crate::api::extract::Body;
+use crate::api::extract::{Body, NDJSON, expect_media_type, parse_json, read_body};
 use crate::api::optional::NoQuery;
 use crate::api::problem::{Problem, ProblemItem, ProblemKind, field_item};
-use crate::api::responses::{BodyProblems, ReadProblems};
+use crate::api::responses::{BodyProblems, FormBodyProblems, ReadProblems};
 use crate::api::state::AppState;
-use crate::domain::digest::HashAlgorithm;
-use crate::domain::{EnterpriseId, field};
+use crate::api::tier_json::{TAG_BYTES, TierView, tag_of};
+use crate::domain::{EnterpriseId, IdError, field};
 use crate::service::{Origin, TierAnswer};
 
 /// How a tier came about, as `Cache-Status` (RFC 9211) says it.
 const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-status");
+const KEEP_BUT_ASK: HeaderValue = HeaderValue::from_static("private, no-cache");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The forms of a bulk look-up, in and out.
+const LOOKUP_FORMS: [(&str, LookupForm); 2] = [
+    ("application/json", LookupForm::Json),
+    (NDJSON, LookupForm::Ndjson),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookupForm {
+    Json,
+    Ndjson,
+}
 
 /// The tier of an enterprise
 ///
@@ -44,7 +62,9 @@ const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-
             headers(
                 ("etag" = String, description = "Strong entity tag of the answer"),
                 ("cache-control" = String, description = "`private, no-cache`: keep it, but ask again before use"),
-                ("cache-status" = String, description = "Whether the tier cache answered: `risktier; hit`")
+                ("cache-status" = String, description = "How the answer came about (RFC 9211): `risktier; hit` from the \
+                    tier cache; `risktier; fwd=miss; detail=store` or `detail=computed` from the store; `risktier; \
+                    fwd=miss; collapsed` together with another request; `risktier; fwd=bypass` for another day")
             ),
             body = EnterpriseTier, example = json!(examples::tier())),
         (status = 304, description = "The answer that the caller has still stands",
@@ -59,36 +79,69 @@ const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-
 #[get("/v1/enterprises/{id}/tier")]
 pub(crate) async fn get_enterprise_tier(
     state: Data<AppState>,
-    id: Path<String>,
-    query: Query<AsOfQuery>,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let id = id_of_path(&id)?;
-    let day = day_of_query(query.into_inner())?.filter(|day| *day != state.service.today());
-    let (answer, status) = match day {
-        None => {
-            let answer = state.service.tier(&id).await?;
-            let status = cache_status(answer.origin);
-            (EnterpriseTier::from(answer), status)
-        }
-        Some(day) => (tier_of_day(&state, id, day).await?, "risktier; fwd=bypass"),
+) -> Result<HttpResponse, Error> {
+    let id = match request.match_info().get("id") {
+        // Nearly every id comes without escapes, and then it is what stands in the path.
+        Some(plain) if !plain.contains('%') => id_of_path(plain)?,
+        _ => id_of_path(&Path::<String>::extract(&request).await?)?,
     };
-    let body = serde_json::to_vec(&answer).map_err(Problem::internal)?;
-    let digest = HashAlgorithm::Sha256.hash(&[&body]).to_string();
-    let tag = format!("\"{}\"", digest.get(..32).unwrap_or(&digest));
-    let mut response = if has_tag(request.headers(), &tag) {
+    let day = match request.query_string() {
+        "" => None,
+        _ => day_of_query(Query::<AsOfQuery>::extract(&request).await?.into_inner())?,
+    };
+    let headers = request.headers();
+    if let Some(day) = day.filter(|day| *day != state.service.today()) {
+        let answer = tier_of_day(&state, id, day).await?;
+        let body = serde_json::to_vec(&answer).map_err(Problem::internal)?;
+        let tag = tag_of(&[&body]);
+        return Ok(conditional(headers, &tag, "risktier; fwd=bypass", || body));
+    }
+    if let Some((epoch, tier)) = state.service.tier_at_hand(&id) {
+        let view = TierView {
+            enterprise_id: id.as_str(),
+            epoch: &epoch,
+            tier,
+            merged_into: None,
+        };
+        let status = cache_status(Origin::Cache);
+        return Ok(conditional(headers, &view.entity_tag(), status, || {
+            view.to_json()
+        }));
+    }
+    let answer = state.service.tier(&id).await.map_err(Problem::from)?;
+    let view = TierView::from(&answer);
+    let status = cache_status(answer.origin);
+    Ok(conditional(headers, &view.entity_tag(), status, || {
+        view.to_json()
+    }))
+}
+
+/// The answer, or 304 where the caller has it.
+fn conditional(
+    headers: &HeaderMap,
+    tag: &[u8; TAG_BYTES],
+    cache_status: &'static str,
+    body: impl FnOnce() -> Vec<u8>,
+) -> HttpResponse {
+    let is_known = has_tag(headers, tag);
+    let mut response = if is_known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
-    response
-        .insert_header((header::ETAG, tag.as_str()))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((CACHE_STATUS, HeaderValue::from_static(status)));
-    if has_tag(request.headers(), &tag) {
-        return Ok(response.finish());
+    if let Ok(tag) = HeaderValue::from_bytes(tag) {
+        response.insert_header((header::ETAG, tag));
     }
-    Ok(response.content_type("application/json").body(body))
+    response
+        .insert_header((header::CACHE_CONTROL, KEEP_BUT_ASK))
+        .insert_header((CACHE_STATUS, HeaderValue::from_static(cache_status)));
+    if is_known {
+        return response.finish();
+    }
+    response
+        .insert_header((header::CONTENT_TYPE, JSON))
+        .body(body())
 }
 
 async fn tier_of_day(
@@ -133,17 +186,18 @@ fn cache_status(origin: Origin) -> &'static str {
         Origin::Cache => "risktier; hit",
         Origin::Store => "risktier; fwd=miss; detail=store",
         Origin::Computed => "risktier; fwd=miss; detail=computed",
+        Origin::Joined => "risktier; fwd=miss; collapsed",
     }
 }
 
 /// Whether `If-None-Match` names the tag; weak tags compare equal (RFC 9110, section 13.1.2).
-fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
+fn has_tag(headers: &HeaderMap, tag: &[u8]) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
+        .any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given).as_bytes() == tag)
 }
 
 /// Why an enterprise is in its tier
@@ -177,31 +231,56 @@ pub(crate) async fn get_tier_explanation(
 
 /// The tiers of many enterprises
 ///
-/// One item per id in the order of the request; an id that has no tier says why in its place.
+/// One item per id in the order of the request; an id that has no tier says why in its place. As NDJSON, in and out, every
+/// line is one item: a line of the request is an id in quotes or an object with `enterprise_id`.
 #[utoipa::path(
     operation_id = "lookup_tiers",
     tag = "tiers",
-    request_body(content = LookupInput,
-        example = json!({"enterprise_ids": [examples::ENTERPRISE_ID, "no-such-id"]})),
+    params(("accept" = Option<String>, Header, description = "The form of the answer",
+        example = "application/x-ndjson")),
+    request_body(content(
+        (LookupInput = "application/json", example = json!({"enterprise_ids": [examples::ENTERPRISE_ID, "no-such-id"]})),
+        (String = "application/x-ndjson", example = "\"91990000MA00000017\"\n{\"enterprise_id\":\"no-such-id\"}\n")
+    )),
     responses(
-        (status = 200, description = "The tiers", body = LookupAnswer, example = json!({"items": [
-            examples::tier(),
-            {"enterprise_id": "no-such-id", "error": {
-                "type": "urn:risktier:problem:unknown-enterprise",
-                "detail": "is not in the register; import it first"
-            }}
-        ]})),
-        BodyProblems
+        (status = 200, description = "The tiers",
+            headers(
+                ("cache-status" = String, description = "Whether the tier cache had all of them (`risktier; hit`), some \
+                    (`risktier; fwd=partial`) or none (`risktier; fwd=miss`)"),
+                ("vary" = String, description = "The form depends on `Accept`")
+            ),
+            content(
+                (LookupAnswer = "application/json", example = json!({"items": [
+                    examples::tier(),
+                    {"enterprise_id": "no-such-id", "error": {
+                        "type": "urn:risktier:problem:unknown-enterprise",
+                        "detail": "is not in the register; import it first"
+                    }}
+                ]})),
+                (String = "application/x-ndjson",
+                    example = "{\"enterprise_id\":\"91990000MA00000017\",\"tier\":\"B\",\"points\":120,\"as_of\":\"2026-11-22\",\"epoch\":\"0123456789abcdef\",\"revision\":3}\n")
+            )),
+        FormBodyProblems
     )
 )]
 #[post("/v1/tiers/lookup")]
 pub(crate) async fn lookup_tiers(
     state: Data<AppState>,
     _query: NoQuery,
-    body: Body<LookupInput>,
-) -> Result<Json<LookupAnswer>, Problem> {
-    let given = body.0.enterprise_ids;
-    let limit = state.settings.limits.lookup_ids;
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let form = negotiate(request.headers(), &LOOKUP_FORMS)?;
+    expect_media_type(&request, &LOOKUP_FORMS.map(|(media_type, _)| media_type))?;
+    let limits = &state.settings.limits;
+    let body = read_body(request.headers(), payload.into_inner(), limits.body_bytes).await?;
+    let is_ndjson = request.content_type().trim().eq_ignore_ascii_case(NDJSON);
+    let given = if is_ndjson {
+        ids_of_lines(&body)?
+    } else {
+        ids_of_json(&body)?
+    };
+    let limit = limits.lookup_ids;
     if given.len() > limit {
         let detail = format!("{} ids are more than {limit}; ask in parts", given.len());
         return Err(Problem::new(ProblemKind::TooManyItems, detail)
@@ -212,32 +291,129 @@ pub(crate) async fn lookup_tiers(
                 ..ProblemItem::default()
             }));
     }
-    let parsed: Vec<_> = given.iter().map(|text| EnterpriseId::parse(text)).collect();
-    let ids: Vec<EnterpriseId> = parsed.iter().filter_map(|id| id.clone().ok()).collect();
-    let mut answers = state.service.tiers(&ids).await?.into_iter();
-    let items = given.into_iter().zip(parsed).map(|(enterprise_id, id)| {
-        let missing = |kind: ProblemKind, detail: String| {
-            let r#type = kind.type_uri();
-            let error = ItemError { r#type, detail };
-            LookupItem::Missing(LookupFault {
-                enterprise_id,
-                error,
-            })
-        };
-        match id {
-            Err(error) => missing(ProblemKind::InvalidBody, error.to_string()),
-            Ok(_) => match answers.next().flatten() {
-                Some(answer) => LookupItem::Found(answer.into()),
-                None => missing(
+    let (mut ids, mut faults) = (Vec::with_capacity(given.len()), Vec::new());
+    for (at, text) in given.iter().enumerate() {
+        match EnterpriseId::parse(text) {
+            Ok(id) => ids.push(id),
+            Err(error) => faults.push((at, error)),
+        }
+    }
+    let answers = state.service.tiers(&ids).await?;
+    let hits = answers
+        .iter()
+        .flatten()
+        .filter(|answer| answer.origin == Origin::Cache)
+        .count();
+    let status = match hits {
+        hits if hits == ids.len() => "risktier; hit",
+        0 => "risktier; fwd=miss",
+        _ => "risktier; fwd=partial",
+    };
+    let body = lookup_body(form, &given, faults, &answers).map_err(Problem::internal)?;
+    let media_type = match form {
+        LookupForm::Json => JSON,
+        LookupForm::Ndjson => HeaderValue::from_static(NDJSON),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, media_type))
+        .insert_header((CACHE_STATUS, HeaderValue::from_static(status)))
+        .insert_header((header::VARY, "accept"))
+        .body(body))
+}
+
+/// The items in the order of the request.
+fn lookup_body(
+    form: LookupForm,
+    given: &[Cow<'_, str>],
+    faults: Vec<(usize, IdError)>,
+    answers: &[Option<TierAnswer>],
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut body = Vec::with_capacity(given.len() * 200 + 16);
+    let (before, between, after): (&[u8], &[u8], &[u8]) = match form {
+        LookupForm::Json => (b"{\"items\":[", b",", b"]}"),
+        LookupForm::Ndjson if given.is_empty() => (b"", b"", b""),
+        LookupForm::Ndjson => (b"", b"\n", b"\n"),
+    };
+    let (mut answers, mut faults) = (answers.iter(), faults.into_iter().peekable());
+    body.extend_from_slice(before);
+    for (at, text) in given.iter().enumerate() {
+        if at > 0 {
+            body.extend_from_slice(between);
+        }
+        let fault = match faults.next_if(|(place, _)| *place == at) {
+            Some((_, error)) => Some((ProblemKind::InvalidBody, error.to_string())),
+            None => match answers.next().and_then(Option::as_ref) {
+                Some(answer) => {
+                    TierView::from(answer).push_json(&mut body);
+                    None
+                }
+                None => Some((
                     ProblemKind::UnknownEnterprise,
                     "is not in the register; import it first".to_owned(),
-                ),
+                )),
             },
+        };
+        if let Some((kind, detail)) = fault {
+            let r#type = kind.type_uri();
+            let missing = LookupItem::Missing(LookupFault {
+                enterprise_id: text.to_string(),
+                error: ItemError { r#type, detail },
+            });
+            serde_json::to_writer(&mut body, &missing)?;
         }
-    });
-    Ok(Json(LookupAnswer {
-        items: items.collect(),
-    }))
+    }
+    body.extend_from_slice(after);
+    Ok(body)
+}
+
+/// The ids of a JSON body, without copies of them where nothing is escaped.
+fn ids_of_json(body: &[u8]) -> Result<Vec<Cow<'_, str>>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Ids<'a> {
+        #[serde(borrow)]
+        enterprise_ids: Vec<GivenId<'a>>,
+    }
+    if let Ok(Ids { enterprise_ids }) = serde_json::from_slice(body) {
+        return Ok(enterprise_ids.into_iter().map(|GivenId(id)| id).collect());
+    }
+    // Read again for the words of the refusal.
+    let LookupInput { enterprise_ids } = parse_json(body)?;
+    Ok(enterprise_ids.into_iter().map(Cow::Owned).collect())
+}
+
+#[derive(Deserialize)]
+struct GivenId<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The ids of a body of lines.
+fn ids_of_lines(body: &[u8]) -> Result<Vec<Cow<'_, str>>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        enterprise_id: GivenId<'a>,
+    }
+    let mut ids = Vec::new();
+    for (line, number) in body.split(|byte| *byte == b'\n').zip(1_u64..) {
+        let line = line.trim_ascii();
+        let id = match line.first() {
+            None => continue,
+            Some(b'"') => serde_json::from_slice(line),
+            Some(_) => serde_json::from_slice(line).map(|Line { enterprise_id }| enterprise_id),
+        };
+        let GivenId(id) = id.map_err(|error| {
+            let detail = format!(
+                "line {number} is neither an id in quotes nor an object with `enterprise_id`"
+            );
+            Problem::new(ProblemKind::InvalidBody, detail).with_item(ProblemItem {
+                line: Some(number),
+                detail: error.to_string(),
+                ..ProblemItem::default()
+            })
+        })?;
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 /// What tier an enterprise with these records would have

@@ -120,11 +120,7 @@ pub(crate) async fn delete_webhook(
     _query: NoQuery,
 ) -> Result<Json<WebhookAnswer>, Problem> {
     let webhook = state
-        .run(move |service| {
-            let webhook = service.webhook(&webhook_id)?;
-            service.delete_webhook(&webhook_id)?;
-            Ok(webhook)
-        })
+        .run(move |service| service.delete_webhook(&webhook_id))
         .await?;
     Ok(Json(webhook.into()))
 }

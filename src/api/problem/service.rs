@@ -85,6 +85,36 @@ impl From<ServiceError> for Problem {
                 .with_member("group_id", group_id)
                 .with_member("state", state.as_str())
                 .with_member("needed", needed),
+            ServiceError::UnknownModel(id) => Self::new(
+                ProblemKind::UnknownModel,
+                format!("{detail}; `GET /v1/models` lists those that do"),
+            )
+            .with_member("model_id", id),
+            ServiceError::ModelState {
+                model_id,
+                state,
+                step: _,
+                needed,
+            } => Self::new(ProblemKind::ModelState, detail)
+                .with_member("model_id", model_id)
+                .with_member("state", state.as_str())
+                .with_member(
+                    "needed",
+                    needed
+                        .iter()
+                        .map(|state| state.as_str())
+                        .collect::<Vec<_>>(),
+                ),
+            ServiceError::GatesBroken { model_id, gates } => {
+                Self::new(ProblemKind::RuleViolated, detail)
+                    .with_member("model_id", model_id)
+                    .with_member("gates", gates)
+            }
+            ServiceError::PromotionBusy { run_id, model_id } => {
+                Self::new(ProblemKind::Conflict, detail)
+                    .with_member("job_id", run_id)
+                    .with_member("model_id", model_id)
+            }
             ServiceError::UnknownJob(id) => Self::new(
                 ProblemKind::UnknownJob,
                 format!("{detail}; `GET /v1/jobs` lists those that do"),

@@ -1,6 +1,6 @@
 //! Cuts features into bins before any fitting: by the values alone, never by the outcome.
 //!
-//! Up to 64 distinct values keep a bin each; more are cut at quantiles of what is not the most frequent value, so that
+//! Few distinct values keep a bin each; more are cut at quantiles of what is not the most frequent value, so that
 //! columns that are mostly zero, and columns with a few huge amounts, keep their detail. Rare categories share the bin of
 //! unseen ones. Special codes and missing values have bins of their own. The order of the bins of a feature is that of
 //! [`Card::bin_labels`](crate::model::Card::bin_labels).
@@ -16,8 +16,14 @@ use crate::indicators::Direction;
 use crate::model::table::MISSING_CODE;
 use crate::model::{Column, Table, Values};
 
-/// Values that keep a bin each.
+/// Values, or categories, that keep a bin each in a table of any size.
 const MOST_DISTINCT: usize = 64;
+
+/// Quantiles that are taken in a table of any size.
+const FEW_BINS: usize = 32;
+
+/// Rows for one more quantile in a larger table: finer bins only follow noise.
+const ROWS_PER_BIN: usize = 100;
 
 /// Rows from which quantiles are taken; more would not move them visibly.
 const QUANTILE_ROWS: usize = 50_000;
@@ -159,7 +165,10 @@ fn cut_one(
     }
     let (cut, codes) = match &column.values {
         Values::Numbers(numbers) => {
-            let edges = edges_of(numbers, &rule.specials, sample, params.most_bins);
+            let bins = (numbers.len() / ROWS_PER_BIN)
+                .max(FEW_BINS)
+                .min(params.most_bins);
+            let edges = edges_of(numbers, &rule.specials, sample, bins);
             let edges = merge_small(numbers, &rule.specials, edges, weight);
             let codes = number_codes(numbers, &edges, &rule.specials);
             (Cut::Numbers(edges), codes)
@@ -216,12 +225,12 @@ fn cut_one(
     Ok(bins)
 }
 
-/// Sorted distinct values, or nothing if there are more than 64.
-fn distinct(numbers: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
-    let mut found: Vec<f64> = Vec::with_capacity(MOST_DISTINCT + 1);
+/// Sorted distinct values, or nothing if there are more than `most`.
+fn distinct(numbers: impl Iterator<Item = f64>, most: usize) -> Option<Vec<f64>> {
+    let mut found: Vec<f64> = Vec::with_capacity(most + 1);
     for value in numbers {
         if let Err(at) = found.binary_search_by(|known| known.total_cmp(&value)) {
-            if found.len() == MOST_DISTINCT {
+            if found.len() == most {
                 return None;
             }
             found.insert(at, value);
@@ -234,7 +243,11 @@ fn edges_of(numbers: &[f64], specials: &[f64], sample: &[usize], most_bins: usiz
     let known = |value: &f64| !value.is_nan() && !specials.contains(value);
     // Negative zero counts as zero: both stand for nothing.
     let plain = |value: f64| value + 0.0;
-    if let Some(values) = distinct(numbers.iter().copied().filter(|v| known(v)).map(plain)) {
+    let most = most_bins.max(MOST_DISTINCT);
+    if let Some(values) = distinct(
+        numbers.iter().copied().filter(|v| known(v)).map(plain),
+        most,
+    ) {
         return values.into_iter().skip(1).collect();
     }
     let mut values: Vec<f64> = sample

@@ -18,8 +18,8 @@ use super::run::Rows;
 use super::{parallel, pav};
 use crate::domain::rng::SeededRng;
 
-/// Coarse cells of an axis beside the one of missing and special values.
-const CELLS: usize = 8;
+/// Coarse cells of an axis beside those of missing, special and unseen values; all cells of a pair must fit one byte.
+const CELLS: usize = 12;
 
 /// The least gain of a pair: twice the log-likelihood, where chance alone gives a few units over all quadrants.
 const LEAST_GAIN: f64 = 10.0;
@@ -36,20 +36,8 @@ pub(super) fn axis(feature: usize, bins: &FeatureBins, shape: &[f64]) -> Axis {
         order.pop();
         order.sort_by(|a, b| shape[*a].total_cmp(&shape[*b]).then(a.cmp(b)));
     }
-    let total: f64 = order.iter().map(|bin| bins.weight[*bin]).sum();
     let mut cell_of_bin = vec![0_u8; bins.count()];
-    let (mut cell, mut inside, mut left) = (0_u8, 0.0, total);
-    for (position, bin) in order.iter().enumerate() {
-        let cells_left = CELLS.saturating_sub(usize::from(cell)) as f64;
-        cell_of_bin[*bin] = cell;
-        inside += bins.weight[*bin];
-        let more = position + 1 < order.len() && usize::from(cell) + 1 < CELLS;
-        if more && inside >= 0.8 * left / cells_left {
-            left -= inside;
-            inside = 0.0;
-            cell += 1;
-        }
-    }
+    let cell = share_out(&order, &bins.weight, &mut cell_of_bin);
     let mut cells = usize::from(cell) + 1;
     if !bins.is_ordered() {
         cell_of_bin[regular - 1] = u8::try_from(cells).unwrap_or(u8::MAX);
@@ -63,6 +51,41 @@ pub(super) fn axis(feature: usize, bins: &FeatureBins, shape: &[f64]) -> Axis {
         cell_of_bin,
         cells: cells + 1,
     }
+}
+
+/// Cells of equal weight in the order given; returns the last one. A bin with the weight of a cell has one of its own, so
+/// that the rest of a column that is mostly zero keeps its detail.
+fn share_out(order: &[usize], weight: &[f64], cell_of_bin: &mut [u8]) -> u8 {
+    let total: f64 = order.iter().map(|bin| weight[*bin]).sum();
+    let is_heavy = |bin: usize| weight[bin] >= total / CELLS as f64;
+    let heavy = order.iter().filter(|bin| is_heavy(**bin)).count();
+    let light: f64 = order
+        .iter()
+        .filter(|bin| !is_heavy(**bin))
+        .map(|bin| weight[*bin])
+        .sum();
+    let goal = light / CELLS.saturating_sub(heavy).max(1) as f64;
+    let (mut cell, mut passed, mut reached) = (0_u8, 0.0, 0.0);
+    for (position, bin) in order.iter().enumerate() {
+        cell_of_bin[*bin] = cell;
+        let Some(next) = order.get(position + 1) else {
+            break;
+        };
+        let ends = if is_heavy(*bin) || is_heavy(*next) {
+            true
+        } else {
+            passed += weight[*bin];
+            // The cell ends where the weight passed is nearest to a whole number of shares.
+            passed + 0.5 * weight[*next] >= reached + goal
+        };
+        if ends && usize::from(cell) + 1 < CELLS {
+            cell += 1;
+            if !is_heavy(*bin) && !is_heavy(*next) {
+                reached += goal;
+            }
+        }
+    }
+    cell
 }
 
 /// The declared pairs, or the best ones found.
@@ -121,8 +144,13 @@ pub(super) fn choose(
                 .collect()
         })
         .collect();
+    let may_pair = |at: &usize| {
+        let name = &rows.bins[axes[*at].feature].name;
+        params.features.get(name).is_none_or(|rule| !rule.alone)
+    };
     let all: Vec<(usize, usize)> = (0..features)
         .flat_map(|first| (first + 1..features).map(move |second| (first, second)))
+        .filter(|(first, second)| may_pair(first) && may_pair(second))
         .collect();
     let gains = parallel::map(all.len(), params.threads, |at| {
         let (first, second) = all[at];
@@ -423,5 +451,28 @@ fn straighten(grid: &mut [f64], line: &[usize], lift: &[f64], rises: bool, settl
     };
     for ((cell, value), lift) in line.iter().zip(kept).zip(lift) {
         grid[*cell] = value - lift;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_have_equal_shares_and_a_heavy_bin_has_one_of_its_own() {
+        let order: Vec<usize> = (0..24).collect();
+        let mut cells = vec![0; 24];
+        assert_eq!(share_out(&order, &[1.0; 24], &mut cells), 11);
+        let halves: Vec<u8> = (0..24).map(|bin| bin / 2).collect();
+        assert_eq!(cells, halves);
+
+        // Mostly zero: the rest keeps eleven cells, not the one that equal shares of all would leave it.
+        let order: Vec<usize> = (0..13).collect();
+        let weight: Vec<f64> = (0..13)
+            .map(|bin| if bin == 0 { 88.0 } else { 1.0 })
+            .collect();
+        let mut cells = vec![0; 13];
+        assert_eq!(share_out(&order, &weight, &mut cells), 11);
+        assert_eq!(cells, [0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11]);
     }
 }

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use super::error::TrainError;
 use crate::indicators::Direction;
 
+/// Special codes of a feature at most; they and the bins are numbered in one byte.
+const MOST_SPECIALS: usize = 40;
+
 /// Which fitter makes the card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -150,6 +153,9 @@ pub struct FeatureRule {
     /// What a missing value gets.
     #[serde(default)]
     pub missing: MissingRule,
+    /// Whether it is never part of a pair term that is looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 /// Settings of a training run, not yet checked.
@@ -168,7 +174,7 @@ pub struct TrainParams {
     pub features: BTreeMap<String, FeatureRule>,
     /// Least share of rows and of weight in a bin of the first fitter.
     pub least_share: f64,
-    /// Most bins of a feature before merging.
+    /// Most bins of a feature before merging; a table of few rows has fewer, see the bins.
     pub most_bins: usize,
     /// Penalty on squared coefficients.
     pub l2: f64,
@@ -212,13 +218,13 @@ impl Default for TrainParams {
             fitter: Fitter::default(),
             features: BTreeMap::new(),
             least_share: 0.02,
-            most_bins: 32,
+            most_bins: 128,
             l2: 1.0,
             folds: 4,
             rounds: 200,
             learning_rate: 0.2,
             patience: 8,
-            pairs: 8,
+            pairs: 16,
             declared_pairs: Vec::new(),
             scaling: Scaling::default(),
             cutoffs: CutoffRule::default(),
@@ -259,8 +265,8 @@ impl TrainParams {
         if !(0.0..=0.25).contains(&self.least_share) {
             return wrong("least_share", "0 to 0.25");
         }
-        if !(2..=64).contains(&self.most_bins) {
-            return wrong("most_bins", "2 to 64");
+        if !(2..=128).contains(&self.most_bins) {
+            return wrong("most_bins", "2 to 128");
         }
         if !(self.l2.is_finite() && self.l2 >= 0.0) {
             return wrong("l2", "a finite number of at least 0");
@@ -323,6 +329,13 @@ impl TrainParams {
             .any(|code| !code.is_finite())
         {
             return wrong("specials", "finite numbers");
+        }
+        if self
+            .features
+            .values()
+            .any(|rule| rule.specials.len() > MOST_SPECIALS)
+        {
+            return wrong("specials", "at most 40 for each feature");
         }
         if self.threads == 0 {
             return wrong("threads", "at least 1");

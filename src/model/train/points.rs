@@ -306,13 +306,14 @@ fn axis(axis: &Axis, bins: &[FeatureBins]) -> PairAxis {
     }
 }
 
-/// The cut-offs of a rule on the points of the rows that are fitted.
+/// The cut-offs of a rule on the points of the rows that are fitted, and whether shares had to be missed because too many
+/// rows have equal points.
 pub(super) fn cutoffs(
     rule: CutoffRule,
     points: &[u16],
     weight: &[f64],
     calibration: &Calibration,
-) -> Result<Cutoffs, TrainError> {
+) -> Result<(Cutoffs, bool), TrainError> {
     let (b, c, d) = match rule {
         CutoffRule::Fixed { b, c, d } => (b, c, d),
         CutoffRule::Shares { b, c, d } => by_shares(points, weight, [b, c, d]),
@@ -350,10 +351,22 @@ pub(super) fn cutoffs(
             by_shares(points, weight, [b * multiple, c * multiple, d * multiple])
         }
     };
-    if !(0 < b && b < c && c < d && d <= MAX_POINTS) {
-        return Err(TrainError::Cutoffs { b, c, d });
+    let rises = 0 < b && b < c && c < d && d <= MAX_POINTS;
+    match rule {
+        _ if rises => Ok((Cutoffs { b, c, d }, false)),
+        CutoffRule::Shares { .. } => Ok((apart(b, c, d), true)),
+        CutoffRule::Fixed { .. } | CutoffRule::ProblemRate { .. } | CutoffRule::Capacity { .. } => {
+            Err(TrainError::Cutoffs { b, c, d })
+        }
     }
-    Ok(Cutoffs { b, c, d })
+}
+
+/// Cut-offs moved up until they rise, or down where the greatest points stop them; some tiers then stay empty.
+fn apart(b: u16, c: u16, d: u16) -> Cutoffs {
+    let b = b.clamp(1, MAX_POINTS - 2);
+    let c = c.clamp(b + 1, MAX_POINTS - 1);
+    let d = d.clamp(c + 1, MAX_POINTS);
+    Cutoffs { b, c, d }
 }
 
 /// For each tier from the worst the least points at which its share is not exceeded by more than half a place.

@@ -18,7 +18,9 @@ use super::woe::fit_woe;
 use crate::domain::Tier;
 use crate::domain::digest::{HashAlgorithm, Hasher};
 use crate::model::scorecard::Parts;
-use crate::model::{Baseline, Column, PointsShare, Scorecard, Scored, Table, TableScorer, Values};
+use crate::model::{
+    Baseline, Column, Cutoffs, PointsShare, Scorecard, Scored, Table, TableScorer, Values,
+};
 
 /// Rows of the rarest outcome below which nothing is fitted.
 const LEAST_PROBLEMS: usize = 20;
@@ -62,7 +64,9 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let params = params.get();
     check_names(table, params)?;
-    table.outcome().ok_or(TrainError::NoOutcome)?;
+    let all = table.outcome().ok_or(TrainError::NoOutcome)?;
+    // A table that is too small says so itself, before any part of it is found empty.
+    check_outcomes(all)?;
     let split = split(table, params)?;
     let fit_table = table.select(&split.fit);
     let outcome = fit_table.outcome().ok_or(TrainError::NoOutcome)?;
@@ -134,7 +138,7 @@ pub fn train(
     let mut card_parts = Parts {
         name: params.name.clone(),
         version: params.version,
-        cutoffs: crate::model::Cutoffs { b: 1, c: 2, d: 3 },
+        cutoffs: Cutoffs { b: 1, c: 2, d: 3 },
         base: parts.base,
         indicators: parts.cards,
         pairs: parts.pairs,
@@ -145,7 +149,14 @@ pub fn train(
     let draft = Scorecard::from_parts(card_parts.clone())?;
     let scorer = draft.bind(&fit_table)?;
     let scored = scorer.score();
-    card_parts.cutoffs = cutoffs(params.cutoffs, &scored.points, weight, &calibration)?;
+    let (chosen_cutoffs, missed) = cutoffs(params.cutoffs, &scored.points, weight, &calibration)?;
+    card_parts.cutoffs = chosen_cutoffs;
+    if missed {
+        let Cutoffs { b, c, d } = chosen_cutoffs;
+        warnings.push(format!(
+            "so many rows have equal points that tiers cannot have the shares asked for; the cut-offs are B {b}, C {c}, D {d}: look at the tiers before using the card"
+        ));
+    }
     let tiers: Vec<Tier> = scored
         .points
         .iter()
@@ -396,12 +407,7 @@ fn choose(
     }
 }
 
-fn rounding_changed(
-    logits: &[f64],
-    line: Scale,
-    tiers: &[Tier],
-    cutoffs: crate::model::Cutoffs,
-) -> f64 {
+fn rounding_changed(logits: &[f64], line: Scale, tiers: &[Tier], cutoffs: Cutoffs) -> f64 {
     let changed = logits
         .iter()
         .zip(tiers)

@@ -9,3 +9,4 @@ mod table;
 pub use error::EvaluateError;
 pub use spec::{Scoring, TableSpec};
 pub use table::{Baseline, compare_tables, drift_of_tables, evaluate_table};
+pub(in crate::service) use table::{baseline_profile, bin_spread};

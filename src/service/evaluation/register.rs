@@ -164,7 +164,7 @@ fn subject(models: &Models, as_of: AsOf, rule: &OutcomeRule) -> Subject {
         model: names.join(" + "),
         digest: Some(models.classifier.model_digest().to_string()),
         data: format!("register as of {}", as_of.day),
-        outcome: format!("{} at the first {} after it", rule.code, rule.kind),
+        outcome: rule.words(),
         manifest: Some(general.manifest.clone()),
     }
 }

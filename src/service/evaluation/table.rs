@@ -311,35 +311,8 @@ impl Judged {
 
     /// Drift against the shares that a trained card carries.
     fn against_card(&self, card: &Scorecard, models: &Models) -> Result<Stability, EvaluateError> {
-        let baseline = card
-            .baseline
-            .as_ref()
-            .ok_or_else(|| EvaluateError::NoBaseline(card.name.clone()))?;
-        let rows = baseline.row_count as f64;
-        let count = |share: f64| (share * rows).round() as u64;
-        let edges: Vec<f64> = baseline
-            .points
-            .iter()
-            .skip(1)
-            .map(|band| f64::from(band.from))
-            .collect();
-        let bands = baseline
-            .points
-            .iter()
-            .map(|band| count(band.share))
-            .collect();
-        let before = Profile {
-            score: Spread::banded(edges, bands),
-            features: baseline
-                .indicators
-                .iter()
-                .filter_map(|(code, shares)| {
-                    let single = card.indicators.get(code)?;
-                    let counts: Vec<u64> = shares.iter().map(|share| count(*share)).collect();
-                    Some((code.clone(), spread(single.bin_labels(), counts, 0)))
-                })
-                .collect(),
-        };
+        let before =
+            baseline_profile(card).ok_or_else(|| EvaluateError::NoBaseline(card.name.clone()))?;
         let now = Profile {
             score: before.count(&self.score, &[]).score,
             ..self.card_profile(card)?
@@ -367,7 +340,7 @@ impl Judged {
                     }
                 }
                 let unseen = scorer.unseen_count(code).unwrap_or(0) as u64;
-                Some((code.clone(), spread(labels, counts, unseen)))
+                Some((code.clone(), bin_spread(labels, counts, unseen)))
             })
             .collect();
         Ok(Profile {
@@ -377,8 +350,42 @@ impl Judged {
     }
 }
 
+/// How the rows that a card was trained on spread over points and bins, where the card says so.
+pub(in crate::service) fn baseline_profile(card: &Scorecard) -> Option<Profile> {
+    let baseline = card.baseline.as_ref()?;
+    let rows = baseline.row_count as f64;
+    let count = |share: f64| (share * rows).round() as u64;
+    let edges: Vec<f64> = baseline
+        .points
+        .iter()
+        .skip(1)
+        .map(|band| f64::from(band.from))
+        .collect();
+    let bands = baseline
+        .points
+        .iter()
+        .map(|band| count(band.share))
+        .collect();
+    Some(Profile {
+        score: Spread::banded(edges, bands),
+        features: baseline
+            .indicators
+            .iter()
+            .filter_map(|(code, shares)| {
+                let single = card.indicators.get(code)?;
+                let counts: Vec<u64> = shares.iter().map(|share| count(*share)).collect();
+                Some((code.clone(), bin_spread(single.bin_labels(), counts, 0)))
+            })
+            .collect(),
+    })
+}
+
 /// The last of a card's bins is the missing one. Unseen categories lie in its bin for other ones, and are told beside.
-fn spread(mut labels: Vec<String>, mut counts: Vec<u64>, unseen: u64) -> Spread {
+pub(in crate::service) fn bin_spread(
+    mut labels: Vec<String>,
+    mut counts: Vec<u64>,
+    unseen: u64,
+) -> Spread {
     let missing = counts.pop().unwrap_or(0);
     labels.truncate(counts.len());
     if unseen > 0

@@ -209,7 +209,7 @@ impl Service {
             return work(&mut Lane::Batches);
         }
         let (mut work, mut done, mut ended) = (Some(work), None, Vec::new());
-        self.store.in_one_transaction(&mut |writer| {
+        self.store.in_one_long_transaction(&mut |writer| {
             // The file has been read by then, and a stream cannot be read twice.
             let Some(work) = work.take() else {
                 return Err(StoreError::Aborted(

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use super::ledger::ImportKind;
 use crate::domain::{Enterprise, Record};
 use crate::files::{LineError, Tabular};
-use crate::store::{Outcome, Refusal, RegisterWriter, StoreError};
+use crate::store::{Outcome, Refusal, RegisterWriter, Store, StoreError};
 
 /// Faults that a report repeats in full; all are counted and told to the observer.
 pub(super) const REPORTED_ERRORS: usize = 100;
@@ -57,6 +57,9 @@ pub trait Importable: Tabular + Clone {
         today: Date,
     ) -> Result<Vec<Outcome>, StoreError>;
 
+    /// Remembers that a batch stood in an import that is taken up again.
+    fn recall(store: &dyn Store, batch: &[Self], import_no: i64);
+
     /// The field that a refusal is about, and its value.
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String);
 }
@@ -71,6 +74,10 @@ impl Importable for Enterprise {
         today: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
         writer.put_enterprises(batch, import_no, today)
+    }
+
+    fn recall(store: &dyn Store, batch: &[Self], import_no: i64) {
+        store.recall_enterprises(batch, import_no);
     }
 
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {
@@ -92,6 +99,10 @@ impl Importable for Record {
         _today: Date,
     ) -> Result<Vec<Outcome>, StoreError> {
         writer.put_records(batch, import_no)
+    }
+
+    fn recall(store: &dyn Store, batch: &[Self], import_no: i64) {
+        store.recall_records(batch, import_no);
     }
 
     fn refused_field(&self, refusal: &Refusal) -> (&'static str, String) {

@@ -251,14 +251,20 @@ impl<'a, T: Importable> Run<'a, T> {
         Ok(())
     }
 
-    /// Reads past the rows that an earlier run has dealt with.
+    /// Reads past the rows that an earlier run has dealt with, and remembers that they stood here.
     fn pass_over(
         &self,
         rows: &mut impl Iterator<Item = Result<Row<T>, FilesError>>,
     ) -> Result<(), String> {
+        let (store, mut stood) = (self.service.store.as_ref(), Vec::new());
         for passed in 0..self.report.resumed_count {
+            if stood.len() == BATCH_ROWS {
+                T::recall(store, &stood, self.import_no);
+                stood.clear();
+            }
             match rows.next() {
-                Some(Ok(_)) => {}
+                Some(Ok(Row::Good { item, .. })) => stood.push(item),
+                Some(Ok(Row::Bad(_))) => {}
                 Some(Err(failure)) => return Err(failure.to_string()),
                 None => {
                     return Err(format!(
@@ -268,6 +274,7 @@ impl<'a, T: Importable> Run<'a, T> {
                 }
             }
         }
+        T::recall(store, &stood, self.import_no);
         Ok(())
     }
 

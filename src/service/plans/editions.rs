@@ -275,7 +275,7 @@ impl Service {
     }
 
     /// The pool of a frozen plan.
-    pub(super) fn kept_pool(&self, plan_id: &str) -> Result<Pool, ServiceError> {
+    pub(in crate::service) fn kept_pool(&self, plan_id: &str) -> Result<Pool, ServiceError> {
         let damaged = |cause: String| {
             ServiceError::Internal(format!(
                 "the kept pool of plan `{plan_id}` cannot be read: {cause}"

@@ -241,7 +241,7 @@ impl Service {
     /// When there is no such group or the store fails.
     pub fn joint_plan(&self, group_id: &str) -> Result<JointView, ServiceError> {
         let group = self.group(group_id)?;
-        let documents = self.rows_of(group_id)?;
+        let documents = self.rows_of_group(group_id)?;
         let rows = documents.iter().map(row_view).collect();
         let outlook = if documents.is_empty() {
             None
@@ -270,7 +270,7 @@ impl Service {
     /// When there is no such group, a row is not drawn yet, or the store fails.
     pub fn joint_visits(&self, group_id: &str) -> Result<Vec<JointVisitView>, ServiceError> {
         let group = self.group(group_id)?;
-        let documents = self.rows_of(group_id)?;
+        let documents = self.rows_of_group(group_id)?;
         if documents.is_empty() {
             return Err(ServiceError::GroupState {
                 group_id: group_id.to_owned(),
@@ -327,7 +327,7 @@ impl Service {
     }
 
     /// The plans of a group that are not given up, in the order in which they were drafted.
-    fn rows_of(&self, group_id: &str) -> Result<Vec<PlanDocument>, ServiceError> {
+    fn rows_of_group(&self, group_id: &str) -> Result<Vec<PlanDocument>, ServiceError> {
         let plans = self.plans_of_group(group_id)?;
         let standing = plans.iter().filter(|plan| plan.state != PlanState::Void);
         standing

@@ -1,12 +1,18 @@
-//! Training from a file: column roles, the table, the run, and the folder that it writes.
+//! Training: column roles, tables from files and from the register, the run, and the folder that it writes.
 
+mod design;
 mod folder;
+mod owners;
 mod read;
+mod register;
 mod roles;
+mod run;
 
 pub use folder::{TrainingFolder, read_card_rows, write_training};
 pub use read::{TableRead, read_table};
+pub use register::{RegisterRows, RegisterSplit, RowRules, RowsWritten, SplitBy, Unplanned};
 pub use roles::{ColumnRole, Roles, RolesError};
+pub use run::{RegisterTrained, write_roles};
 
 use crate::files::{CellRowsError, FilesError};
 use crate::model::train::TrainError;
@@ -33,6 +39,19 @@ pub enum TrainingError {
     /// A file cannot be written.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The register cannot be read, or the card does not go with its files.
+    #[error(transparent)]
+    Service(#[from] super::ServiceError),
+    /// Roles have no file form.
+    #[error("the roles cannot be written: {0}")]
+    RolesForm(#[from] toml::ser::Error),
+    /// The register holds no visit to learn from.
+    #[error(
+        "no visit of the register can be learned from: of {} within the days {} came about for a reason, {} were drawn by \
+         no plan, {} have codes that say nothing; see the outcome rule", .0.visit_count, .0.apart_count, .0.unplanned_count,
+        .0.silent_count
+    )]
+    NoVisits(Box<RegisterRows>),
     /// A file cannot be read or written.
     #[error("`{path}`: {cause}")]
     Path {

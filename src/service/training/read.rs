@@ -15,6 +15,10 @@ use crate::model::{Beside, Column, Table, Values};
 /// Distinct texts beyond which a column is a name and not a category.
 const MOST_CATEGORIES: usize = 10_000;
 
+const NO_WEIGHT: &str = "is not a weight: write a finite number of at least 0";
+
+const NO_PROBABILITY: &str = "is not a probability above 0 and at most 1; correct it";
+
 /// A table that was read, with what was found out about its columns.
 #[derive(Debug)]
 pub struct TableRead {
@@ -230,14 +234,19 @@ fn grow(growing: &mut Growing, cell: &str, missing: bool, role: ColumnRole) -> R
             if missing && weighs {
                 return Err("every row needs a weight; fill it in or remove the row".to_owned());
             }
-            let number = if missing { f64::NAN } else { number(cell)? };
+            let number = match number(cell) {
+                _ if missing => f64::NAN,
+                Err(_) if role == ColumnRole::Weight => return Err(NO_WEIGHT.to_owned()),
+                Err(_) if weighs => return Err(NO_PROBABILITY.to_owned()),
+                number => number?,
+            };
             numbers.push(match role {
                 ColumnRole::InclusionProbability if number > 0.0 && number <= 1.0 => 1.0 / number,
                 ColumnRole::InclusionProbability => {
-                    return Err("is not a probability above 0 and at most 1; correct it".to_owned());
+                    return Err(NO_PROBABILITY.to_owned());
                 }
                 ColumnRole::Weight if number < 0.0 => {
-                    return Err("is not a weight of at least 0; correct it".to_owned());
+                    return Err(NO_WEIGHT.to_owned());
                 }
                 _ => number,
             });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::send::{Message, Sender};
 use super::sign::signature;
@@ -131,26 +132,32 @@ impl Service {
     pub async fn deliver(self: Arc<Self>, options: WebhookOptions) {
         let options = Arc::new(options);
         let sender = Sender::new(&options);
-        let one = |service: Arc<Self>, sender: Sender, options: Arc<WebhookOptions>| async move {
-            loop {
-                let step = {
-                    let (service, sender, options) =
-                        (Arc::clone(&service), sender.clone(), Arc::clone(&options));
-                    off_thread(move || service.deliver_with(&sender, &options)).await
-                };
-                match step {
-                    Ok(true) => {}
-                    Ok(false) => tokio::time::sleep(PAUSE).await,
-                    Err(error) => {
-                        tracing::warn!(%error, "webhooks cannot be delivered; tried again soon");
-                        tokio::time::sleep(PAUSE * 4).await;
-                    }
+        let mut side_by_side = JoinSet::new();
+        for _ in 0..SIDE_BY_SIDE {
+            let (service, sender, options) =
+                (Arc::clone(&self), sender.clone(), Arc::clone(&options));
+            side_by_side.spawn(service.deliver_on(sender, options));
+        }
+        // Those who deliver do so until they are dropped.
+        while side_by_side.join_next().await.is_some() {}
+    }
+
+    async fn deliver_on(self: Arc<Self>, sender: Sender, options: Arc<WebhookOptions>) {
+        loop {
+            let step = {
+                let (service, sender, options) =
+                    (Arc::clone(&self), sender.clone(), Arc::clone(&options));
+                off_thread(move || service.deliver_with(&sender, &options)).await
+            };
+            match step {
+                Ok(true) => {}
+                Ok(false) => tokio::time::sleep(PAUSE).await,
+                Err(error) => {
+                    tracing::warn!(%error, "webhooks cannot be delivered; tried again soon");
+                    tokio::time::sleep(PAUSE * 4).await;
                 }
             }
-        };
-        let start = || one(Arc::clone(&self), sender.clone(), Arc::clone(&options));
-        const { assert!(SIDE_BY_SIDE == 4) };
-        tokio::join!(start(), start(), start(), start());
+        }
     }
 }
 

@@ -69,14 +69,15 @@ impl Service {
         Ok(self.store.webhooks()?)
     }
 
-    /// Ends a subscription.
+    /// Ends a subscription, and gives it as it was.
     ///
     /// # Errors
     ///
     /// When there is no such subscription or the store fails.
-    pub fn delete_webhook(&self, webhook_id: &str) -> Result<(), ServiceError> {
+    pub fn delete_webhook(&self, webhook_id: &str) -> Result<Webhook, ServiceError> {
+        let webhook = self.webhook(webhook_id)?;
         if self.store.delete_webhook(webhook_id)? {
-            return Ok(());
+            return Ok(webhook);
         }
         Err(ServiceError::UnknownWebhook(webhook_id.to_owned()))
     }

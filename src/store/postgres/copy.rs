@@ -86,8 +86,11 @@ impl CopyRows {
         self.value(&number.to_be_bytes())
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.value(bytes)
+    pub(super) fn optional_bytes(&mut self, bytes: Option<&[u8]>) -> &mut Self {
+        match bytes {
+            Some(bytes) => self.value(bytes),
+            None => self.null(),
+        }
     }
 
     pub(super) fn day(&mut self, day: Date) -> &mut Self {
@@ -199,6 +202,10 @@ impl Row for CopiedRow {
         self.value(at)
             .map(|value| std::str::from_utf8(value).map_err(|_| StoreError::Corrupt { column }))
             .transpose()
+    }
+
+    fn bytes(&self, at: usize, _: &'static str) -> Result<Option<&[u8]>, StoreError> {
+        Ok(self.value(at))
     }
 }
 

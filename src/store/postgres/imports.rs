@@ -5,12 +5,12 @@ use postgres::Row;
 use std::collections::BTreeMap;
 
 use super::pool::{End, Session};
-use super::tiers::signed;
+use super::tiers::{log_what_waits, signed};
 use super::{PostgresStore, register, unstorable, write};
 use crate::domain::{Enterprise, Record};
 use crate::store::imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 use crate::store::rows::{number, text};
-use crate::store::stood::{Imports, Pass};
+use crate::store::stood::{self, Imports, Pass};
 use crate::store::{Outcome, StoreError};
 
 const COLUMNS: &str = "import_no, import_id, identity, rows_done, document";
@@ -53,6 +53,37 @@ impl ImportStore for PostgresStore {
         })?;
         passes.into_values().for_each(Pass::keep);
         Ok(())
+    }
+
+    fn in_one_long_transaction(
+        &self,
+        work: &mut dyn FnMut(&mut dyn RegisterWriter) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let passes = self.pool.write(|tx| {
+            tx.log_later()?;
+            let mut writing = Writing {
+                tx,
+                imports: &self.imports,
+                passes: BTreeMap::new(),
+            };
+            if !work(&mut writing)? {
+                return Ok(End::Undo(BTreeMap::new()));
+            }
+            log_what_waits(writing.tx)?;
+            Ok(End::Keep(writing.passes))
+        })?;
+        passes.into_values().for_each(Pass::keep);
+        Ok(())
+    }
+
+    fn recall_enterprises(&self, batch: &[Enterprise], import_no: i64) {
+        self.imports
+            .recall(import_no, batch.iter().map(stood::of_enterprise));
+    }
+
+    fn recall_records(&self, batch: &[Record], import_no: i64) {
+        self.imports
+            .recall(import_no, batch.iter().map(stood::of_record));
     }
 
     fn import(&self, import_id: &str) -> Result<Option<ImportRow>, StoreError> {

@@ -26,6 +26,8 @@ pub(super) enum Lock {
     Alerts = 40,
     /// The one active run.
     Runs = 41,
+    /// The end of the ledger of models.
+    Models = 60,
     /// The end of the log of tier moves.
     Moves = 100,
 }

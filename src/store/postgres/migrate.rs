@@ -11,9 +11,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0005_life.sql"),
     include_str!("../migrations/postgres/0004_runs.sql"),
     include_str!("../migrations/postgres/0003_imports.sql"),
+    include_str!("../migrations/postgres/0006_models.sql"),
     include_str!("../migrations/postgres/0008_ceremony.sql"),
     include_str!("../migrations/postgres/0009_schedule.sql"),
     include_str!("../migrations/postgres/0010_serving.sql"),
+    include_str!("../migrations/postgres/0011_scale.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {

@@ -203,6 +203,7 @@ impl Pool {
         Ok(Session {
             client,
             statements: HashMap::new(),
+            logs_later: false,
         })
     }
 
@@ -255,9 +256,33 @@ impl Lease<'_> {
 pub(super) struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
+    /// Whether the changes of the present transaction wait in [`WAITING`] for its end.
+    logs_later: bool,
 }
 
+/// A table of one transaction: changes that are not in the log yet.
+pub(super) const WAITING: &str = "pg_temp.waiting_changes";
+
 impl Session {
+    /// Lets the changes of the present transaction wait for its end.
+    pub(super) fn log_later(&mut self) -> Result<(), StoreError> {
+        self.batch(&format!(
+            "CREATE TEMPORARY TABLE {WAITING} (enterprise_id text COLLATE \"C\" NOT NULL, revision bigint NOT NULL) \
+             ON COMMIT DROP"
+        ))?;
+        self.logs_later = true;
+        Ok(())
+    }
+
+    pub(super) fn logs_later(&self) -> bool {
+        self.logs_later
+    }
+
+    /// From here on changes go to the log at once.
+    pub(super) fn log_now(&mut self) {
+        self.logs_later = false;
+    }
+
     /// Runs a prepared statement and gives its rows.
     pub(super) fn query(
         &mut self,
@@ -358,6 +383,7 @@ fn transaction<T>(
     begin: &str,
     work: &mut impl FnMut(&mut Session) -> Result<End<T>, StoreError>,
 ) -> Result<T, Fault> {
+    session.log_now();
     session.batch(begin).map_err(Fault::Before)?;
     match work(session).map_err(Fault::Before)? {
         End::Undo(value) => {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use std::sync::LazyLock;
 
 use super::pool::Session;
-use crate::domain::{Enterprise, EnterpriseId};
+use crate::domain::{Enterprise, EnterpriseId, Record};
 use crate::store::rows::{self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
 use crate::store::{Counts, Dossier, StoreError};
 
@@ -46,6 +46,21 @@ pub(super) fn enterprise(
     let found = tx.optional(&sql, &[&id.as_str()])?;
     let row = found.as_ref().map(rows::enterprise).transpose()?;
     Ok(row.map(|row| (row.enterprise, row.revision)))
+}
+
+static VERSIONS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id = $1 ORDER BY source, record_id, known_on"
+    )
+});
+
+/// All versions of an enterprise's records, grouped by record and in order of the days from which they are known.
+pub(super) fn versions_of(tx: &mut Session, id: &EnterpriseId) -> Result<Vec<Record>, StoreError> {
+    let found = tx.query(&VERSIONS, &[&id.as_str()])?;
+    let versions = found.iter();
+    versions
+        .map(|version| rows::record_of(id.clone(), version, 0))
+        .collect()
 }
 
 pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {

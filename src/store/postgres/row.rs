@@ -35,4 +35,8 @@ impl Row for postgres::Row {
     fn text(&self, at: usize, column: &'static str) -> Result<Option<&str>, StoreError> {
         self.try_get(at).map_err(|_| StoreError::Corrupt { column })
     }
+
+    fn bytes(&self, at: usize, column: &'static str) -> Result<Option<&[u8]>, StoreError> {
+        self.try_get(at).map_err(|_| StoreError::Corrupt { column })
+    }
 }

@@ -4,23 +4,22 @@
 //! run.
 
 use jiff::civil::Date;
-use std::ops::ControlFlow;
 
-use super::copy::CopyRows;
+use super::copy::{CopyRows, literal};
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::{
-    LiveLock, NOW, bytes, limited, live, log_in_force, signed, table, texts, whole_tables,
+    LiveLock, NOW, bytes, limited, live, log_in_force, signed, table, whole_tables,
 };
 use super::{PostgresStore, feed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
-use crate::store::rows;
+use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
-    FinishedRow, IdRange, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
+    RunStore, StoreError, StoredTier,
 };
 
 impl RunStore for PostgresStore {
@@ -28,7 +27,9 @@ impl RunStore for PostgresStore {
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
             if let Some(active) = active(tx)? {
-                if active.files_id == new.files_id && active.as_of == new.as_of {
+                let is_same = active.files_id == new.files_id && active.as_of == new.as_of;
+                // A promotion goes through: what it puts in force is reclassified whole.
+                if is_same || active.kind != JobKind::Reclassify {
                     return Ok(End::Keep(active));
                 }
                 end(tx, &active.run_id, RunState::Cancelled, None)?;
@@ -121,7 +122,7 @@ impl RunStore for PostgresStore {
             feed::note_first(tx, run_id, live.as_ref())?;
             let slot = 1 - live.map_or(1, |live| live.slot);
             tx.batch(&format!(
-                "TRUNCATE {}; TRUNCATE run_ranges; TRUNCATE run_changes",
+                "TRUNCATE {}; TRUNCATE run_ranges; TRUNCATE run_changes; TRUNCATE run_scans",
                 table(slot)
             ))?;
             let parts: Vec<i32> = (0..).take(ranges.len()).collect();
@@ -166,18 +167,44 @@ impl RunStore for PostgresStore {
             let Some(live) = live(tx, LiveLock::None)? else {
                 return Ok(Vec::new());
             };
-            let sql = within(
+            let query = within(
                 &format!(
                     "SELECT enterprise_id, tier, points, from_on, is_surge FROM {}",
                     table(live.slot)
                 ),
                 "",
+                range,
             );
-            let (after, until) = ends(range);
-            tx.query(&sql, &[&after, &until])?
-                .iter()
-                .map(tier_rows::live_tier)
-                .collect()
+            let mut tiers = Vec::new();
+            tx.copy_out(&query, |row| {
+                tiers.push(tier_rows::live_tier(row)?);
+                Ok(())
+            })?;
+            Ok(tiers)
+        })
+    }
+
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            match live(tx, LiveLock::None)?.filter(|live| live.epoch == *epoch) {
+                None => Ok(None),
+                Some(live) => standing(tx, live.slot, range).map(Some),
+            }
+        })
+    }
+
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            let slot = slot_of(tx, run_id)?;
+            standing(tx, slot, range)
         })
     }
 
@@ -186,62 +213,44 @@ impl RunStore for PostgresStore {
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[RunRow],
-        changes: &[RunChange],
+        row_count: u64,
+        body: &[u8],
     ) -> Result<(), StoreError> {
         self.pool.write(|tx| {
-            let held = held(tx, run_id, owner)?;
-            let into = format!(
-                "{} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, is_open, facts)",
-                table(held.slot)
-            );
-            let mut copied = CopyRows::new(11);
-            for row in rows {
-                copied
-                    .row()
-                    .text(row.enterprise_id.as_str())
-                    .large(signed(row.revision))
-                    .small(row.tier.code())
-                    .whole(row.points.into())
-                    .whole(held.as_of)
-                    .optional_day(row.next_change_on)
-                    .day(row.from_on)
-                    .large(row.link.pack())
-                    .optional_truth(Some(row.is_surge))
-                    .optional_truth(Some(row.is_open))
-                    .bytes(&row.facts);
-            }
-            tx.copy_in(&into, copied)?;
-            put_changes(tx, changes)?;
-            step(tx, part, 0, SCANNED, rows.len())?;
+            held(tx, run_id, owner)?;
+            // Another owner may be writing the same part: of the two only the first moves it on.
+            tx.execute(
+                "INSERT INTO run_scans (part, body) VALUES ($1, $2) \
+                 ON CONFLICT (part) DO UPDATE SET body = excluded.body",
+                &[&numbered(part), &body],
+            )?;
+            step(tx, part, 0, SCANNED, row_count)?;
             Ok(End::Keep(()))
         })
     }
 
-    fn each_facts_in(
-        &self,
-        run_id: &str,
-        range: &IdRange,
-        open_only: bool,
-        visit: &mut dyn FnMut(&EnterpriseId, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        // A part is small, so its rows are read at once; the caller sees each of them once.
-        let found = self.pool.read_at_one_instant(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let sql = within(
-                &format!("SELECT enterprise_id, facts FROM {}", table(slot)),
-                if open_only { "AND is_open" } else { "" },
+    fn lacks_scanned(&self, run_id: &str) -> Result<bool, StoreError> {
+        self.pool.read(|tx| {
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM run_ranges r, runs WHERE run_id = $1 AND is_active = 1 \
+                 AND r.step >= {SCANNED} AND NOT EXISTS (SELECT 1 FROM run_scans s WHERE s.part = r.part))"
             );
-            let (after, until) = ends(range);
-            tx.query(&sql, &[&after, &until])
-        })?;
-        for row in &found {
-            let id = rows::id(row, 0, "enterprise_id")?;
-            if visit(&id, bytes(row, 1, "facts")?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+            let found = tx.one(&sql, &[&run_id])?;
+            Ok(found.whole(0, "exists")? == Some(1))
+        })
+    }
+
+    fn scanned(&self, run_id: &str, part: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.pool.read_at_one_instant(|tx| {
+            slot_of(tx, run_id)?;
+            let found = tx.optional(
+                "SELECT body FROM run_scans WHERE part = $1",
+                &[&numbered(part)],
+            )?;
+            found
+                .map(|row| Ok(bytes(&row, 0, "body")?.to_vec()))
+                .transpose()
+        })
     }
 
     fn freeze_run(
@@ -268,60 +277,38 @@ impl RunStore for PostgresStore {
         })
     }
 
-    fn run_facts_of(
-        &self,
-        run_id: &str,
-        ids: &[EnterpriseId],
-    ) -> Result<Vec<(EnterpriseId, Vec<u8>)>, StoreError> {
-        self.pool.read_at_one_instant(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let sql = format!(
-                "SELECT enterprise_id, facts FROM {} WHERE enterprise_id = ANY($1) AND facts IS NOT NULL",
-                table(slot)
-            );
-            tx.query(&sql, &[&texts(ids)])?
-                .iter()
-                .map(|row| {
-                    Ok((
-                        rows::id(row, 0, "enterprise_id")?,
-                        bytes(row, 1, "facts")?.to_vec(),
-                    ))
-                })
-                .collect()
-        })
-    }
-
     fn put_finished(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[FinishedRow],
+        rows: &[RunRow],
         changes: &[RunChange],
     ) -> Result<(), StoreError> {
         self.pool.write(|tx| {
             let held = held(tx, run_id, owner)?;
-            let ids: Vec<&str> = rows.iter().map(|row| row.enterprise_id.as_str()).collect();
-            let codes: Vec<i16> = rows.iter().map(|row| row.tier.code().into()).collect();
-            let points: Vec<i32> = rows.iter().map(|row| row.points.into()).collect();
-            let next: Vec<Option<i32>> = rows
-                .iter()
-                .map(|row| row.next_change_on.map(to_epoch_day))
-                .collect();
-            let from: Vec<i32> = rows.iter().map(|row| to_epoch_day(row.from_on)).collect();
-            let link: Vec<i64> = rows.iter().map(|row| row.link.pack()).collect();
-            let sql = format!(
-                "UPDATE {} t SET tier = u.tier, points = u.points, next_change_on = u.next, from_on = u.from_on, \
-                 link = u.link, is_open = false \
-                 FROM unnest($1::text[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[]) \
-                     AS u(id, tier, points, next, from_on, link) WHERE t.enterprise_id = u.id",
+            let into = format!(
+                "{} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge)",
                 table(held.slot)
             );
-            if !ids.is_empty() {
-                tx.execute(&sql, &[&ids, &codes, &points, &next, &from, &link])?;
+            let mut copied = CopyRows::new(9);
+            for row in rows {
+                copied
+                    .row()
+                    .text(row.enterprise_id.as_str())
+                    .large(signed(row.revision))
+                    .small(row.tier.code())
+                    .whole(row.points.into())
+                    .whole(held.as_of)
+                    .optional_day(row.next_change_on)
+                    .day(row.from_on)
+                    .large(row.link.pack())
+                    .optional_truth(Some(row.is_surge));
             }
-            put_changes(tx, changes)?;
+            // Moves the part first: if another owner has done it, nothing is copied twice.
             step(tx, part, SCANNED, FINISHED, 0)?;
+            tx.copy_in(&into, copied)?;
+            put_changes(tx, changes)?;
             Ok(End::Keep(()))
         })
     }
@@ -346,11 +333,16 @@ impl RunStore for PostgresStore {
         }
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
-            let is_active = active(tx)?.is_some_and(|active| active.run_id == run_id);
-            if is_active {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(End::Keep(false));
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(End::Keep(is_active))
+            Ok(End::Keep(true))
         })
     }
 
@@ -537,20 +529,14 @@ fn put_changes(tx: &mut Session, changes: &[RunChange]) -> Result<(), StoreError
 }
 
 /// Moves a part one step on; a part that is not at `from` was done by another owner.
-fn step(
-    tx: &mut Session,
-    part: u32,
-    from: i64,
-    to: i64,
-    row_count: usize,
-) -> Result<(), StoreError> {
+fn step(tx: &mut Session, part: u32, from: i64, to: i64, row_count: u64) -> Result<(), StoreError> {
     let moved = tx.execute(
         "UPDATE run_ranges SET step = $3, row_count = row_count + $4 WHERE part = $1 AND step = $2",
         &[
-            &i32::try_from(part).unwrap_or(i32::MAX),
+            &numbered(part),
             &i32::try_from(from).unwrap_or(i32::MAX),
             &i32::try_from(to).unwrap_or(i32::MAX),
-            &limited(row_count),
+            &signed(row_count),
         ],
     )?;
     if moved == 1 {
@@ -596,7 +582,41 @@ fn slot_of(tx: &mut Session, run_id: &str) -> Result<i64, StoreError> {
     }
 }
 
-fn end(
+/// The tiers of a slot that were computed from their enterprises' present revisions.
+fn standing(
+    tx: &mut Session,
+    slot: i64,
+    range: &IdRange,
+) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+    let query = within(
+        &format!(
+            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+             FROM {} t JOIN enterprises e USING (enterprise_id)",
+            table(slot)
+        ),
+        "AND t.revision = e.revision",
+        range,
+    );
+    let mut tiers = Vec::new();
+    tx.copy_out(&query, |row| {
+        tiers.push(tier_rows::id_and_tier(row)?);
+        Ok(())
+    })?;
+    Ok(tiers)
+}
+
+/// Ends the active run.
+pub(super) fn end(
+    tx: &mut Session,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.batch("TRUNCATE run_scans")
+}
+
+fn ended(
     tx: &mut Session,
     run_id: &str,
     state: RunState,
@@ -609,7 +629,7 @@ fn end(
     Ok(())
 }
 
-fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {
+pub(super) fn active(tx: &mut Session) -> Result<Option<Run>, StoreError> {
     tx.optional(&select("WHERE r.is_active = 1"), &[])?
         .as_ref()
         .map(tier_rows::run)
@@ -623,7 +643,7 @@ fn find(tx: &mut Session, run_id: &str) -> Result<Option<Run>, StoreError> {
         .transpose()
 }
 
-fn found(tx: &mut Session, run_id: &str) -> Result<Run, StoreError> {
+pub(super) fn found(tx: &mut Session, run_id: &str) -> Result<Run, StoreError> {
     find(tx, run_id)?.ok_or(StoreError::Corrupt { column: "run_id" })
 }
 
@@ -642,14 +662,15 @@ fn select(which: &str) -> String {
     )
 }
 
-/// A statement over the ids of a range, in order; its values are those of [`ends`].
-fn within(select: &str, condition: &str) -> String {
-    format!(
-        "{select} WHERE enterprise_id > $1 AND ($2::text IS NULL OR enterprise_id <= $2) {condition} \
-         ORDER BY enterprise_id"
-    )
+fn numbered(part: u32) -> i32 {
+    i32::try_from(part).unwrap_or(i32::MAX)
 }
 
-fn ends(range: &IdRange) -> (&str, Option<&str>) {
-    (range.after.as_deref().unwrap_or(""), range.until.as_deref())
+/// A query over the ids of a range, in order. Both ends stand in it, so that the walk ends where the range does: as values
+/// of a prepared statement an open end would make it go on to the last id.
+fn within(select: &str, condition: &str, range: &IdRange) -> String {
+    let after = literal(range.after.as_deref().unwrap_or(""));
+    let until = range.until.as_deref().map(literal);
+    let until = until.map_or_else(String::new, |until| format!("AND enterprise_id <= {until}"));
+    format!("{select} WHERE enterprise_id > {after} {until} {condition} ORDER BY enterprise_id")
 }

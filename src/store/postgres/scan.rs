@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use super::PostgresStore;
 use super::copy::literal;
 use super::pool::Session;
-use super::register::earlier_versions;
+use super::register::{earlier_versions, versions_of};
 use crate::domain::{Enterprise, Record};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
-use crate::store::{Dossier, IdRange, Scan, StoreError};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
+use crate::store::{Dossier, IdRange, Scan, StoreError, packed};
 
 /// Enterprises whose dossiers are in memory at once.
 const PAGE: usize = 5_000;
@@ -85,21 +85,34 @@ fn each_dossier_in(
                 import_no: _,
                 changed_on,
             } = rows::enterprise(row)?;
-            page.push((enterprise, revision, changed_on.is_some(), Vec::new()));
+            page.push(Found {
+                enterprise,
+                revision,
+                is_changed: changed_on.is_some(),
+                versions: Vec::new(),
+                is_packed: true,
+            });
             Ok(())
         })?;
-        let Some((last, ..)) = page.last() else {
+        let Some(last) = page.last() else {
             return Ok(());
         };
-        let last = last.enterprise_id.to_string();
+        let last = last.enterprise.enterprise_id.to_string();
         read_versions(tx, &after, &last, &mut page)?;
-        for (enterprise, revision, is_changed, versions) in page {
-            let earlier = if is_changed {
-                earlier_versions(tx, enterprise.enterprise_id.as_str())?
+        for found in page {
+            let id = &found.enterprise.enterprise_id;
+            let earlier = if found.is_changed {
+                earlier_versions(tx, id.as_str())?
             } else {
                 Vec::new()
             };
-            if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
+            let versions = if found.is_packed {
+                found.versions
+            } else {
+                versions_of(tx, id)?
+            };
+            let dossier = Dossier::new(found.enterprise, found.revision, earlier, versions);
+            if visit(dossier).is_break() {
                 return Ok(());
             }
         }
@@ -107,8 +120,16 @@ fn each_dossier_in(
     }
 }
 
-/// An enterprise with its revision, whether it was something else before, and its records.
-type Found = (Enterprise, u64, bool, Vec<Record>);
+/// An enterprise of a page.
+struct Found {
+    enterprise: Enterprise,
+    revision: u64,
+    /// Whether it was something else before.
+    is_changed: bool,
+    versions: Vec<Record>,
+    /// Whether all its versions were there in one piece each.
+    is_packed: bool,
+}
 
 /// Reads the records of a page of enterprises; both come in the order of ids.
 fn read_versions(
@@ -118,7 +139,7 @@ fn read_versions(
     page: &mut [Found],
 ) -> Result<(), StoreError> {
     let query = format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > {} AND enterprise_id <= {} \
+        "SELECT enterprise_id, packed FROM record_versions WHERE enterprise_id > {} AND enterprise_id <= {} \
          ORDER BY enterprise_id, source, record_id, known_on",
         literal(after),
         literal(last)
@@ -127,15 +148,21 @@ fn read_versions(
     tx.copy_out(&query, |row| {
         let id = rows::text(row, 0, "enterprise_id")?;
         while page
-            .next_if(|(enterprise, ..)| enterprise.enterprise_id.as_str() < id)
+            .next_if(|found| found.enterprise.enterprise_id.as_str() < id)
             .is_some()
         {}
         // What is of none of them is of an enterprise that is not in the register.
-        if let Some((enterprise, _, _, versions)) = page
+        if let Some(found) = page
             .peek_mut()
-            .filter(|(enterprise, ..)| enterprise.enterprise_id.as_str() == id)
+            .filter(|found| found.enterprise.enterprise_id.as_str() == id)
         {
-            versions.push(rows::record_of(enterprise.enterprise_id.clone(), row, 0)?);
+            match row.bytes(1, "packed")? {
+                Some(bytes) => {
+                    let version = packed::unpack(&found.enterprise.enterprise_id, bytes)?;
+                    found.versions.push(version);
+                }
+                None => found.is_packed = false,
+            }
         }
         Ok(())
     })

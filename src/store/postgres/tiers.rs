@@ -5,10 +5,12 @@ use postgres::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PostgresStore;
+use super::copy::CopyRows;
 use super::feed::{self, From};
 use super::life::successors;
 use super::lock::Lock;
-use super::pool::{End, Session};
+use super::models::follow;
+use super::pool::{End, Session, WAITING};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
@@ -79,6 +81,14 @@ impl TierStore for PostgresStore {
                 .as_ref()
                 .map(tier_rows::in_force)
                 .transpose()
+        })
+    }
+
+    fn was_in_force(&self, files_id: &str) -> Result<bool, StoreError> {
+        self.pool.read(|tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM in_force WHERE files_id = $1)";
+            let row = tx.one(sql, &[&files_id])?;
+            Ok(rows::number::<i64>(&row, 0, "exists")? != 0)
         })
     }
 
@@ -297,7 +307,7 @@ pub(super) fn log_in_force(
             &new.epoch.as_str(),
         ],
     )?;
-    Ok(())
+    follow(tx, &new.files_id, run_id)
 }
 
 /// What lies in the slot of an enterprise before a tier is kept.
@@ -597,7 +607,8 @@ pub(super) fn bytes<'a>(
     row.try_get(at).map_err(|_| StoreError::Corrupt { column })
 }
 
-/// Writes changes to the log and gives the number before the first of them. The last step before the commit.
+/// Writes changes to the log and gives the number before the first of them. The last step before the commit. In a long
+/// transaction they wait for its end, and the number means nothing.
 ///
 /// INVARIANT: numbers become visible in order. The lock is held until the commit is visible, so whoever gives the next
 /// numbers sees these, and nobody sees a number while a smaller one is still to come.
@@ -605,6 +616,14 @@ pub(super) fn log_changes(
     tx: &mut Session,
     changes: &[(&EnterpriseId, u64)],
 ) -> Result<u64, StoreError> {
+    if tx.logs_later() {
+        let mut copied = CopyRows::new(2);
+        for (id, revision) in changes {
+            copied.row().text(id.as_str()).large(signed(*revision));
+        }
+        tx.copy_in(WAITING, copied)?;
+        return Ok(0);
+    }
     let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
     let revisions: Vec<i64> = changes
         .iter()
@@ -620,6 +639,18 @@ pub(super) fn log_changes(
         &[&ids, &revisions],
     )?;
     rows::number(&row, 0, "seq")
+}
+
+/// Writes what waits to the log, each enterprise once with its last revision. The last step before the commit.
+pub(super) fn log_what_waits(tx: &mut Session) -> Result<(), StoreError> {
+    tx.log_now();
+    whole_tables(tx)?;
+    Lock::Changes.take(tx)?;
+    tx.batch(&format!(
+        "INSERT INTO tier_changes (seq, enterprise_id, revision) \
+         SELECT (SELECT coalesce(max(seq), 0) FROM tier_changes) + row_number() OVER (ORDER BY enterprise_id), \
+             enterprise_id, max(revision) FROM {WAITING} GROUP BY enterprise_id"
+    ))
 }
 
 pub(super) fn last_change(tx: &mut Session) -> Result<u64, StoreError> {

@@ -22,7 +22,7 @@ use crate::store::rows::{
     self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, Row as _, to_json,
 };
 use crate::store::stood::Pass;
-use crate::store::{Changed, Outcome, StoreError};
+use crate::store::{Changed, Outcome, StoreError, packed};
 
 /// Columns of enterprises that a batch hands over, as a table.
 const ENTERPRISES: &str = "unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], \
@@ -38,18 +38,18 @@ static UPDATE_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
 
 static WRITE_VERSIONS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO record_versions ({RECORD_COLUMNS}) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], \
+        "INSERT INTO record_versions ({RECORD_COLUMNS}, packed) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], \
          $4::integer[], $5::smallint[], $6::integer[], $7::integer[], $8::smallint[], $9::bigint[], $10::bigint[], \
          $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::integer[], \
-         $18::text[], $19::bigint[], $20::integer[]) \
-         ON CONFLICT (enterprise_id, source, record_id, known_on) DO UPDATE SET {}",
+         $18::text[], $19::bigint[], $20::integer[], $21::bytea[]) \
+         ON CONFLICT (enterprise_id, source, record_id, known_on) DO UPDATE SET {}, packed = excluded.packed",
         assignments("excluded", RECORD_COLUMNS, 4)
     )
 });
 
 static HELD_RECORDS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT k.place, o.enterprise_id, {} \
+        "SELECT k.place, o.enterprise_id, EXISTS (SELECT 1 FROM set_aside s WHERE s.enterprise_id = o.enterprise_id), {} \
          FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(source, record_id, place) \
          JOIN record_owners o ON o.source = k.source AND o.record_id = k.record_id \
          LEFT JOIN record_versions v ON v.enterprise_id = o.enterprise_id AND v.source = o.source \
@@ -251,10 +251,17 @@ pub(super) fn put_records(
         subject.revision = revisions.get(subject.id).copied();
     }
     read_slots(tx, &mut batch.slots)?;
+    if batch.slots.iter().any(Slot::may_be_taken) {
+        // While the lock is held nobody can register those for whom the records wait.
+        Lock::Unregistered.take(tx)?;
+        batch.slots.iter_mut().for_each(Slot::forget);
+        read_slots(tx, &mut batch.slots)?;
+    }
     let mut outcomes = batch.decide(pass, all_or_none)?;
     if all_or_none && matches!(outcomes.last(), Some(Outcome::Refused(_))) {
         return Ok(outcomes);
     }
+    take(tx, &batch)?;
     copy_owners(tx, &batch.slots)?;
     let (new, more) = batch.written();
     copy_versions(tx, &new)?;
@@ -265,6 +272,14 @@ pub(super) fn put_records(
             "INSERT INTO set_aside (enterprise_id) SELECT * FROM unnest($1::text[]) \
              ON CONFLICT (enterprise_id) DO NOTHING",
             &[&awaited],
+        )?;
+    }
+    let left: Vec<&str> = batch.left().iter().map(|id| id.as_str()).collect();
+    if !left.is_empty() {
+        tx.execute(
+            "DELETE FROM set_aside s WHERE enterprise_id = ANY($1) \
+             AND NOT EXISTS (SELECT 1 FROM record_versions v WHERE v.enterprise_id = s.enterprise_id)",
+            &[&left],
         )?;
     }
     let changes = batch.changes();
@@ -333,8 +348,27 @@ fn read_slots(tx: &mut Session, slots: &mut [Slot<'_>]) -> Result<(), StoreError
             continue;
         };
         slot.owner = Some(rows::id(&row, 1, "enterprise_id")?);
-        if row.text(2, "enterprise_id")?.is_some() {
-            slot.stored(rows::known_version(&row, 2)?);
+        slot.is_set_aside = row.whole(2, "set_aside")? == Some(1);
+        if row.text(3, "enterprise_id")?.is_some() {
+            slot.stored(rows::known_version(&row, 3)?);
+        }
+    }
+    Ok(())
+}
+
+/// Takes records from enterprises for which they have waited.
+fn take(tx: &mut Session, batch: &RecordBatch<'_>) -> Result<(), StoreError> {
+    for slot in batch.slots.iter() {
+        let (source, record_id) = (slot.source.as_str(), slot.record_id);
+        if let Some(from) = &slot.taken_from {
+            tx.execute(
+                "DELETE FROM record_versions WHERE enterprise_id = $1 AND source = $2 AND record_id = $3",
+                &[&from.as_str(), &source, &record_id],
+            )?;
+            tx.execute(
+                "UPDATE record_owners SET enterprise_id = $3 WHERE source = $1 AND record_id = $2",
+                &[&source, &record_id, &slot.claimant.as_str()],
+            )?;
         }
     }
     Ok(())
@@ -343,7 +377,8 @@ fn read_slots(tx: &mut Session, slots: &mut [Slot<'_>]) -> Result<(), StoreError
 /// Notes whose the free ids are.
 fn copy_owners(tx: &mut Session, slots: &[Slot<'_>]) -> Result<(), StoreError> {
     let mut copied = CopyRows::new(3);
-    for slot in slots.iter().filter(|slot| slot.owner.is_none()) {
+    let free = |slot: &&Slot<'_>| slot.owner.is_none() && slot.taken_from.is_none();
+    for slot in slots.iter().filter(free) {
         copied
             .row()
             .text(slot.source.as_str())
@@ -407,7 +442,7 @@ pub(super) fn write_revisions(
 }
 
 fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(), StoreError> {
-    let mut copied = CopyRows::new(20);
+    let mut copied = CopyRows::new(21);
     for version in versions {
         let record = &*version.record;
         let codes = match record.codes.as_slice() {
@@ -435,9 +470,13 @@ fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(),
             .optional_day(record.withdrawn_on)
             .optional_text(record.note.as_deref())
             .large(version.stated.0)
-            .day(version.stated.1);
+            .day(version.stated.1)
+            .optional_bytes(packed::pack(record).as_deref());
     }
-    tx.copy_in(&format!("record_versions ({RECORD_COLUMNS})"), copied)
+    tx.copy_in(
+        &format!("record_versions ({RECORD_COLUMNS}, packed)"),
+        copied,
+    )
 }
 
 /// Writes one version, in place of one known on the same day.
@@ -481,6 +520,7 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
         .iter()
         .map(|version| to_epoch_day(version.stated.1))
         .collect();
+    let packed: Vec<Option<Vec<u8>>> = of().map(packed::pack).collect();
     tx.execute(
         &WRITE_VERSIONS,
         &[
@@ -504,6 +544,7 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
             &note,
             &import_no,
             &stated_on,
+            &packed,
         ],
     )?;
     Ok(())

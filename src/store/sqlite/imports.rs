@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{SqliteStore, lock, register, write};
 use crate::domain::{Enterprise, Record};
 use crate::store::imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
-use crate::store::stood::{Imports, Pass};
+use crate::store::stood::{self, Imports, Pass};
 use crate::store::{Outcome, StoreError};
 
 const COLUMNS: &str = "import_no, import_id, identity, rows_done, document";
@@ -51,6 +51,24 @@ impl ImportStore for SqliteStore {
             Ok(())
         };
         write().map_err(StoreError::named)
+    }
+
+    fn in_one_long_transaction(
+        &self,
+        work: &mut dyn FnMut(&mut dyn RegisterWriter) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        // There is one writer, and others wait for it in any case.
+        self.in_one_transaction(work)
+    }
+
+    fn recall_enterprises(&self, batch: &[Enterprise], import_no: i64) {
+        self.imports
+            .recall(import_no, batch.iter().map(stood::of_enterprise));
+    }
+
+    fn recall_records(&self, batch: &[Record], import_no: i64) {
+        self.imports
+            .recall(import_no, batch.iter().map(stood::of_record));
     }
 
     fn import(&self, import_id: &str) -> Result<Option<ImportRow>, StoreError> {

@@ -9,6 +9,7 @@ mod feed;
 mod idempotency;
 mod imports;
 mod life;
+mod models;
 mod overview;
 mod plans;
 mod register;
@@ -16,6 +17,7 @@ mod row;
 mod runs;
 mod scan;
 mod set_aside;
+mod tasks;
 mod tiers;
 mod webhooks;
 mod write;
@@ -42,9 +44,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_versions.sql"),
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
+    include_str!("../migrations/0006_models.sql"),
     include_str!("../migrations/0008_ceremony.sql"),
     include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),
+    include_str!("../migrations/0011_scale.sql"),
 ];
 
 /// The embedded store.

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rusqlite::{Transaction, params};
 
-use crate::domain::{Enterprise, EnterpriseId};
+use crate::domain::{Enterprise, EnterpriseId, Record};
 use crate::store::rows::{
     self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS,
 };
@@ -35,15 +35,7 @@ pub(super) fn dossier(
     let Some(row) = enterprise_row(tx, id)? else {
         return Ok(None);
     };
-    let mut statement = tx.prepare_cached(&format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id = ?1 \
-                 ORDER BY source, record_id, known_on"
-    ))?;
-    let mut found = statement.query([id.as_str()])?;
-    let mut versions = Vec::new();
-    while let Some(version) = found.next()? {
-        versions.push(rows::record(version, 0)?);
-    }
+    let versions = versions_of(tx, id)?;
     let earlier = match row.changed_on {
         Some(_) => earlier_versions(tx, id.as_str())?,
         None => Vec::new(),
@@ -54,6 +46,23 @@ pub(super) fn dossier(
         earlier,
         versions,
     )))
+}
+
+/// All versions of an enterprise's records, grouped by record and in order of the days from which they are known.
+pub(super) fn versions_of(
+    tx: &Transaction<'_>,
+    id: &EnterpriseId,
+) -> Result<Vec<Record>, StoreError> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id = ?1 \
+         ORDER BY source, record_id, known_on"
+    ))?;
+    let mut found = statement.query([id.as_str()])?;
+    let mut versions = Vec::new();
+    while let Some(version) = found.next()? {
+        versions.push(rows::record_of(id.clone(), version, 0)?);
+    }
+    Ok(versions)
 }
 
 /// What an enterprise was, by the days until which it held.

@@ -21,4 +21,10 @@ impl Row for rusqlite::Row<'_> {
             .as_str_or_null()
             .map_err(|_| StoreError::Corrupt { column })
     }
+
+    fn bytes(&self, at: usize, column: &'static str) -> Result<Option<&[u8]>, StoreError> {
+        self.get_ref(at)?
+            .as_blob_or_null()
+            .map_err(|_| StoreError::Corrupt { column })
+    }
 }

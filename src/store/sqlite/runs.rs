@@ -2,7 +2,6 @@
 
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::ops::ControlFlow;
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use super::{SqliteStore, feed};
@@ -12,20 +11,23 @@ use crate::store::change_log::unbroken_since;
 use crate::store::rows;
 use crate::store::tier_rows::{self, FINISHED, RUN_COLUMNS, SCANNED};
 use crate::store::{
-    FinishedRow, IdRange, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
-    RunStore, StoreError,
+    IdRange, JobKind, LiveTier, NewInForce, NewRun, Run, RunChange, RunPart, RunRow, RunState,
+    RunStore, StoreError, StoredTier,
 };
 
-/// The slot that a run writes to.
+/// The slot that a run writes to, and the day that it speaks for.
 struct Held {
     slot: i64,
+    as_of: i32,
 }
 
 impl RunStore for SqliteStore {
     fn request_run(&self, new: &NewRun) -> Result<Run, StoreError> {
         self.write(|tx| {
             if let Some(active) = active(tx)? {
-                if active.files_id == new.files_id && active.as_of == new.as_of {
+                let is_same = active.files_id == new.files_id && active.as_of == new.as_of;
+                // A promotion goes through: what it puts in force is reclassified whole.
+                if is_same || active.kind != JobKind::Reclassify {
                     return Ok(active);
                 }
                 end(tx, &active.run_id, RunState::Cancelled, None)?;
@@ -108,7 +110,7 @@ impl RunStore for SqliteStore {
             feed::note_first(tx, run_id, live.as_ref())?;
             let slot = 1 - live.map_or(1, |live| live.slot);
             tx.execute_batch(&format!(
-                "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes",
+                "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes; DELETE FROM run_scans",
                 table(slot)
             ))?;
             let mut insert = tx.prepare_cached(
@@ -155,74 +157,56 @@ impl RunStore for SqliteStore {
         })
     }
 
+    fn standing_tiers_in(
+        &self,
+        epoch: &Epoch,
+        range: &IdRange,
+    ) -> Result<Option<Vec<(EnterpriseId, StoredTier)>>, StoreError> {
+        self.read(|tx| match live(tx)?.filter(|live| live.epoch == *epoch) {
+            None => Ok(None),
+            Some(live) => standing(tx, live.slot, range).map(Some),
+        })
+    }
+
+    fn run_tiers_in(
+        &self,
+        run_id: &str,
+        range: &IdRange,
+    ) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+        self.read(|tx| standing(tx, slot_of(tx, run_id)?, range))
+    }
+
     fn put_scanned(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[RunRow],
-        changes: &[RunChange],
+        row_count: u64,
+        body: &[u8],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
-            let held = held(tx, run_id, owner)?;
-            let as_of: i32 = tx.query_row(
-                "SELECT as_of FROM runs WHERE run_id = ?1",
-                [run_id],
-                |row| row.get(0),
-            )?;
-            let mut insert = tx.prepare_cached(&format!(
-                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
-                 is_open, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                table(held.slot)
-            ))?;
-            for row in rows {
-                insert.execute(params![
-                    row.enterprise_id.as_str(),
-                    row.revision,
-                    row.tier.code(),
-                    row.points,
-                    as_of,
-                    row.next_change_on.map(to_epoch_day),
-                    to_epoch_day(row.from_on),
-                    row.link.pack(),
-                    row.is_surge,
-                    row.is_open,
-                    row.facts
-                ])?;
-            }
-            put_changes(tx, changes)?;
-            step(tx, part, 0, SCANNED, rows.len())
+            held(tx, run_id, owner)?;
+            tx.prepare_cached("INSERT INTO run_scans (part, body) VALUES (?1, ?2)")?
+                .execute(params![part, body])?;
+            step(tx, part, 0, SCANNED, row_count)
         })
     }
 
-    fn each_facts_in(
-        &self,
-        run_id: &str,
-        range: &IdRange,
-        open_only: bool,
-        visit: &mut dyn FnMut(&EnterpriseId, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn lacks_scanned(&self, run_id: &str) -> Result<bool, StoreError> {
         self.read(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let sql = within(
-                &format!("SELECT enterprise_id, facts FROM {}", table(slot)),
-                if open_only { "AND is_open = 1" } else { "" },
-                range,
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM run_ranges r, runs WHERE run_id = ?1 AND is_active = 1 \
+                 AND r.step >= {SCANNED} AND NOT EXISTS (SELECT 1 FROM run_scans s WHERE s.part = r.part))"
             );
-            let (after, until) = ends(range);
-            let mut statement = tx.prepare_cached(&sql)?;
-            let mut found = statement.query(params![after, until])?;
-            while let Some(row) = found.next()? {
-                let id = rows::id(row, 0, "enterprise_id")?;
-                let facts = row
-                    .get_ref(1)?
-                    .as_blob()
-                    .map_err(|_| StoreError::Corrupt { column: "facts" })?;
-                if visit(&id, facts).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            Ok(tx.query_row(&sql, [run_id], |row| row.get(0))?)
+        })
+    }
+
+    fn scanned(&self, run_id: &str, part: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| {
+            slot_of(tx, run_id)?;
+            let mut statement = tx.prepare_cached("SELECT body FROM run_scans WHERE part = ?1")?;
+            Ok(statement.query_row([part], |row| row.get(0)).optional()?)
         })
     }
 
@@ -249,51 +233,32 @@ impl RunStore for SqliteStore {
         })
     }
 
-    fn run_facts_of(
-        &self,
-        run_id: &str,
-        ids: &[EnterpriseId],
-    ) -> Result<Vec<(EnterpriseId, Vec<u8>)>, StoreError> {
-        self.read(|tx| {
-            let slot = slot_of(tx, run_id)?;
-            let mut statement = tx.prepare_cached(&format!(
-                "SELECT facts FROM {} WHERE enterprise_id = ?1 AND facts IS NOT NULL",
-                table(slot)
-            ))?;
-            let mut facts = Vec::with_capacity(ids.len());
-            for id in ids {
-                let found: Option<Vec<u8>> = statement
-                    .query_row([id.as_str()], |row| row.get(0))
-                    .optional()?;
-                facts.extend(found.map(|found| (id.clone(), found)));
-            }
-            Ok(facts)
-        })
-    }
-
     fn put_finished(
         &self,
         run_id: &str,
         owner: &str,
         part: u32,
-        rows: &[FinishedRow],
+        rows: &[RunRow],
         changes: &[RunChange],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let held = held(tx, run_id, owner)?;
-            let mut update = tx.prepare_cached(&format!(
-                "UPDATE {} SET tier = ?2, points = ?3, next_change_on = ?4, from_on = ?5, link = ?6, is_open = 0 \
-                 WHERE enterprise_id = ?1",
+            let mut insert = tx.prepare_cached(&format!(
+                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 table(held.slot)
             ))?;
             for row in rows {
-                update.execute(params![
+                insert.execute(params![
                     row.enterprise_id.as_str(),
+                    row.revision,
                     row.tier.code(),
                     row.points,
+                    held.as_of,
                     row.next_change_on.map(to_epoch_day),
                     to_epoch_day(row.from_on),
-                    row.link.pack()
+                    row.link.pack(),
+                    row.is_surge
                 ])?;
             }
             put_changes(tx, changes)?;
@@ -314,11 +279,16 @@ impl RunStore for SqliteStore {
 
     fn cancel_run(&self, run_id: &str) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let is_active = active(tx)?.is_some_and(|active| active.run_id == run_id);
-            if is_active {
+            let Some(open) = find(tx, run_id)?.filter(|run| run.ended_at.is_none()) else {
+                return Ok(false);
+            };
+            // Work beside the runs leaves what the active run has scanned alone.
+            if open.kind.is_run() {
                 end(tx, run_id, RunState::Cancelled, None)?;
+            } else {
+                ended(tx, run_id, RunState::Cancelled, None)?;
             }
-            Ok(is_active)
+            Ok(true)
         })
     }
 
@@ -505,7 +475,7 @@ fn step(
     part: u32,
     from: i64,
     to: i64,
-    row_count: usize,
+    row_count: u64,
 ) -> Result<(), StoreError> {
     let moved = tx.execute(
         "UPDATE run_ranges SET step = ?3, row_count = row_count + ?4 WHERE part = ?1 AND step = ?2",
@@ -522,11 +492,11 @@ fn step(
 
 /// Makes sure that the run is active and held by `owner`.
 fn held(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Held, StoreError> {
-    let sql =
-        "SELECT coalesce(slot, 0) FROM runs WHERE run_id = ?1 AND owner = ?2 AND is_active = 1";
+    let sql = "SELECT coalesce(slot, 0), as_of FROM runs WHERE run_id = ?1 AND owner = ?2 AND is_active = 1";
     one(tx, sql, &[&run_id, &owner], |row| {
         Ok(Held {
             slot: rows::number(row, 0, "slot")?,
+            as_of: rows::number(row, 1, "as_of")?,
         })
     })?
     .ok_or_else(|| StoreError::RunLost {
@@ -543,7 +513,40 @@ fn slot_of(tx: &Transaction<'_>, run_id: &str) -> Result<i64, StoreError> {
     })
 }
 
-fn end(
+/// The tiers of a slot that were computed from their enterprises' present revisions.
+fn standing(
+    tx: &Transaction<'_>,
+    slot: i64,
+    range: &IdRange,
+) -> Result<Vec<(EnterpriseId, StoredTier)>, StoreError> {
+    let sql = within(
+        &format!(
+            "SELECT enterprise_id, t.revision, t.tier, t.points, t.as_of, t.next_change_on \
+             FROM {} t JOIN enterprises e USING (enterprise_id)",
+            table(slot)
+        ),
+        "AND t.revision = e.revision",
+        range,
+    );
+    let (after, until) = ends(range);
+    all(tx, &sql, &[&after, &until], |row| {
+        tier_rows::id_and_tier(row)
+    })
+}
+
+/// Ends the active run.
+pub(super) fn end(
+    tx: &Transaction<'_>,
+    run_id: &str,
+    state: RunState,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    ended(tx, run_id, state, failure)?;
+    tx.execute("DELETE FROM run_scans", [])?;
+    Ok(())
+}
+
+fn ended(
     tx: &Transaction<'_>,
     run_id: &str,
     state: RunState,
@@ -559,13 +562,13 @@ fn end(
     Ok(())
 }
 
-fn active(tx: &Transaction<'_>) -> Result<Option<Run>, StoreError> {
+pub(super) fn active(tx: &Transaction<'_>) -> Result<Option<Run>, StoreError> {
     one(tx, &select("WHERE r.is_active = 1"), &[], |row| {
         tier_rows::run(row)
     })
 }
 
-fn find(tx: &Transaction<'_>, run_id: &str) -> Result<Option<Run>, StoreError> {
+pub(super) fn find(tx: &Transaction<'_>, run_id: &str) -> Result<Option<Run>, StoreError> {
     one(tx, &select("WHERE r.run_id = ?1"), &[&run_id], |row| {
         tier_rows::run(row)
     })

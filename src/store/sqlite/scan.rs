@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use super::{SqliteStore, register};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS};
-use crate::store::{Dossier, IdRange, Scan, StoreError};
+use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
+use crate::store::{Dossier, IdRange, Scan, StoreError, packed};
 
 impl Scan for SqliteStore {
     fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
@@ -53,21 +53,16 @@ fn each_dossier_in(
     visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     // Both tables are keyed by enterprise, so one walk through each, side by side, reads every page once.
-    let until = if range.until.is_some() {
-        "AND enterprise_id <= ?2"
-    } else {
-        "AND ?2 IS NULL"
-    };
     let mut enterprises = tx.prepare_cached(&format!(
-        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > ?1 {until} ORDER BY enterprise_id"
+        "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > ?1 ORDER BY enterprise_id"
     ))?;
-    let mut records = tx.prepare_cached(&format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id > ?1 {until} \
-         ORDER BY enterprise_id, source, record_id, known_on"
-    ))?;
+    let mut records = tx.prepare_cached(
+        "SELECT enterprise_id, packed FROM record_versions WHERE enterprise_id > ?1 \
+         ORDER BY enterprise_id, source, record_id, known_on",
+    )?;
     let after = range.after.as_deref().unwrap_or("");
-    let mut enterprises = enterprises.query(params![after, range.until])?;
-    let mut records = records.query(params![after, range.until])?;
+    let mut enterprises = enterprises.query([after])?;
+    let mut records = records.query([after])?;
     records.advance()?;
     while let Some(row) = enterprises.next()? {
         let EnterpriseRow {
@@ -77,19 +72,32 @@ fn each_dossier_in(
             changed_on,
         } = rows::enterprise(row)?;
         let id = &enterprise.enterprise_id;
+        if range
+            .until
+            .as_deref()
+            .is_some_and(|last| id.as_str() > last)
+        {
+            break;
+        }
         let earlier = match changed_on {
             Some(_) => register::earlier_versions(tx, id.as_str())?,
             None => Vec::new(),
         };
-        let mut versions = Vec::new();
+        let (mut versions, mut is_packed) = (Vec::new(), true);
         while let Some(record) = records.get() {
             match rows::text(record, 0, "enterprise_id")?.cmp(id.as_str()) {
                 // Of an enterprise that is not in the register.
                 Ordering::Less => {}
-                Ordering::Equal => versions.push(rows::record_of(id.clone(), record, 0)?),
+                Ordering::Equal => match record.bytes(1, "packed")? {
+                    Some(bytes) => versions.push(packed::unpack(id, bytes)?),
+                    None => is_packed = false,
+                },
                 Ordering::Greater => break,
             }
             records.advance()?;
+        }
+        if !is_packed {
+            versions = register::versions_of(tx, id)?;
         }
         if visit(Dossier::new(enterprise, revision, earlier, versions)).is_break() {
             break;

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::BTreeSet;
 
 use super::life::successors;
+use super::models::follow;
 use super::write::touch;
 use super::{SqliteStore, feed};
 use crate::domain::dates::to_epoch_day;
@@ -59,6 +60,15 @@ impl TierStore for SqliteStore {
                  ORDER BY f.from_on <= ?1 DESC, CASE WHEN f.from_on <= ?1 THEN -f.number ELSE f.number END LIMIT 1"
             );
             one(tx, &sql, &[&to_epoch_day(day)], |row| tier_rows::in_force(row))
+        })
+    }
+
+    fn was_in_force(&self, files_id: &str) -> Result<bool, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM in_force WHERE files_id = ?1)";
+            Ok(tx
+                .prepare_cached(sql)?
+                .query_row([files_id], |row| row.get(0))?)
         })
     }
 
@@ -255,7 +265,7 @@ pub(super) fn log_in_force(
         "INSERT OR REPLACE INTO live (one, slot, number, epoch) VALUES (1, ?1, ?2, ?3)",
         params![slot, number, new.epoch.as_str()],
     )?;
-    Ok(())
+    follow(tx, &new.files_id, run_id)
 }
 
 fn put_tiers(tx: &Transaction<'_>, epoch: &Epoch, tiers: &[NewTier]) -> Result<Kept, StoreError> {

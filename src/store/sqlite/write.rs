@@ -12,7 +12,7 @@ use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing, unnum
 use crate::store::decide::KnownVersion;
 use crate::store::rows::{self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, RECORD_COLUMNS, to_json};
 use crate::store::stood::Pass;
-use crate::store::{Changed, Outcome, StoreError};
+use crate::store::{Changed, Outcome, StoreError, packed};
 
 pub(super) fn put_enterprises(
     tx: &Transaction<'_>,
@@ -63,14 +63,19 @@ pub(super) fn put_records(
     all_or_none: bool,
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut batch = RecordBatch::new(rows);
+    let mut revision =
+        tx.prepare_cached("SELECT revision FROM enterprises WHERE enterprise_id = ?1")?;
     for subject in &mut batch.subjects {
-        subject.revision = revision_of(tx, subject.id)?;
+        subject.revision = revision
+            .query_row([subject.id.as_str()], |row| row.get(0))
+            .optional()?;
     }
     claim(tx, &mut batch.slots)?;
     let mut outcomes = batch.decide(pass, all_or_none)?;
     if all_or_none && matches!(outcomes.last(), Some(Outcome::Refused(_))) {
         return Ok(outcomes);
     }
+    take(tx, &batch.slots)?;
     let (new, more) = batch.written();
     write_versions(tx, "INSERT", &new)?;
     write_versions(tx, "INSERT OR REPLACE", &more)?;
@@ -78,6 +83,13 @@ pub(super) fn put_records(
         tx.prepare_cached("INSERT OR IGNORE INTO set_aside (enterprise_id) VALUES (?1)")?;
     for id in batch.awaited() {
         set_aside.execute([id.as_str()])?;
+    }
+    for id in batch.left() {
+        tx.prepare_cached(
+            "DELETE FROM set_aside WHERE enterprise_id = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM record_versions WHERE enterprise_id = ?1)",
+        )?
+        .execute([id.as_str()])?;
     }
     let changes = batch.changes();
     let mut raise =
@@ -241,7 +253,28 @@ fn claim(tx: &Transaction<'_>, slots: &mut [Slot<'_>]) -> Result<(), StoreError>
         while let Some(row) = found.next()? {
             slot.stored(rows::known_version(row, 0)?);
         }
+        slot.is_set_aside = owner != *slot.claimant && revision_of(tx, &owner)?.is_none();
         slot.owner = Some(owner);
+    }
+    Ok(())
+}
+
+/// Takes records from enterprises for which they have waited.
+fn take(tx: &Transaction<'_>, slots: &[Slot<'_>]) -> Result<(), StoreError> {
+    for slot in slots {
+        let (source, record_id) = (slot.source.as_str(), slot.record_id);
+        if let Some(from) = &slot.taken_from {
+            tx.prepare_cached(
+                "DELETE FROM record_versions WHERE enterprise_id = ?1 AND source = ?2 AND record_id = ?3",
+            )?
+            .execute(params![from.as_str(), source, record_id])?;
+        }
+        if slot.is_taken() {
+            tx.prepare_cached(
+                "UPDATE record_owners SET enterprise_id = ?3 WHERE source = ?1 AND record_id = ?2",
+            )?
+            .execute(params![source, record_id, slot.claimant.as_str()])?;
+        }
     }
     Ok(())
 }
@@ -295,8 +328,8 @@ fn write_versions(
     versions: &[&KnownVersion<'_>],
 ) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "{insert} INTO record_versions ({RECORD_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+        "{insert} INTO record_versions ({RECORD_COLUMNS}, packed) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
     ))?;
     for version in versions {
         let record = &*version.record;
@@ -324,7 +357,8 @@ fn write_versions(
             record.withdrawn_on.map(to_epoch_day),
             record.note,
             version.stated.0,
-            to_epoch_day(version.stated.1)
+            to_epoch_day(version.stated.1),
+            packed::pack(record)
         ])?;
     }
     Ok(())

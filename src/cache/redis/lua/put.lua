@@ -6,10 +6,10 @@
 local function order(form)
   if not form then return -1, -1 end
   local size, kind = #form, string.byte(form, 1)
-  if not ((size == 8 and kind == 16) or (size == 16 and kind > 16 and kind <= 20)) then return -1, -1 end
-  local a, b, c, d, e, f, x, y, z = string.byte(form, 2, 10)
-  local revision = ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
-  if size == 8 then return revision, -1 end
+  if not ((size == 9 and kind == 32) or (size == 16 and kind > 32 and kind <= 36)) then return -1, -1 end
+  local a, b, c, d, e, x, y, z = string.byte(form, 2, 9)
+  local revision = (((a * 256 + b) * 256 + c) * 256 + d) * 256 + e
+  if size == 9 then return revision, -1 end
   return revision, (x * 256 + y) * 256 + z
 end
 local ids = {}

@@ -1,0 +1,75 @@
+//! Jobs that are no run of the reclassification: training, judging, comparing. They stand among the runs, each held by
+//! one owner at a time; one whose owner went away is begun anew by the next.
+
+use jiff::civil::Date;
+
+use super::{JobKind, Run, RunState, StoreError};
+
+/// Jobs beside the runs.
+pub trait TaskStore {
+    /// Asks for a job.
+    fn request_task(&self, new: &NewTask) -> Result<Run, StoreError>;
+
+    /// Takes the first job that nobody holds; `None` where there is none. One that was begun `most_attempts` times and
+    /// never ended has failed.
+    fn claim_task(
+        &self,
+        owner: &str,
+        lease_ms: i64,
+        most_attempts: u32,
+    ) -> Result<Option<ClaimedTask>, StoreError>;
+
+    /// Keeps holding a job and says how far it is; `false` when it is lost or cancelled.
+    fn progress_task(
+        &self,
+        run_id: &str,
+        owner: &str,
+        lease_ms: i64,
+        step: &str,
+        percent: u8,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends a job that is held, with its result or why it failed; `false` when it is lost or cancelled.
+    fn end_task(
+        &self,
+        run_id: &str,
+        owner: &str,
+        ended: &Result<String, String>,
+    ) -> Result<bool, StoreError>;
+
+    /// The result of a job that succeeded.
+    fn task_result(&self, run_id: &str) -> Result<Option<String>, StoreError>;
+}
+
+/// A job that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTask {
+    /// Its id.
+    pub run_id: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// The set of model files in force.
+    pub files_id: String,
+    /// The day.
+    pub as_of: Date,
+    /// What is asked for, as JSON.
+    pub request: String,
+}
+
+/// A job that this owner holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedTask {
+    /// The job.
+    pub run: Run,
+    /// What is asked for, as JSON.
+    pub request: String,
+}
+
+/// The state in which a job ends.
+pub(super) fn ended_state(ended: &Result<String, String>) -> RunState {
+    if ended.is_ok() {
+        RunState::Succeeded
+    } else {
+        RunState::Failed
+    }
+}
