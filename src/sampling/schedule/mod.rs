@@ -6,7 +6,7 @@
 //! visit by it. All in whole numbers: time in months, the phase in parts per billion of a visit.
 //!
 //! The year is cut into batches. A visit is *due* in the batch in which its phase passes a whole number, and *planned* in
-//! that batch or a near one, so that the load is level by division and over all ([`level`]). Moving visits between
+//! that batch or a near one, so that the load is level by division and over all. Moving visits between
 //! batches never changes a phase.
 
 mod batches;
