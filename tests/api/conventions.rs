@@ -258,7 +258,7 @@ async fn bodies_may_be_compressed_both_ways() {
         problem(refused, 406, "not-acceptable").await;
     }
     for (coding, bytes) in [("gzip", b"{}".to_vec()), ("zstd", b"{}".to_vec())] {
-        problem(ask(coding, bytes, "gzip").await, 400, "malformed-body").await;
+        problem(ask(coding, bytes, "identity").await, 400, "malformed-body").await;
     }
 }
 

@@ -399,6 +399,8 @@ fn ids_of_lines(body: &[u8]) -> Result<Vec<Cow<'_, str>>, Problem> {
         let id = match line.first() {
             None => continue,
             Some(b'"') => serde_json::from_slice(line),
+            // A list would pass for an object's values.
+            Some(b'[') => Err(serde::de::Error::custom("a list stands here")),
             Some(_) => serde_json::from_slice(line).map(|Line { enterprise_id }| enterprise_id),
         };
         let GivenId(id) = id.map_err(|error| {
