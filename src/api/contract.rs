@@ -41,6 +41,8 @@ use super::problem::{CONTENT_TYPE, Problem, ProblemBody, ProblemItem, ProblemKin
         (name = "tiers", description = "Credit-risk tiers and why they are so; for internal reference"),
         (name = "models", description = "Models: the registry, from draft to live and back, and its ledger"),
         (name = "frames", description = "The classified register, frozen"),
+        (name = "items", description = "Check items: what may be inspected, by whom, how often"),
+        (name = "ledger", description = "Visits over all plans and departments: planned, done, outside the plans"),
         (name = "plans", description = "Inspection plans: draft, freeze, draw, close, verify"),
         (name = "calendars", description = "Items with frequencies: who is visited how often, and when in the year"),
         (name = "joint plans", description = "Rows of several departments and items on shared tickets, as one list of visits"),

@@ -302,8 +302,12 @@ fn outlook() -> Value {
     json!({
         "pool_size": 500, "excluded": [{"reason": "status_revoked", "count": 12}], "expected_visits": 40.0,
         "exploration_n": 0, "overall_annual_rate": 0.031,
-        "tiers": [{"tier": "B", "objects": 500, "expected_visits": 40.0, "inclusion_probability": 0.08}],
-        "divisions": {"990102": 40.0}, "warnings": []
+        "tiers": [{"tier": "B", "objects": 500, "expected_visits": 40.0, "inclusion_probability": 0.08,
+            "expected_half_width": 0.149}],
+        "divisions": {"990102": 40.0}, "warnings": [], "item_class": "general", "inspector_days": 40.0,
+        "year": {"year": 2027, "object_count": 20000, "planned_count": 580, "rate_with_plan": 0.031,
+            "floor": 0.03, "ceiling": 0.05},
+        "overlaps": [], "limits": []
     })
 }
 
@@ -331,7 +335,8 @@ pub(super) fn plan(state: &str) -> Value {
             "frame_id": FRAME_ID, "title": "Food safety, first quarter", "item_class": "general", "items": [],
             "period": {"from": "2027-01-01", "to": "2027-03-31"},
             "filter": {"division": "990100", "industry": "F52", "kinds": [], "sizes": [], "tiers": [], "tags": []},
-            "method": "equal", "visits": 40, "rounding": "systematic", "exploration_share": 0.0,
+            "method": "equal", "visits": 40, "allocation": {"by": "rates", "strata": []},
+            "rounding": "systematic", "exploration_share": 0.0,
             "reserve_share": 0.2, "hash": "sha256", "committed": [], "public": [], "public_seed": false
         },
         "outlook": outlook()
@@ -409,6 +414,100 @@ pub(super) fn transcript() -> Value {
     json!({
         "assurance": "operator", "commitments": [], "edition": "public", "format": "risktier-transcript/1",
         "plan_digest": DIGEST, "plan_id": PLAN_ID, "pool_root": DIGEST, "selected": []
+    })
+}
+
+pub(super) fn item_input() -> Value {
+    json!({
+        "name": "Hygiene of food sale", "class": "general", "published": true, "ratio_cap": 0.05,
+        "legal_basis": "Food Safety Law, art. 110", "department": "market-regulation", "levels": ["county"],
+        "methods": ["on_site"], "sub_items": ["licence on display", "storage"]
+    })
+}
+
+pub(super) fn item_entry() -> Value {
+    let mut entry = item_input();
+    add(&mut entry, "item_code", "SP-0301".into());
+    entry
+}
+
+pub(super) fn item() -> Value {
+    let mut item = item_entry();
+    add(&mut item, "version", 1.into());
+    add(&mut item, "from_on", "2026-11-22".into());
+    item
+}
+
+/// A planned visit in a state.
+pub(super) fn ledger_visit(state: &str) -> Value {
+    let mut visit = json!({
+        "visit_no": 17, "enterprise_id": ENTERPRISE_ID, "year": 2027, "kind": "general", "state": state, "slot": 1,
+        "from_on": "2027-01-01", "until_on": "2027-03-31", "plan_id": PLAN_ID,
+        "departments": ["market-regulation"], "items": ["SP-0301"], "noted_at": "2026-11-22T08:15:00Z"
+    });
+    if state == "done" {
+        add(&mut visit, "visited_on", "2027-02-11".into());
+    }
+    visit
+}
+
+pub(super) fn exempt_visit() -> Value {
+    json!({
+        "visit_no": 18, "enterprise_id": ENTERPRISE_ID, "year": 2026, "kind": "exempt", "state": "done",
+        "from_on": "2026-11-20", "until_on": "2026-11-20", "visited_on": "2026-11-20",
+        "departments": ["market-regulation"], "items": [], "reason": "complaint",
+        "noted_at": "2026-11-22T08:15:00Z"
+    })
+}
+
+pub(super) fn enterprise_ledger() -> Value {
+    json!({
+        "enterprise_id": ENTERPRISE_ID,
+        "years": [{"year": 2026, "general_count": 0, "key_count": 0, "exempt_count": 1, "done_count": 1}],
+        "visits": [exempt_visit()]
+    })
+}
+
+pub(super) fn ledger_summary() -> Value {
+    json!({
+        "year": 2027, "general_count": 620, "key_count": 140, "exempt_count": 33, "done_count": 410,
+        "visited_count": 750, "repeat_rate": 0.0137, "joint_share": 0.22, "object_count": 20000,
+        "general_rate": 0.031, "floor": 0.03, "ceiling": 0.05
+    })
+}
+
+pub(super) fn object_rate() -> Value {
+    json!({
+        "plan_id": PLAN_ID, "enterprise_id": ENTERPRISE_ID, "tier": "C", "complaint_band": "none",
+        "complaint_ratio_milli": 900, "upheld_count": 0, "policy": "cn-general/1",
+        "steps": [
+            {"factor": "tier_rate", "source": "sampling.rates.general.C", "value": 0.15, "rate_ppb": 150_000_000},
+            {"factor": "complaint_band", "source": "sampling.complaints.band.none", "value": 1.0,
+                "rate_ppb": 150_000_000},
+            {"factor": "period", "source": "plan.period (90 days, sampling.rates.general.basis = annual)",
+                "value": 0.2466, "rate_ppb": 36_986_301}
+        ],
+        "rate_ppb": 36_986_301,
+        "place": {"state": "in_pool", "stratum": "S003", "object_count": 70, "target_ppb": 2_589_041_070_u64,
+            "inclusion_probability": 0.037}
+    })
+}
+
+pub(super) fn simulation() -> Value {
+    let side = |policy: &str, visits: f64| {
+        json!({
+            "policy": policy, "pool_size": 500, "excluded": [], "expected_visits": visits,
+            "inspector_days": visits, "visits_per_thousand": visits * 2.0, "low_risk_share": 0.6,
+            "overall_annual_rate": 0.031,
+            "tiers": [{"tier": "B", "objects": 500, "expected_visits": visits,
+                "inclusion_probability": visits / 500.0, "expected_half_width": 0.149}],
+            "divisions": {"990102": visits}, "limits": []
+        })
+    };
+    json!({
+        "item_class": "general", "object_count": 20000, "current": side("cn-general/1", 40.0),
+        "candidate": side("candidate/2", 50.0), "overlap_independent": 4.0, "overlap_most": 40.0,
+        "raised_count": 500, "lowered_count": 0, "tier_rules_differ": false
     })
 }
 

@@ -87,6 +87,10 @@ problem_kinds! {
     UnknownImport = NOT_FOUND "unknown-import" "The import does not exist" "导入任务不存在",
     /// No such frame.
     UnknownFrame = NOT_FOUND "unknown-frame" "The frame does not exist" "抽样框不存在",
+    /// No such check item.
+    UnknownItem = NOT_FOUND "unknown-item" "The check item is not in the list" "抽查事项不在清单中",
+    /// No such visit.
+    UnknownVisit = NOT_FOUND "unknown-visit" "The visit is not in the ledger" "台账中没有该次检查",
     /// No such plan.
     UnknownPlan = NOT_FOUND "unknown-plan" "The plan does not exist" "抽查计划不存在",
     /// No such calendar, or the object is not in it.

@@ -13,15 +13,16 @@ use super::classify::{classify, mix_table};
 use super::compose::{CommonFlags, blocking, import_options, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{Table, rounded, say};
+use super::persons::fault;
 use super::plan::{strata_table, write_files};
 use super::progress::{ImportProgress, bar, watched};
 use super::serve::serve;
-use crate::domain::AsOf;
 use crate::domain::digest::HashAlgorithm;
+use crate::domain::{AsOf, CheckItem, ItemDraft};
 use crate::service::bench_data::{BenchOptions, FileForm, write_bench_files};
 use crate::service::{
-    Compression, Entropy, Format, ImportOptions, ItemClass, Mapping, Method, OutcomeRule, Period,
-    PlanRequest, PoolFilter, Rounding, Service,
+    AllocationRequest, Compression, Entropy, Format, ImportOptions, ItemClass, Mapping, Method,
+    OutcomeRule, Period, PlanRequest, PoolFilter, Rounding, Service,
 };
 use crate::telemetry::{Metrics, init_logs};
 
@@ -256,11 +257,21 @@ impl Shown {
         let path = self.arguments.out.join("frame.csv");
         fs::write(&path, service.frame_file(&frame.frame_id)?).map_err(Failure::at(&path))?;
         let next_day = self.day.saturating_add(1.day());
+        let item = CheckItem::parse(ItemDraft {
+            item_code: "DEMO-001".to_owned(),
+            name: "demonstration 示例".to_owned(),
+            class: ItemClass::General.to_string(),
+            published: Some(true),
+            ..ItemDraft::default()
+        })
+        .map_err(fault)?;
+        service.put_item(item)?;
         let request = PlanRequest {
             frame_id: frame.frame_id,
             title: "demonstration 示例".to_owned(),
-            item_class: ItemClass::General,
+            item_class: None,
             items: vec!["DEMO-001".to_owned()],
+            department: None,
             period: Period {
                 from: next_day,
                 to: next_day.saturating_add(3.months()).saturating_sub(1.day()),
@@ -269,6 +280,7 @@ impl Shown {
             method: Method::Equal,
             size_measure: None,
             visits: Some(self.arguments.visits),
+            allocation: AllocationRequest::default(),
             rounding: Rounding::Systematic,
             exploration_share: 0.0,
             reserve_share: 0.2,

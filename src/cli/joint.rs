@@ -15,8 +15,8 @@ use super::plan::Hash;
 use super::progress::watched;
 use crate::domain::digest::HashAlgorithm;
 use crate::service::{
-    Entropy, Format, GroupRequest, ItemClass, JointOutlook, JointRequest, JointView, Method,
-    Period, PlanRequest, PoolFilter, Rounding, Service, Sink,
+    AllocationRequest, Entropy, Format, GroupRequest, ItemClass, JointOutlook, JointRequest,
+    JointView, Method, Period, PlanRequest, PoolFilter, Rounding, Service, Sink,
 };
 use crate::telemetry::init_logs;
 
@@ -90,8 +90,8 @@ struct Asked {
 #[serde(deny_unknown_fields)]
 struct Row {
     title: String,
-    #[serde(default = "general")]
-    item_class: ItemClass,
+    #[serde(default)]
+    item_class: Option<ItemClass>,
     #[serde(default)]
     items: Vec<String>,
     #[serde(default)]
@@ -104,10 +104,6 @@ struct Row {
     rounding: Rounding,
     #[serde(default = "a_fifth")]
     reserve_share: f64,
-}
-
-fn general() -> ItemClass {
-    ItemClass::General
 }
 
 fn equal() -> Method {
@@ -145,6 +141,7 @@ fn request(
         title: row.title,
         item_class: row.item_class,
         items: row.items,
+        department: None,
         period: Period {
             from: asked.from,
             to: asked.to,
@@ -153,6 +150,7 @@ fn request(
         method: row.method,
         size_measure: None,
         visits: row.visits,
+        allocation: AllocationRequest::default(),
         rounding: row.rounding,
         exploration_share: 0.0,
         reserve_share: row.reserve_share,

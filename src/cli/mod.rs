@@ -19,9 +19,11 @@ mod exit;
 mod groups;
 mod history;
 mod import;
+mod items;
 mod joint;
 mod judging;
 mod judging_tables;
+mod ledger;
 mod merges;
 mod migrations;
 mod models;
@@ -31,6 +33,7 @@ mod output;
 mod overrides;
 mod persons;
 mod plan;
+mod policy;
 mod progress;
 mod reclassify;
 mod records;
@@ -104,6 +107,12 @@ enum Command {
     Drift(drift::Arguments),
     /// Preview or draw an inspection plan.
     Plan(plan::Arguments),
+    /// The list of check items: import, show, list.
+    Items(items::Arguments),
+    /// Visits over all plans: list, show, sum up, enter, note as done.
+    Ledger(ledger::Arguments),
+    /// Try policies against each other, and explain the rates of a plan.
+    Policy(policy::Arguments),
     /// Rows of several departments and items on shared tickets, as one list of visits.
     Joint(Box<joint::Arguments>),
     /// Items with frequencies: who is visited how often, and when in the year.
@@ -151,6 +160,9 @@ impl Cli {
             Command::Compare(arguments) => compare::run(arguments),
             Command::Drift(arguments) => drift::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
+            Command::Items(arguments) => items::run(arguments),
+            Command::Ledger(arguments) => ledger::run(arguments),
+            Command::Policy(arguments) => policy::run(arguments),
             Command::Joint(arguments) => joint::run(*arguments),
             Command::Calendar(arguments) => calendar::run(arguments),
             Command::Sheet(arguments) => sheet::run(arguments),

@@ -5,16 +5,20 @@ use jiff::civil::Date;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compose::{CommonFlags, blocking, runtime, service};
+use super::classify::PassingStore;
+use super::compose::{CommonFlags, blocking, import_options, runtime, service, service_on};
 use super::contributions::PlannedFlags;
 use super::exit::{Ended, ExitCode, Failure};
+use super::items::must_be_clean;
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::progress::watched;
-use crate::domain::Tier;
+use crate::config::Settings;
 use crate::domain::digest::HashAlgorithm;
+use crate::domain::{Label, Tier, UnknownCode};
 use crate::service::{
-    Edition, Entropy, ItemClass, Method, Period, PlanPreview, PlanRequest, PlanView, PoolFilter,
-    Rounding, Service, SizeMeasure, label,
+    AllocationBy, AllocationRequest, Edition, Entropy, Format, ItemClass, Method, Period,
+    PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, SizeMeasure, Source,
+    StratumRule, default_exploration, label,
 };
 use crate::telemetry::init_logs;
 
@@ -22,18 +26,63 @@ use crate::telemetry::init_logs;
 pub(super) struct Arguments {
     #[command(flatten)]
     common: CommonFlags,
+    #[command(flatten)]
+    plan: PlanFlags,
+    /// Coordinated group that the plan belongs to; default: none.
+    #[arg(long, value_name = "ID", requires = "draft")]
+    group: Option<String>,
+    /// Keep the plan as a draft and stop: freeze, draw and close it by `risktier ceremony`; default: all steps at once.
+    #[arg(long, conflicts_with_all = ["preview", "out", "sample", "frame"])]
+    draft: bool,
+    /// Show what the plan would do and stop: nothing is drawn, no secret is made.
+    #[arg(long)]
+    preview: bool,
+    /// Folder for plan.json, pool.tsv, sample.tsv and the transcripts; default: none, the plan is only kept in the store.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write the drawn objects to this file: CSV, NDJSON, Parquet or TSV (the normative form) by its name; default: none.
+    #[arg(long, value_name = "FILE", conflicts_with = "preview")]
+    sample: Option<PathBuf>,
+    /// Form of the result; default: table.
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+/// What a plan asks for.
+#[derive(Debug, Args)]
+pub(super) struct PlanFlags {
     /// Title of the plan.
     #[arg(long, default_value = "inspection plan")]
     title: String,
     /// Number of visits; default: by the policy's rates.
     #[arg(long)]
     visits: Option<u64>,
-    /// Class of the check items.
-    #[arg(long, value_enum, default_value_t = Class::General)]
-    class: Class,
-    /// Code of a check item; may be given several times; default: none.
+    /// Inspector-days that there are, in place of a number of visits; default: none.
+    #[arg(long, value_name = "DAYS", conflicts_with = "visits")]
+    inspector_days: Option<f64>,
+    /// Spread the visits where they say most about the problems to be found, instead of by the policy's rates.
+    #[arg(long)]
+    neyman: bool,
+    /// What holds for some strata, such as tier=D,least=2,most=20,problem=0.4,days=0.5 (also division=, band=); may be
+    /// given several times, the later one has the word; default: none.
+    #[arg(long = "stratum", value_name = "RULE", value_parser = stratum_rule)]
+    strata: Vec<StratumRule>,
+    /// Class of the check items; default: that of the items, and general without any.
+    #[arg(long, value_enum)]
+    class: Option<Class>,
+    /// Code of a check item in the list; may be given several times; default: none.
     #[arg(long = "item", value_name = "CODE")]
     items: Vec<String>,
+    /// The department that plans; default: none.
+    #[arg(long)]
+    department: Option<String>,
+    /// Draw from this frame file (CSV, NDJSON or Parquet, also .gz or .zst) without any store; only the columns
+    /// enterprise_id and tier are needed; default: freeze the register of the store.
+    #[arg(long, value_name = "FILE")]
+    frame: Option<PathBuf>,
+    /// List of check items (CSV, NDJSON or Parquet) for a plan from a frame file; default: none.
+    #[arg(long, value_name = "FILE", requires = "frame")]
+    item_list: Option<PathBuf>,
     /// First day of the visits.
     #[arg(long, value_name = "DATE")]
     from: Date,
@@ -67,9 +116,9 @@ pub(super) struct Arguments {
     /// Round targets by largest remainder: the same as --rounding largest-remainder.
     #[arg(long, conflicts_with = "rounding")]
     largest_remainder: bool,
-    /// Share of the visits drawn with equal probability over the whole pool.
-    #[arg(long, default_value_t = 0.0)]
-    exploration: f64,
+    /// Share of the visits drawn with equal probability over the whole pool; default: 0.05, and 0 with --order.
+    #[arg(long)]
+    exploration: Option<f64>,
     /// Objects that stand by, as a share of each stratum's target.
     #[arg(long, default_value_t = 0.2)]
     reserve: f64,
@@ -78,31 +127,45 @@ pub(super) struct Arguments {
     hash: Hash,
     #[command(flatten)]
     planned: PlannedFlags,
-    /// Coordinated group that the plan belongs to; default: none.
-    #[arg(long, value_name = "ID", requires = "draft")]
-    group: Option<String>,
     /// Earlier plan, drawn or closed, that this one extends: who was drawn there leaves the pool; default: none.
     #[arg(long, value_name = "PLAN_ID")]
     extends: Option<String>,
-    /// Keep the plan as a draft and stop: freeze, draw and close it by `risktier ceremony`; default: all steps at once.
-    #[arg(long, conflicts_with_all = ["preview", "out"])]
-    draft: bool,
     /// Freeze the register as of this day; default: the present day.
     #[arg(long, value_name = "DATE")]
     frame_day: Option<Date>,
-    /// Show what the plan would do and stop: nothing is drawn, no secret is made.
-    #[arg(long)]
-    preview: bool,
-    /// Folder for plan.json, pool.tsv, sample.tsv and the transcripts; default: none, the plan is only kept in the store.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Form of the result; default: table.
-    #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
+}
+
+/// Reads `tier=D,least=2,…`.
+fn stratum_rule(text: &str) -> Result<StratumRule, String> {
+    let mut rule = StratumRule::default();
+    for part in text.split(',') {
+        let (name, value) = part
+            .split_once('=')
+            .ok_or_else(|| format!("`{part}` is not of the form NAME=VALUE"))?;
+        let wrong = |error: &dyn std::fmt::Display| format!("`{part}`: {error}");
+        let whole = |text: &str| text.parse::<u64>().map_err(|error| wrong(&error));
+        let number = |text: &str| text.parse::<f64>().map_err(|error| wrong(&error));
+        let text = |text: &str| Label::parse(text).map_err(|error| wrong(&error));
+        match name.trim() {
+            "tier" => rule.tier = Some(value.parse().map_err(|error: UnknownCode| wrong(&error))?),
+            "division" => rule.division = Some(text(value)?),
+            "band" => rule.complaint_band = Some(text(value)?),
+            "least" => rule.least = Some(whole(value)?),
+            "most" => rule.most = Some(whole(value)?),
+            "problem" => rule.problem_probability = Some(number(value)?),
+            "days" => rule.days_per_visit = Some(number(value)?),
+            other => {
+                return Err(format!(
+                    "`{other}` is not one of tier, division, band, least, most, problem, days"
+                ));
+            }
+        }
+    }
+    Ok(rule)
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Class {
+pub(super) enum Class {
     /// General items: bounded ratios.
     General,
     /// Key items: not bounded.
@@ -157,7 +220,7 @@ enum RoundingFlag {
     Whole,
 }
 
-impl Arguments {
+impl PlanFlags {
     fn method(&self) -> Method {
         match self.method {
             MethodFlag::Order => Method::Order,
@@ -194,15 +257,23 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     init_logs(&settings.log)?;
     let runtime = runtime()?;
     blocking(&runtime, move || {
-        let service = service(&settings, Entropy::System)?;
+        if arguments.plan.frame.is_some()
+            && !arguments.preview
+            && arguments.out.is_none()
+            && arguments.sample.is_none()
+        {
+            return Err(Failure::Other(
+                "a plan from a frame file is kept nowhere; give --out, --sample or --preview"
+                    .to_owned(),
+            ));
+        }
         // A plan is drawn once: where its files cannot go must show before, not after.
         if let (Some(folder), false) = (&arguments.out, arguments.preview) {
             writable(folder)?;
         }
-        let frame = watched("freezing the frame", || {
-            service.freeze_frame(arguments.frame_day)
-        })?;
-        let request = request(&arguments, frame.frame_id)?;
+        // The passing store of a plan on files lives as long as this scope.
+        let (service, mut request, _passing) = ground(&settings, &arguments.plan)?;
+        request.group.clone_from(&arguments.group);
         if arguments.preview {
             let preview = service.preview_plan(&request)?;
             show_preview(&preview, arguments.format)?;
@@ -214,12 +285,18 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         }
         let plan = watched("drawing", || service.draw_plan_now(request))?;
         if let Some(folder) = &arguments.out {
+            let is_kept = arguments.plan.frame.is_none();
             write_files(&service, &plan, folder).inspect_err(|_| {
-                eprintln!(
-                    "plan `{}` is drawn and kept in the store; fetch its files from the server instead of drawing again",
-                    plan.plan_id
-                );
+                if is_kept {
+                    eprintln!(
+                        "plan `{}` is drawn and kept in the store; fetch its files from the server instead of drawing again",
+                        plan.plan_id
+                    );
+                }
             })?;
+        }
+        if let Some(path) = &arguments.sample {
+            write_sample(&service, &plan, path)?;
         }
         show_plan(&plan, arguments.format)?;
         let verification = watched("verifying", || service.verify_plan(&plan.plan_id))?;
@@ -231,18 +308,46 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     })
 }
 
-fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failure> {
+/// The frame that a plan is about, and what it asks for: on the store, or on files in a passing store, which is removed
+/// with the last of what is returned.
+pub(super) fn ground(
+    settings: &Settings,
+    flags: &PlanFlags,
+) -> Result<(Service, PlanRequest, Option<PassingStore>), Failure> {
+    let Some(file) = &flags.frame else {
+        let service = service(settings, Entropy::System)?;
+        let frame = watched("freezing the frame", || {
+            service.freeze_frame(flags.frame_day)
+        })?;
+        let request = request(flags, frame.frame_id)?;
+        return Ok((service, request, None));
+    };
+    let passing = PassingStore::new()?;
+    let service = service_on(settings, &passing.store(), Entropy::System)?;
+    let options = import_options(settings).read;
+    if let Some(list) = &flags.item_list {
+        let report = service.import_items(Source::open(list, None)?, &options)?;
+        must_be_clean(&report)?;
+    }
+    let source = Source::open(file, None)?;
+    let day = flags.frame_day.unwrap_or_else(|| service.today());
+    let frame = watched("reading the frame", || {
+        service.take_frame(source, &options, day)
+    })?;
+    let request = request(flags, frame.frame_id)?;
+    Ok((service, request, Some(passing)))
+}
+
+fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failure> {
     let optional = |field: &str, text: &Option<String>| {
         text.as_deref().map(|text| label(field, text)).transpose()
     };
     Ok(PlanRequest {
         frame_id,
         title: arguments.title.clone(),
-        item_class: match arguments.class {
-            Class::General => ItemClass::General,
-            Class::Key => ItemClass::Key,
-        },
+        item_class: arguments.class.map(Into::into),
         items: arguments.items.clone(),
+        department: optional("--department", &arguments.department)?,
         period: Period {
             from: arguments.from,
             to: arguments.to,
@@ -261,16 +366,48 @@ fn request(arguments: &Arguments, frame_id: String) -> Result<PlanRequest, Failu
         method: arguments.method(),
         size_measure: arguments.size_measure.map(Into::into),
         visits: arguments.visits,
+        allocation: AllocationRequest {
+            by: if arguments.neyman {
+                AllocationBy::Neyman
+            } else {
+                AllocationBy::Rates
+            },
+            inspector_days: arguments.inspector_days,
+            strata: arguments.strata.clone(),
+        },
         rounding: arguments.rounding(),
-        exploration_share: arguments.exploration,
+        exploration_share: arguments
+            .exploration
+            .unwrap_or_else(|| default_exploration(arguments.method())),
         reserve_share: arguments.reserve,
         hash: arguments.hash.into(),
         committed: arguments.planned.committed()?,
         public: arguments.planned.public()?,
         public_seed: arguments.planned.public_seed,
-        group: arguments.group.clone(),
+        group: None,
         extends: arguments.extends.clone(),
     })
+}
+
+impl From<Class> for ItemClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::General => Self::General,
+            Class::Key => Self::Key,
+        }
+    }
+}
+
+/// Writes the drawn objects in the form that the name of the file asks for.
+fn write_sample(service: &Service, plan: &PlanView, path: &Path) -> Result<(), Failure> {
+    if path.extension().is_some_and(|ending| ending == "tsv") {
+        let file = service.sample_file(&plan.plan_id)?;
+        return fs::write(path, file).map_err(Failure::at(path));
+    }
+    let is_stdout = path.as_os_str() == "-";
+    let sink = Sink::create(path, is_stdout.then_some(Format::Csv))?;
+    service.write_sample(&plan.plan_id, sink)?;
+    Ok(())
 }
 
 /// Makes the folder if it is missing, and refuses one that takes no files.

@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 
 use super::parquet::{ColumnType, Value, Wanted};
 use crate::domain::{
-    Enterprise, EnterpriseDraft, FieldError, Record, RecordDefaults, RecordDraft, dates,
+    CheckItem, Enterprise, EnterpriseDraft, FieldError, ItemDraft, Record, RecordDefaults,
+    RecordDraft, dates,
 };
+use crate::sampling::FrameRow;
+
+use super::frame::FrameDraft;
 
 /// Separates the items of a list inside one cell.
 pub(super) const LIST_SEPARATOR: char = '|';
@@ -31,7 +35,7 @@ pub(super) enum Slot<D: 'static> {
     List(fn(&mut D) -> &mut Vec<String>),
 }
 
-/// What can stand in a row of a file: an [`Enterprise`] or a [`Record`].
+/// What can stand in a row of a file: an [`Enterprise`], a [`Record`], a [`CheckItem`] or a [`FrameRow`].
 pub trait Tabular: Sized + Send + sealed::Sealed + 'static {
     /// The unchecked form.
     type Draft: Default + Serialize + DeserializeOwned + 'static;
@@ -56,6 +60,8 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Enterprise {}
     impl Sealed for super::Record {}
+    impl Sealed for super::CheckItem {}
+    impl Sealed for super::FrameRow {}
 }
 
 impl Tabular for Enterprise {
@@ -131,6 +137,87 @@ impl Tabular for Record {
 
     fn key(&self) -> &str {
         &self.record_id
+    }
+}
+
+impl Tabular for CheckItem {
+    type Draft = ItemDraft;
+    type Defaults = ();
+    const NOUN: &'static str = "check item";
+    const COLUMNS: &'static [Column<ItemDraft>] = &[
+        column("item_code", Slot::Required(|d| &mut d.item_code)),
+        column("name", Slot::Required(|d| &mut d.name)),
+        column("class", Slot::Required(|d| &mut d.class)),
+        column("published", Slot::Flag(|d| &mut d.published)),
+        column("sub_items", Slot::List(|d| &mut d.sub_items)),
+        column("legal_basis", Slot::Text(|d| &mut d.legal_basis)),
+        column("department", Slot::Text(|d| &mut d.department)),
+        column("levels", Slot::List(|d| &mut d.levels)),
+        column("ratio_cap", Slot::Number(|d| &mut d.ratio_cap)),
+        column("visits_per_year", Slot::Number(|d| &mut d.visits_per_year)),
+        column("methods", Slot::List(|d| &mut d.methods)),
+        column("objects", Slot::Text(|d| &mut d.objects)),
+        column(
+            "inspector_requirement",
+            Slot::Text(|d| &mut d.inspector_requirement),
+        ),
+        column("note", Slot::Text(|d| &mut d.note)),
+    ];
+
+    fn check(draft: ItemDraft, (): &()) -> Result<Self, FieldError> {
+        Self::parse(draft)
+    }
+
+    fn draft(&self) -> ItemDraft {
+        self.to_draft()
+    }
+
+    fn attributes(_: &mut ItemDraft) -> Option<&mut BTreeMap<String, f64>> {
+        None
+    }
+
+    fn key(&self) -> &str {
+        self.item_code.as_str()
+    }
+}
+
+impl Tabular for FrameRow {
+    type Draft = FrameDraft;
+    type Defaults = ();
+    const NOUN: &'static str = "frame";
+    const COLUMNS: &'static [Column<FrameDraft>] = &[
+        column("enterprise_id", Slot::Required(|d| &mut d.enterprise_id)),
+        column("kind", Slot::Text(|d| &mut d.kind)),
+        column("division", Slot::Text(|d| &mut d.division)),
+        column("industry", Slot::Text(|d| &mut d.industry)),
+        column("size", Slot::Text(|d| &mut d.size)),
+        column("status", Slot::Text(|d| &mut d.status)),
+        column("tags", Slot::List(|d| &mut d.tags)),
+        column("tier", Slot::Required(|d| &mut d.tier)),
+        column("points", Slot::Count(|d| &mut d.points)),
+        column("complaints_milli", Slot::Count(|d| &mut d.complaints_milli)),
+        column("upheld_count", Slot::Count(|d| &mut d.upheld_count)),
+        column(
+            "complaint_ratio_milli",
+            Slot::Number(|d| &mut d.complaint_ratio_milli),
+        ),
+        column("complaint_band", Slot::Text(|d| &mut d.complaint_band)),
+    ];
+
+    fn check(draft: FrameDraft, (): &()) -> Result<Self, FieldError> {
+        draft.check()
+    }
+
+    fn draft(&self) -> FrameDraft {
+        FrameDraft::from(self)
+    }
+
+    fn attributes(_: &mut FrameDraft) -> Option<&mut BTreeMap<String, f64>> {
+        None
+    }
+
+    fn key(&self) -> &str {
+        self.enterprise_id.as_str()
     }
 }
 

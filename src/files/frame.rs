@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use super::error::FilesError;
 use crate::domain::field;
 use crate::domain::{FieldError, Label};
-use crate::sampling::{Frame, FrameRow};
+use crate::sampling::{Frame, FrameRow, NO_BAND};
 
 /// One line of the file, as text.
 #[derive(Serialize, Deserialize)]
@@ -68,6 +68,89 @@ pub fn read_frame(reader: impl Read, as_of: Date) -> Result<Frame, FilesError> {
         rows.push(FrameRow::try_from(line).map_err(|error| fail(position, error.to_string()))?);
     }
     Frame::from_rows(as_of, rows).map_err(|error| fail(0, error.to_string()))
+}
+
+/// One row of a frame that others have made, unchecked. Only id and tier are needed: what is left out is an active
+/// enterprise of unknown size that nobody has complained about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FrameDraft {
+    pub(super) enterprise_id: String,
+    pub(super) kind: Option<String>,
+    pub(super) division: Option<String>,
+    pub(super) industry: Option<String>,
+    pub(super) size: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) tier: String,
+    pub(super) points: Option<u32>,
+    pub(super) complaints_milli: Option<u32>,
+    pub(super) upheld_count: Option<u32>,
+    pub(super) complaint_ratio_milli: Option<f64>,
+    pub(super) complaint_band: Option<String>,
+}
+
+impl FrameDraft {
+    pub(super) fn check(self) -> Result<FrameRow, FieldError> {
+        let text = |given: Option<String>| given.unwrap_or_default();
+        let or = |given: &Option<String>, default: &str| {
+            given.clone().unwrap_or_else(|| default.to_owned())
+        };
+        let points = self.points.unwrap_or(0);
+        let ratio = self.complaint_ratio_milli.unwrap_or(1_000.0);
+        if !(ratio >= 0.0 && ratio <= 1e15 && ratio.fract() == 0.0) {
+            let reason = "is not a whole number of thousandths";
+            return Err(FieldError::new(
+                "complaint_ratio_milli",
+                &ratio.to_string(),
+                reason,
+            ));
+        }
+        let line = Line {
+            kind: or(&self.kind, "enterprise"),
+            size: or(&self.size, "unknown"),
+            status: or(&self.status, "active"),
+            complaint_band: or(&self.complaint_band, NO_BAND),
+            enterprise_id: self.enterprise_id,
+            division: text(self.division),
+            industry: text(self.industry),
+            tags: String::new(),
+            tier: self.tier,
+            points: u16::try_from(points).map_err(|_| {
+                FieldError::new("points", &points.to_string(), "is more than 65535 points")
+            })?,
+            complaints_milli: self.complaints_milli.unwrap_or(0),
+            upheld_count: self.upheld_count.unwrap_or(0),
+            complaint_ratio_milli: ratio as u64,
+        };
+        let mut row = FrameRow::try_from(line)?;
+        let tags = self.tags.iter().enumerate();
+        row.tags = tags
+            .map(|(place, tag)| field::label(&format!("tags.{place}"), tag))
+            .collect::<Result<_, _>>()?;
+        Ok(row)
+    }
+}
+
+impl From<&FrameRow> for FrameDraft {
+    fn from(row: &FrameRow) -> Self {
+        let label = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+        Self {
+            enterprise_id: row.enterprise_id.to_string(),
+            kind: Some(row.kind.to_string()),
+            division: label(&row.division),
+            industry: label(&row.industry),
+            size: Some(row.size.to_string()),
+            status: Some(row.status.to_string()),
+            tags: row.tags.iter().map(ToString::to_string).collect(),
+            tier: row.tier.to_string(),
+            points: Some(u32::from(row.points)),
+            complaints_milli: Some(row.complaints_milli),
+            upheld_count: Some(row.upheld_count),
+            complaint_ratio_milli: Some(row.complaint_ratio_milli as f64),
+            complaint_band: Some(row.complaint_band.to_string()),
+        }
+    }
 }
 
 impl From<&FrameRow> for Line {

@@ -47,7 +47,7 @@ pub use mapping::{Mapping, MappingError};
 pub use packed::{pack, unpack};
 pub use parquet::{ColumnType, Value};
 pub use passing::PassingFolder;
-pub use read::{ReadOptions, read_enterprises, read_records};
+pub use read::{ReadOptions, read_enterprises, read_frame_rows, read_items, read_records};
 pub use rows::Rows;
 pub use sink::Sink;
 pub use source::{Compression, Format, Source};

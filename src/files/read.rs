@@ -9,7 +9,8 @@ use super::parquet::{ListForm, ParquetTable, Wanted};
 use super::rows::{Cutter, Parser, Rows, Rule, finish};
 use super::source::{Format, Source};
 use super::table::{CsvCutter, Header};
-use crate::domain::{Enterprise, Record, RecordDefaults};
+use crate::domain::{CheckItem, Enterprise, Record, RecordDefaults};
+use crate::sampling::FrameRow;
 
 /// Bounds of reading.
 #[derive(Debug, Clone)]
@@ -50,6 +51,19 @@ pub fn read_records(
     defaults: RecordDefaults,
 ) -> Result<Rows<Record>, FilesError> {
     open(source, options, defaults)
+}
+
+/// Reads check items.
+pub fn read_items(source: Source, options: &ReadOptions) -> Result<Rows<CheckItem>, FilesError> {
+    open(source, options, ())
+}
+
+/// Reads the rows of a frame that others have made; only id and tier are needed.
+pub fn read_frame_rows(
+    source: Source,
+    options: &ReadOptions,
+) -> Result<Rows<FrameRow>, FilesError> {
+    open(source, options, ())
 }
 
 fn open<T: Tabular>(

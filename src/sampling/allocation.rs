@@ -1,19 +1,72 @@
 //! Allocation (样本量分配): how many visits each stratum is to get.
+//!
+//! Every way of allocating but the plain rates is one problem: shares of an effort in proportion to a weight per object,
+//! within a box per stratum. For the weight `S_h/√c_h` that is the exact Neyman allocation under boxes: it minimises
+//! `Σ (N_h S_h)²/n_h` with `Σ c_h n_h` given (Wesołowski, Wieczorkowski, Wójciak 2021), and for the rates it is one factor
+//! on all of them, none beyond its bound.
 
-use serde::{Deserialize, Serialize};
+mod solve;
+
+use std::fmt;
 
 use super::plan::PPB;
 use super::strata::Stratum;
 use crate::domain::Tier;
+use solve::{Share, spread};
 
 /// How the number of visits is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allocation {
     /// The policy's rates as they are: the target of a stratum is the sum of its objects' rates.
     Rates,
     /// This many visits: all rates scaled by one factor, none beyond 1.
     Total(u64),
+    /// This many visits, where they say most about the problems to be found (Neyman): in proportion to the spread
+    /// `√(p(1 − p))` of the predicted problem probability.
+    Neyman(u64),
+    /// As many visits as fit into so many thousandths of an inspector-day: all rates scaled by one factor.
+    Days(u64),
+    /// As many visits as fit into so many thousandths of an inspector-day, where a day says most.
+    NeymanDays(u64),
+}
+
+/// What a plan says of one stratum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StratumTerms {
+    /// At least so many visits, in ppb.
+    pub least_ppb: u64,
+    /// At most so many visits, in ppb; absent: all objects.
+    pub most_ppb: Option<u64>,
+    /// Predicted share of visits that find a problem, in ppb.
+    pub problem_ppb: Option<u64>,
+    /// Thousandths of an inspector-day that a visit takes.
+    pub visit_milli_days: u32,
+}
+
+impl Default for StratumTerms {
+    /// No bounds, nothing predicted, one day a visit.
+    fn default() -> Self {
+        Self {
+            least_ppb: 0,
+            most_ppb: None,
+            problem_ppb: None,
+            visit_milli_days: 1_000,
+        }
+    }
+}
+
+/// A number of visits in ppb, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visits(pub u64);
+
+impl fmt::Display for Visits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(PPB) {
+            write!(f, "{}", self.0 / PPB)
+        } else {
+            write!(f, "{:.3}", self.0 as f64 / PPB as f64)
+        }
+    }
 }
 
 /// Why visits cannot be allocated.
@@ -35,151 +88,239 @@ pub enum AllocationError {
         /// Objects in the pool.
         objects: u64,
     },
+    /// A stratum is to get at least more than at most.
+    #[error(
+        "stratum {stratum} is to get at least {least} visits and at most {most}; change one of the two"
+    )]
+    Contradiction {
+        /// Its key.
+        stratum: String,
+        /// The lower bound.
+        least: Visits,
+        /// The upper bound, which is never beyond the stratum's objects.
+        most: Visits,
+    },
+    /// The lower bounds need more than there is.
+    #[error(
+        "the lower bounds of all strata need {needed} {unit}, but there are {given}; lower a bound or allow more"
+    )]
+    BoundsNeedMore {
+        /// What they need.
+        needed: Visits,
+        /// What there is.
+        given: Visits,
+        /// Visits or inspector-days.
+        unit: &'static str,
+    },
+    /// The upper bounds leave some of it over.
+    #[error(
+        "the upper bounds of all strata allow {allowed} {unit}, but {given} are to be used; raise a bound or ask for less"
+    )]
+    BoundsAllowLess {
+        /// What they allow.
+        allowed: Visits,
+        /// What there is.
+        given: Visits,
+        /// Visits or inspector-days.
+        unit: &'static str,
+    },
+    /// Neyman without a prediction.
+    #[error(
+        "stratum {stratum} (tier {tier}) has no predicted problem probability: the scorecard in force is not calibrated; give one for its tier in `stratum_rules`"
+    )]
+    NoPrediction {
+        /// Its key.
+        stratum: String,
+        /// Its tier.
+        tier: Tier,
+    },
 }
 
-/// The target of each stratum in parts per billion of a visit, in the order of `strata`.
+/// The target of each stratum in parts per billion of a visit, in the order of `strata`, without bounds.
 ///
 /// Monotone: where the rate of one stratum is at least that of another, so is its target per object. A total is met
 /// exactly: the few ppb that whole rates per object leave over go to the strata of the highest rate.
 pub fn allocate(strata: &[Stratum], allocation: Allocation) -> Result<Vec<u64>, AllocationError> {
-    let cells: Vec<Cell> = strata
-        .iter()
-        .map(|stratum| Cell {
-            objects: stratum.members.len() as u64,
-            rate_ppb: stratum.meaning.rate.rate_ppb,
+    let terms = vec![StratumTerms::default(); strata.len()];
+    allocate_within(strata, allocation, &terms, 0)
+}
+
+/// As [`allocate`], within the terms of each stratum; `least_ppb` is the least inclusion probability of anybody where
+/// visits go by Neyman.
+///
+/// Neyman follows spread, which falls again where most visits find something; so that a riskier stratum of a division
+/// never gets less per object, each takes at least the weight of those that are less risky.
+///
+/// # Errors
+///
+/// When bounds contradict each other, the pool or the effort, or a prediction is missing.
+pub fn allocate_within(
+    strata: &[Stratum],
+    allocation: Allocation,
+    terms: &[StratumTerms],
+    least_ppb: u64,
+) -> Result<Vec<u64>, AllocationError> {
+    let objects: u64 = strata.iter().map(|s| s.members.len() as u64).sum();
+    if objects == 0 {
+        return Err(AllocationError::EmptyPool);
+    }
+    let neyman = matches!(
+        allocation,
+        Allocation::Neyman(_) | Allocation::NeymanDays(_)
+    );
+    let by_days = matches!(allocation, Allocation::Days(_) | Allocation::NeymanDays(_));
+    let mut shares = Vec::with_capacity(strata.len());
+    for (stratum, terms) in strata.iter().zip(terms) {
+        let objects = stratum.members.len() as u64;
+        let most = objects.saturating_mul(PPB);
+        let (least, most) = (terms.least_ppb, terms.most_ppb.unwrap_or(most).min(most));
+        if least > most {
+            return Err(AllocationError::Contradiction {
+                stratum: stratum.key.clone(),
+                least: Visits(least),
+                most: Visits(most),
+            });
+        }
+        // The least share of anybody gives way to an upper bound that somebody has set.
+        let floor = if neyman {
+            objects * least_ppb.max(1)
+        } else {
+            0
+        };
+        let cost = if by_days {
+            terms.visit_milli_days.max(1)
+        } else {
+            1_000
+        };
+        let per_object = if neyman {
+            let problem = terms
+                .problem_ppb
+                .ok_or_else(|| AllocationError::NoPrediction {
+                    stratum: stratum.key.clone(),
+                    tier: stratum.meaning.tier,
+                })?;
+            neyman_weight(problem, cost)
+        } else {
+            stratum.meaning.rate.rate_ppb
+        };
+        shares.push(Share {
+            objects,
+            per_object,
             risk: (
                 stratum.meaning.tier,
                 stratum.meaning.rate.band_multiplier_milli,
             ),
-        })
-        .collect();
-    let objects: u64 = cells.iter().map(|cell| cell.objects).sum();
-    if objects == 0 {
-        return Err(AllocationError::EmptyPool);
+            least: least.max(floor.min(most)),
+            most,
+            cost: u64::from(cost),
+        });
     }
-    match allocation {
-        Allocation::Rates => Ok(cells
-            .iter()
-            .map(|cell| cell.objects * cell.rate_ppb)
-            .collect()),
-        Allocation::Total(0) => Err(AllocationError::NoVisit),
-        Allocation::Total(visits) if visits > objects => {
-            Err(AllocationError::TooManyVisits { visits, objects })
+    if neyman {
+        never_less_for_more_risk(strata, &mut shares);
+    }
+    let (effort, unit) = match allocation {
+        Allocation::Rates => {
+            let by_rate =
+                |share: &Share| (share.objects * share.per_object).clamp(share.least, share.most);
+            return Ok(shares.iter().map(by_rate).collect());
         }
-        Allocation::Total(visits) => Ok(scaled(&cells, visits)),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Cell {
-    objects: u64,
-    rate_ppb: u64,
-    /// Tier and band: among equal rates the riskier cell gets the last ppb.
-    risk: (Tier, u64),
-}
-
-impl Cell {
-    fn full(self) -> u64 {
-        self.objects * PPB
-    }
-}
-
-/// Scales rates by one factor until they sum to `visits`; what would pass 1 stays at 1 and the rest is scaled further.
-fn scaled(cells: &[Cell], visits: u64) -> Vec<u64> {
-    // From the highest rate down: once a rate fits under 1 at the factor for the remaining cells, all lower ones do.
-    let mut order: Vec<usize> = (0..cells.len()).collect();
-    order.sort_by_key(|&index| {
-        std::cmp::Reverse(cells.get(index).map(|cell| (cell.rate_ppb, cell.risk)))
-    });
-    let by_rate: Vec<Cell> = order
-        .iter()
-        .filter_map(|&index| cells.get(index).copied())
-        .collect();
-    let mut left = u128::from(visits) * u128::from(PPB);
-    let mut weight: u128 = by_rate
-        .iter()
-        .map(|cell| u128::from(cell.objects) * u128::from(cell.rate_ppb))
-        .sum();
-    let mut taken_whole = 0;
-    for cell in &by_rate {
-        if left * u128::from(cell.rate_ppb) < u128::from(PPB) * weight {
-            break;
-        }
-        left -= u128::from(cell.full()).min(left);
-        weight -= u128::from(cell.objects) * u128::from(cell.rate_ppb);
-        taken_whole += 1;
-    }
-    let per_object = |cell: &Cell| {
-        u64::try_from(left * u128::from(cell.rate_ppb) / weight.max(1)).unwrap_or(PPB)
-    };
-    let mut targets: Vec<u64> = by_rate
-        .iter()
-        .enumerate()
-        .map(|(rank, cell)| {
-            if rank < taken_whole {
-                cell.full()
-            } else {
-                cell.objects * per_object(cell).min(PPB)
+        Allocation::Total(0)
+        | Allocation::Neyman(0)
+        | Allocation::Days(0)
+        | Allocation::NeymanDays(0) => return Err(AllocationError::NoVisit),
+        Allocation::Total(visits) | Allocation::Neyman(visits) => {
+            if visits > objects {
+                return Err(AllocationError::TooManyVisits { visits, objects });
             }
-        })
-        .collect();
-    let mut rest = (u128::from(visits) * u128::from(PPB))
-        .saturating_sub(targets.iter().map(|target| u128::from(*target)).sum());
-    for (target, cell) in targets.iter_mut().zip(&by_rate) {
-        let room = rest.min(u128::from(cell.full() - *target));
-        *target += u64::try_from(room).unwrap_or(0);
-        rest -= room;
+            (u128::from(visits) * 1_000 * u128::from(PPB), "visits")
+        }
+        Allocation::Days(milli) | Allocation::NeymanDays(milli) => {
+            (u128::from(milli) * u128::from(PPB), "inspector-days")
+        }
+    };
+    let sum = |bound: fn(&Share) -> u64| -> u128 {
+        shares
+            .iter()
+            .map(|share| u128::from(bound(share)) * u128::from(share.cost))
+            .sum()
+    };
+    let shown = |effort: u128| Visits(u64::try_from(effort / 1_000).unwrap_or(u64::MAX));
+    let (needed, allowed) = (sum(|share| share.least), sum(|share| share.most));
+    if needed > effort {
+        return Err(AllocationError::BoundsNeedMore {
+            needed: shown(needed),
+            given: shown(effort),
+            unit,
+        });
     }
-    let mut in_order = vec![0; cells.len()];
-    for (index, target) in order.into_iter().zip(targets) {
-        if let Some(slot) = in_order.get_mut(index) {
-            *slot = target;
+    if allowed < effort {
+        // Days that are left over when everybody is visited are no contradiction.
+        let everybody = terms.iter().all(|terms| terms.most_ppb.is_none());
+        if !(by_days && everybody) {
+            return Err(AllocationError::BoundsAllowLess {
+                allowed: shown(allowed),
+                given: shown(effort),
+                unit,
+            });
         }
     }
-    in_order
+    Ok(spread(&shares, effort.min(allowed)))
+}
+
+/// `√(p(1 − p)) / √c` as a whole number, the same on any machine; at least 1.
+fn neyman_weight(problem_ppb: u64, cost: u32) -> u64 {
+    let problem = u128::from(problem_ppb.min(PPB));
+    let variance = problem * (u128::from(PPB) - problem);
+    let weight = ((variance << 30) * 1_000 / u128::from(cost)).isqrt();
+    u64::try_from(weight).unwrap_or(u64::MAX).max(1)
+}
+
+/// Raises weights so that within a division none is below that of a stratum that is nowhere riskier.
+fn never_less_for_more_risk(strata: &[Stratum], shares: &mut [Share]) {
+    for at in 0..shares.len() {
+        let Some(upper) = strata.get(at) else {
+            continue;
+        };
+        let below = strata.iter().zip(shares.iter());
+        let raised = below
+            .filter(|(lower, _)| nowhere_riskier(lower, upper))
+            .map(|(_, share)| share.per_object)
+            .max();
+        if let (Some(share), Some(raised)) = (shares.get_mut(at), raised) {
+            share.per_object = share.per_object.max(raised);
+        }
+    }
+}
+
+/// Whether two strata are of one division and `lower` is in no worse tier, band or tag.
+fn nowhere_riskier(lower: &Stratum, upper: &Stratum) -> bool {
+    let (a, b) = (&lower.meaning, &upper.meaning);
+    a.division == b.division
+        && a.tier <= b.tier
+        && a.rate.band_multiplier_milli <= b.rate.band_multiplier_milli
+        && a.rate.tag_multiplier_milli <= b.rate.tag_multiplier_milli
+}
+
+/// Pairs of strata of one division in which the less risky one gets more per object, by bounds that somebody has set:
+/// the keys of the less risky and the riskier one, at most one pair for each riskier one.
+pub fn falling_with_risk(strata: &[Stratum], targets: &[u64]) -> Vec<(String, String)> {
+    let per_object = |at: usize, other: usize| {
+        let count = strata.get(at).map_or(0, |s| s.members.len() as u128);
+        u128::from(targets.get(other).copied().unwrap_or(0)) * count
+    };
+    let mut pairs = Vec::new();
+    for (at, upper) in strata.iter().enumerate() {
+        // Targets are compared as fractions; the ppb that rounding per object leaves over do not count.
+        let falls = strata.iter().enumerate().find(|(below, lower)| {
+            let slack = (upper.members.len() * lower.members.len()) as u128;
+            nowhere_riskier(lower, upper) && per_object(at, *below) > per_object(*below, at) + slack
+        });
+        if let Some((_, lower)) = falls {
+            pairs.push((lower.key.clone(), upper.key.clone()));
+        }
+    }
+    pairs
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cell(objects: u64, rate_ppb: u64) -> Cell {
-        Cell {
-            objects,
-            rate_ppb,
-            risk: (Tier::A, 1_000),
-        }
-    }
-
-    #[test]
-    fn a_total_is_met_exactly_and_in_proportion_to_the_rates() {
-        let cells = [
-            cell(600, 10_000_000),
-            cell(300, 30_000_000),
-            cell(70, 150_000_000),
-            cell(30, 500_000_000),
-        ];
-        let targets = scaled(&cells, 50);
-        assert_eq!(targets.iter().sum::<u64>(), 50 * PPB);
-        let per_object: Vec<u64> = targets
-            .iter()
-            .zip(&cells)
-            .map(|(target, cell)| target / cell.objects)
-            .collect();
-        assert!(per_object.is_sorted(), "{per_object:?}");
-        assert_eq!(per_object[2] / per_object[0], 15);
-    }
-
-    #[test]
-    fn what_would_pass_one_visit_is_taken_whole() {
-        let cells = [cell(90, 10_000_000), cell(10, 500_000_000)];
-        let targets = scaled(&cells, 40);
-        assert_eq!(targets, [30 * PPB, 10 * PPB]);
-    }
-
-    #[test]
-    fn every_object_may_be_asked_for() {
-        let cells = [cell(3, 1), cell(2, PPB)];
-        assert_eq!(scaled(&cells, 5), [3 * PPB, 2 * PPB]);
-    }
-}
+mod tests;

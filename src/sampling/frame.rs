@@ -110,6 +110,25 @@ impl Frame {
         Ok(Self { as_of, rows })
     }
 
+    /// The same frame with the complaint bands of another policy, from what it has counted.
+    pub fn banded_by(&self, overlay: &ComplaintOverlay) -> Self {
+        let mut frame = self.clone();
+        for row in &mut frame.rows {
+            let load = ComplaintLoad {
+                weighted_milli: row.complaints_milli,
+                upheld: row.upheld_count,
+            };
+            let ratio = row.complaint_ratio_milli as f64 / 1_000.0;
+            let reached = band_of(overlay, ratio, load).checked_sub(1);
+            let band = reached.and_then(|position| overlay.bands.get(position));
+            row.complaint_band = match band {
+                Some(band) => band.name.clone(),
+                None => Label::from_kept(NO_BAND).unwrap_or_else(|| row.complaint_band.clone()),
+            };
+        }
+        frame
+    }
+
     /// The rows, sorted by id bytes.
     pub fn rows(&self) -> &[FrameRow] {
         &self.rows

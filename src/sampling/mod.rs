@@ -10,6 +10,7 @@ pub mod draw;
 pub mod estimation;
 mod frame;
 pub mod joint;
+mod ledger;
 pub mod merkle;
 mod mixed;
 mod overlay;
@@ -17,6 +18,7 @@ pub mod pareto;
 pub mod plan;
 mod policy;
 pub mod pool;
+mod precision;
 mod rate;
 pub mod replacement;
 pub mod schedule;
@@ -27,13 +29,18 @@ mod strata;
 pub mod transcript;
 pub mod verification;
 
-pub use allocation::{Allocation, AllocationError, allocate};
+pub use crate::domain::ItemClass;
+pub use allocation::{
+    Allocation, AllocationError, StratumTerms, Visits, allocate, allocate_within, falling_with_risk,
+};
 pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
+pub use ledger::{Booked, Rest, Settled, Substitution, Window, may_visit, settle, year_of};
 pub use mixed::{MIXED_BAND, Mixed, SizeMeasure, mix};
 pub use overlay::{ComplaintLoad, complaint_load};
 pub use policy::{
-    Band, ClassRates, ComplaintOverlay, ItemClass, OverallBounds, PolicyError, RateBasis,
-    SamplingPolicy, TierRates,
+    Band, ByTier, ClassRates, ComplaintOverlay, OverallBounds, PolicyError, RateBasis,
+    SamplingPolicy, TierRates, VisitLimits,
 };
-pub use rate::{Rate, RateRule};
+pub use precision::{Precision, expected_half_width};
+pub use rate::{ItemCap, Rate, RateFactor, RateRule, RateStep};
 pub use strata::{Stratum, StratumMeaning, stratify};

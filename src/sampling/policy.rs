@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::plan::PPB;
-use crate::domain::{Label, Tier};
+use crate::domain::{ItemClass, Label, Tier};
 
 /// The `[sampling]` part of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,8 +12,14 @@ use crate::domain::{Label, Tier};
 pub struct SamplingPolicy {
     /// Rates by item class.
     pub rates: ClassRates,
+    /// Nobody's rate in a plan by the policy's rates lies below this share; 0 leaves the smallest rate there is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least_rate: f64,
     /// Bounds on the share of all objects that general items check in a year.
     pub overall: OverallBounds,
+    /// How often one object may be visited for general items.
+    #[serde(default)]
+    pub visits: VisitLimits,
     /// The complaint overlay.
     pub complaints: ComplaintOverlay,
     /// Multipliers by tag.
@@ -29,16 +35,6 @@ pub struct ClassRates {
     pub general: TierRates,
     /// Key items (重点检查事项).
     pub key: TierRates,
-}
-
-/// Class of the check items of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ItemClass {
-    /// General items: bounded ratios and caps.
-    General,
-    /// Key items: safety, quality, public interest; not capped.
-    Key,
 }
 
 /// What a rate is a rate of.
@@ -79,6 +75,71 @@ pub struct OverallBounds {
     pub floor: f64,
     /// Above it a plan carries a warning.
     pub ceiling: f64,
+    /// Whether rates are scaled up further where the ledger shows that the year lags behind the floor: so that plans
+    /// over all objects for the rest of the year would still reach it. Off for a ledger that began within the year.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub catch_up: bool,
+}
+
+/// Limits of planned visits for general items, over all plans and departments; key items, and visits outside the plans,
+/// are counted and not bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisitLimits {
+    /// Most visits of one object in a calendar year, by its tier.
+    pub cap: ByTier,
+    /// Least days between two visits of one object, by its tier.
+    pub gap_days: ByTier,
+}
+
+/// A whole number for each tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByTier {
+    /// For tier A.
+    #[serde(rename = "A")]
+    pub a: u16,
+    /// For tier B.
+    #[serde(rename = "B")]
+    pub b: u16,
+    /// For tier C.
+    #[serde(rename = "C")]
+    pub c: u16,
+    /// For tier D.
+    #[serde(rename = "D")]
+    pub d: u16,
+}
+
+impl ByTier {
+    /// The number of a tier.
+    pub fn of(&self, tier: Tier) -> u16 {
+        match tier {
+            Tier::A => self.a,
+            Tier::B => self.b,
+            Tier::C => self.c,
+            Tier::D => self.d,
+        }
+    }
+}
+
+impl Default for VisitLimits {
+    /// One visit a year for tiers A and B, two for C, four for D; 120 days between two of C, 60 between two of D.
+    fn default() -> Self {
+        Self {
+            cap: ByTier {
+                a: 1,
+                b: 1,
+                c: 2,
+                d: 4,
+            },
+            gap_days: ByTier {
+                a: 0,
+                b: 0,
+                c: 120,
+                d: 60,
+            },
+        }
+    }
 }
 
 /// How complaints are weighed and compared with peers.
@@ -189,7 +250,43 @@ impl SamplingPolicy {
                 }
             }
         }
-        let OverallBounds { floor, ceiling } = self.overall;
+        if !(0.0..=0.5).contains(&self.least_rate) {
+            let least = self.least_rate;
+            return fail("least_rate", format!("{least} is not within 0 to 0.5"));
+        }
+        let VisitLimits { cap, gap_days } = self.visits;
+        for (lower, upper) in [(Tier::A, Tier::B), (Tier::B, Tier::C), (Tier::C, Tier::D)] {
+            if cap.of(lower) > cap.of(upper) {
+                return fail(
+                    "visits.cap",
+                    format!(
+                        "tier {upper} has a lower cap than tier {lower}; caps never fall with risk"
+                    ),
+                );
+            }
+        }
+        for tier in Tier::ALL {
+            let (most, gap) = (cap.of(*tier), gap_days.of(*tier));
+            if !(1..=366).contains(&most) {
+                return fail(
+                    "visits.cap",
+                    format!("the cap {most} of tier {tier} is not within 1 to 366; none is exempt"),
+                );
+            }
+            if u32::from(most - 1) * u32::from(gap) > 365 {
+                return fail(
+                    "visits.gap_days",
+                    format!(
+                        "{most} visits of tier {tier}, {gap} days apart, do not fit into a year"
+                    ),
+                );
+            }
+        }
+        let OverallBounds {
+            floor,
+            ceiling,
+            catch_up: _,
+        } = self.overall;
         if !(0.0..=1.0).contains(&floor) || !(floor..=1.0).contains(&ceiling) {
             return fail("overall", "needs 0 ≤ floor ≤ ceiling ≤ 1".to_owned());
         }
@@ -247,6 +344,14 @@ impl SamplingPolicy {
         }
         Ok(())
     }
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+fn is_false(truth: &bool) -> bool {
+    !*truth
 }
 
 /// A share in parts per billion, rounded half up.

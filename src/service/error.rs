@@ -58,6 +58,12 @@ pub enum ServiceError {
     /// No such frame.
     #[error("frame `{0}` does not exist")]
     UnknownFrame(String),
+    /// No such check item.
+    #[error("check item `{0}` is not in the list")]
+    UnknownItem(String),
+    /// No such visit.
+    #[error("visit {0} is not in the ledger")]
+    UnknownVisit(u64),
     /// No such plan.
     #[error("plan `{0}` does not exist")]
     UnknownPlan(String),

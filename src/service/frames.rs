@@ -8,7 +8,10 @@ use super::dossiers::Assembled;
 use super::{Current, Service, ServiceError};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{AsOf, Label, Tier};
-use crate::files::{pack, read_frame, unpack, write_frame};
+use crate::files::{
+    FilesError, LineError, ReadOptions, Row, Source, pack, read_frame, read_frame_rows, unpack,
+    write_frame,
+};
 use crate::indicators::current_versions;
 use crate::model::Classification;
 use crate::sampling::{ComplaintOverlay, Frame, FrameEntry, FrameRow, NO_BAND, complaint_load};
@@ -43,6 +46,16 @@ pub struct FrameSummary {
     pub complaint_bands: BTreeMap<String, u64>,
 }
 
+/// What a frame's tiers come from.
+struct Origin {
+    epoch: String,
+    model_digest: Digest,
+    policy_digest: Digest,
+}
+
+/// The epoch of a frame that others have classified.
+const UNKNOWN_EPOCH: &str = "unknown";
+
 impl Service {
     /// Classifies the register as of `day` (default: the present day) and freezes it.
     ///
@@ -56,8 +69,53 @@ impl Service {
         if frame.rows().is_empty() {
             return Err(ServiceError::EmptyRegister);
         }
+        let origin = Origin {
+            epoch: current.epoch().to_string(),
+            model_digest: *current.models.classifier.model_digest(),
+            policy_digest: current.models.policy_digest,
+        };
+        self.keep_frame(&frame, origin)
+    }
+
+    /// Takes a frame that others have classified: CSV, NDJSON or Parquet, of which only id and tier are needed. Its model
+    /// is not known, so its model digest is all zeros.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, one of its rows is wrong, an id stands twice, or there is none. A frame is whole or
+    /// it is another one, so nothing is kept then.
+    pub fn take_frame(
+        &self,
+        source: Source,
+        options: &ReadOptions,
+        as_of: Date,
+    ) -> Result<FrameSummary, ServiceError> {
+        let mut rows = Vec::new();
+        for row in read_frame_rows(source, options)? {
+            match row? {
+                Row::Good { line: _, item } => rows.push(item),
+                Row::Bad(fault) => {
+                    let line = fault.line;
+                    let reason = LineError { line: 0, ..fault }.to_string();
+                    return Err(FilesError::Frame { line, reason }.into());
+                }
+            }
+        }
+        if rows.is_empty() {
+            return Err(ServiceError::EmptyRegister);
+        }
+        let frame = Frame::from_rows(as_of, rows)?;
+        let origin = Origin {
+            epoch: UNKNOWN_EPOCH.to_owned(),
+            model_digest: Digest::from_bytes([0; 32]),
+            policy_digest: self.current().models.policy_digest,
+        };
+        self.keep_frame(&frame, origin)
+    }
+
+    fn keep_frame(&self, frame: &Frame, origin: Origin) -> Result<FrameSummary, ServiceError> {
         let mut file = Vec::new();
-        write_frame(&frame, &mut file)?;
+        write_frame(frame, &mut file)?;
         let mut tiers: TierCounts = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
         let mut complaint_bands = BTreeMap::new();
         for row in frame.rows() {
@@ -69,11 +127,11 @@ impl Service {
         let mut summary = FrameSummary {
             frame_id: self.entropy.id()?,
             number: 0,
-            as_of: as_of.day,
+            as_of: frame.as_of,
             frozen_at: jiff::Timestamp::now().to_string(),
-            epoch: current.epoch().to_string(),
-            model_digest: *current.models.classifier.model_digest(),
-            policy_digest: current.models.policy_digest,
+            epoch: origin.epoch,
+            model_digest: origin.model_digest,
+            policy_digest: origin.policy_digest,
             frame_digest: HashAlgorithm::Sha256.hash(&[&file]),
             object_count: frame.rows().len() as u64,
             tiers,

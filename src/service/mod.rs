@@ -22,6 +22,8 @@ mod history;
 mod idempotency;
 mod import;
 mod in_force;
+mod items;
+mod ledger;
 mod lineage;
 mod look_ups;
 mod merges;
@@ -78,18 +80,21 @@ pub use import::{
     ImportView, Importable, KeptFaults, Resume,
 };
 pub use in_force::{Current, FilesOfDay};
+pub use ledger::{EnterpriseLedger, ExemptVisit, LedgerSummary, MOST_VISITS, VisitCounts};
 pub use merges::{Merge, Undoing};
 pub use models::{ModelFiles, Models, ModelsError};
 pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    Audience, CommittedContribution, DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState,
-    GroupView, InternalPart, JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving,
-    JointView, JointVisitView, Membership, PlanPreview, PlanRequest, PlanSheet, PlanState,
-    PlanView, PublicContribution, ReplaceRequest, Replacement, SampleObject, SampleStanding,
-    SealedPlan, SheetContribution, SheetReplacement, SheetStratum, StratumPreview, TakenObject,
-    TierBandPreview, TierPreview,
+    AllocationBy, AllocationRequest, Audience, CommittedContribution, DrawnObject, Evidence,
+    FrozenPart, GroupRequest, GroupState, GroupView, InternalPart, JointOutlook, JointPreview,
+    JointRequest, JointRowView, JointSaving, JointView, JointVisitView, LimitCode, LimitNote,
+    Membership, ObjectRate, PlanOverlap, PlanPreview, PlanRequest, PlanSheet, PlanState, PlanView,
+    PlanYear, PoolPlace, PublicContribution, ReplaceRequest, Replacement, SampleObject,
+    SampleStanding, SealedPlan, SheetContribution, SheetReplacement, SheetStratum, Simulated,
+    Simulation, SimulationRequest, SimulationSide, StratumPreview, StratumRule, TakenObject,
+    TierBandPreview, TierPreview, default_exploration,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::{CacheError, CachedTier};
@@ -113,12 +118,12 @@ pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFr
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{
-    AllocationError, ItemClass, PoolFilter, Rate, SizeMeasure, StratumMeaning,
+    AllocationError, ItemClass, PoolFilter, Rate, RateFactor, RateStep, SizeMeasure, StratumMeaning,
 };
 pub use crate::store::{
-    Act, Alert, AlertFilter, AlertKind, DriftRow, JobKind, ModelChange, ModelDeed, ModelRow,
-    ModelState, Move, MoveKind, PastTier, RunCause, RunPhase, RunState, StoreError, SummaryBy,
-    TierFilter, Webhook,
+    Act, Alert, AlertFilter, AlertKind, DriftRow, ItemOutcome, ItemVersion, JobKind, LedgerFilter,
+    ModelChange, ModelDeed, ModelRow, ModelState, Move, MoveKind, PastTier, RunCause, RunPhase,
+    RunState, StoreError, SummaryBy, TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};

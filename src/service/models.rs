@@ -80,6 +80,37 @@ struct PolicyFile {
     guard: Guard,
 }
 
+/// The sampling part of a policy file that is looked at and not put in force.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyText {
+    /// Name and version, as `name/version`.
+    pub(super) name: String,
+    /// Its rates, bands, caps.
+    pub(super) sampling: SamplingPolicy,
+    /// Its tier rules in canonical form, to be compared.
+    pub(super) tier_rules: Vec<u8>,
+}
+
+impl PolicyText {
+    /// Reads and checks a policy file.
+    ///
+    /// # Errors
+    ///
+    /// Names the first rule that is wrong.
+    pub(super) fn read(text: &str) -> Result<Self, ModelsError> {
+        let policy: PolicyFile = toml::from_str(text)?;
+        if policy.format != POLICY_FORMAT {
+            return Err(ModelsError::PolicyFormat(policy.format));
+        }
+        policy.sampling.check()?;
+        Ok(Self {
+            name: format!("{}/{}", policy.name, policy.version),
+            tier_rules: canonical_bytes(&policy.tier)?,
+            sampling: policy.sampling,
+        })
+    }
+}
+
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
     *part == T::default()
 }
@@ -264,6 +295,13 @@ impl Models {
             set.push(model_file(&role, body));
         }
         Self::of(set)
+    }
+
+    /// The policy of these files.
+    pub(super) fn policy_text(&self) -> Result<PolicyText, ModelsError> {
+        let file = self.files.iter().find(|file| file.role == POLICY);
+        let text = file.and_then(|file| std::str::from_utf8(&file.body).ok());
+        PolicyText::read(text.ok_or(ModelsError::Missing { role: POLICY })?)
     }
 
     /// The same files with another general scorecard.

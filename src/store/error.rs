@@ -2,6 +2,7 @@
 
 use postgres::error::SqlState;
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use std::error::Error;
 
 /// Why the store could not do its work.
@@ -153,7 +154,12 @@ impl StoreError {
     /// The same error, told apart if it says that there is no room.
     pub(super) fn named(self) -> Self {
         let is_full = match &self {
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Self::Sqlite(error) => {
+                // A disk without room for the index of the write-ahead log is told as a fault of the disk.
+                let extended = error.sqlite_error().map(|error| error.extended_code);
+                error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+                    || extended == Some(SQLITE_IOERR_SHMSIZE)
+            }
             Self::Postgres(error) => error.code() == Some(&SqlState::DISK_FULL),
             _ => false,
         };

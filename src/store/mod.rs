@@ -14,6 +14,8 @@ mod error;
 mod feed;
 mod idempotency;
 mod imports;
+mod ledger;
+mod ledger_rows;
 mod life;
 mod model_rows;
 mod models;
@@ -44,6 +46,10 @@ pub use error::StoreError;
 pub use feed::{Feed, Move, MoveKind};
 pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
+pub use ledger::{
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, JoinedVisit, LedgerFilter, LedgerStore,
+    LedgerYear, Slot,
+};
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 pub use models::{
     Asked, DriftRow, ModelChange, ModelDeed, ModelPaper, ModelRow, ModelState, ModelStore,
@@ -73,6 +79,8 @@ pub trait Store:
     + Feed
     + IdempotencyStore
     + ImportStore
+    + ItemStore
+    + LedgerStore
     + LifeStore
     + ModelStore
     + Overview

@@ -220,11 +220,11 @@ pub(super) fn text<'a>(
     row.text(at, column)?.ok_or(StoreError::Corrupt { column })
 }
 
-fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
+pub(super) fn day(row: &impl Row, at: usize, column: &'static str) -> Result<Date, StoreError> {
     Ok(from_epoch_day(number(row, at, column)?))
 }
 
-fn optional_day(
+pub(super) fn optional_day(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -246,7 +246,7 @@ fn label(row: &impl Row, at: usize, column: &'static str) -> Result<Label, Store
     Label::from_kept(text(row, at, column)?).ok_or(StoreError::Corrupt { column })
 }
 
-fn optional_label(
+pub(super) fn optional_label(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -256,7 +256,7 @@ fn optional_label(
         .transpose()
 }
 
-fn code<T>(
+pub(super) fn code<T>(
     row: &impl Row,
     at: usize,
     column: &'static str,
@@ -266,7 +266,11 @@ fn code<T>(
 }
 
 /// A JSON list of labels, in its order.
-fn labels(row: &impl Row, at: usize, column: &'static str) -> Result<Vec<Label>, StoreError> {
+pub(super) fn labels(
+    row: &impl Row,
+    at: usize,
+    column: &'static str,
+) -> Result<Vec<Label>, StoreError> {
     match plain_words(text(row, at, column)?) {
         Some(words) => words
             .map(|word| Label::from_kept(word).ok_or(StoreError::Corrupt { column }))

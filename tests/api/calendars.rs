@@ -11,7 +11,7 @@ async fn ordered() -> (TestApp, String, Value) {
     let frame = app.frame(60).await;
     let order = json!({
         "frame_id": frame, "title": "food", "item_class": "key", "method": "order",
-        "period": {"from": "2027-01-01", "to": "2027-12-31"}, "items": ["food-hygiene"], "draw": "now"
+        "period": {"from": "2027-01-01", "to": "2027-12-31"}, "items": ["lift-safety"], "draw": "now"
     });
     let plan = ok(app.post("/v1/plans", &order).await, 201).await;
     let input = json!({
@@ -32,7 +32,7 @@ async fn a_calendar_is_made_listed_noted_and_planned_anew() {
     assert_eq!(app.json(&path).await, made);
     assert_eq!(app.json("/v1/calendars").await["items"], json!([made]));
     assert_eq!(made["batches"], "quarter");
-    assert_eq!(made["items"], json!(["food-hygiene"]));
+    assert_eq!(made["items"], json!(["lift-safety"]));
     assert_eq!(made["insecure"], true);
     let edition = &made["editions"][0];
     assert_eq!(

@@ -210,6 +210,13 @@ impl TestApp {
         let path = "/v1/records/import?source=penalties";
         let imported = self.upload(path, "application/x-ndjson", records).await;
         assert_eq!(ok(imported, 200).await["refused_count"], 0);
+        let items = ["food-hygiene", "fire-exits", "annual-report"].map(
+            |code| json!({"item_code": code, "name": code, "class": "general", "published": true}),
+        );
+        let lifts =
+            json!({"item_code": "lift-safety", "name": "lifts", "class": "key", "published": true});
+        let items: Vec<Value> = items.into_iter().chain([lifts]).collect();
+        ok(self.post("/v1/items", &json!({"items": items})).await, 200).await;
         let frame = ok(self.step("/v1/frames").await, 201).await;
         frame["frame_id"].as_str().unwrap().to_owned()
     }

@@ -53,7 +53,7 @@ async fn a_preview_shows_all_and_keeps_nothing() {
         ("method", json!("equal")),
         ("rounding", json!("systematic")),
         ("hash", json!("sha256")),
-        ("exploration_share", json!(0.0)),
+        ("exploration_share", json!(0.05)),
         ("reserve_share", json!(0.2)),
         ("public_seed", json!(false)),
     ] {

@@ -6,6 +6,14 @@ use serde_json::Value;
 
 use super::{risktier, stderr, stdout};
 
+/// A list of published check items of one class.
+fn items(folder: &std::path::Path, class: &str) {
+    let codes = ["food-hygiene", "fire-exits", "annual-report"];
+    let rows = codes.map(|code| format!("{code},{code},{class},true\n"));
+    let text = format!("item_code,name,class,published\n{}", rows.concat());
+    fs::write(folder.join("items.csv"), text).unwrap();
+}
+
 #[test]
 fn a_calendar_is_made_filled_and_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
@@ -16,6 +24,8 @@ fn a_calendar_is_made_filled_and_gone_on_with() {
         stdout(&mut command, 0)
     };
     run(&["bench-data", "--enterprises", "600", "--out", "data"]);
+    items(folder, "key");
+    run(&["items", "import", "items.csv"]);
     run(&["import", "--as-of", "2026-09-30", "folder", "data"]);
     let order = [
         "plan",
@@ -190,6 +200,8 @@ fn a_joint_plan_is_previewed_made_and_listed() {
         stdout(&mut command, 0)
     };
     run(&["bench-data", "--enterprises", "2000", "--out", "data"]);
+    items(folder, "general");
+    run(&["items", "import", "items.csv"]);
     run(&["import", "--as-of", "2026-09-30", "folder", "data"]);
     let rows = r#"[{"title": "food", "items": ["food-hygiene"]}, {"title": "fire", "items": ["fire-exits"]},
         {"title": "reports", "items": ["annual-report"], "filter": {"tiers": ["B", "C", "D"]}}]"#;

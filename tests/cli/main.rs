@@ -23,6 +23,7 @@ mod files;
 mod judge_trained;
 mod life;
 mod models;
+mod plan_files;
 mod plans;
 mod sample;
 mod serving;

@@ -8,9 +8,9 @@ use risktier::domain::{EnterpriseKind, EnterpriseSize, EnterpriseStatus, Tier};
 use risktier::sampling::plan::PPB;
 use risktier::sampling::sizes::{Target, exploration_split, largest_remainder};
 use risktier::sampling::{
-    Allocation, AllocationError, Band, ComplaintLoad, Frame, FrameEntry, FrameRow, ItemClass,
-    NO_BAND, PoolFilter, RateBasis, RateRule, SamplingPolicy, Stratum, TierRates, allocate,
-    stratify,
+    Allocation, AllocationError, Band, ComplaintLoad, Frame, FrameEntry, FrameRow, ItemCap,
+    ItemClass, NO_BAND, PoolFilter, RateBasis, RateRule, SamplingPolicy, Stratum, StratumTerms,
+    TierRates, allocate, allocate_within, stratify,
 };
 use risktier::service::Models;
 use std::collections::BTreeSet;
@@ -55,6 +55,8 @@ fn policies() -> impl Strategy<Value = SamplingPolicy> {
                 .map(|tag| (label("特种设备"), tag))
                 .collect();
             (policy.overall.floor, policy.overall.ceiling) = (floor, 1.0);
+            // Three in four have a least rate, which must not turn the order round either.
+            policy.least_rate = (floor * 5.0 - 0.25).max(0.0) * 0.1;
             policy.check().unwrap();
             policy
         })
@@ -120,6 +122,104 @@ fn filters() -> impl Strategy<Value = PoolFilter> {
         )
 }
 
+/// Strata of a division each, with what a plan says of them.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    objects: usize,
+    problem_ppb: u64,
+    milli_days: u32,
+    least: f64,
+    most: f64,
+}
+
+fn cells() -> impl Strategy<Value = Vec<Cell>> {
+    let cell = (1_usize..400, 1_u64..PPB, 100_u32..5_000, 0.0..1.0, 0.0..1.0).prop_map(
+        |(objects, problem_ppb, milli_days, a, b): (_, _, _, f64, f64)| Cell {
+            objects,
+            problem_ppb,
+            milli_days,
+            least: a.min(b) * a.min(b),
+            most: a.max(b).sqrt().max(0.01),
+        },
+    );
+    prop::collection::vec(cell, 1..=6)
+}
+
+fn strata_of(cells: &[Cell]) -> (Vec<Stratum>, Vec<StratumTerms>) {
+    let rate = risktier::sampling::Rate {
+        tier_rate_ppb: PPB / 10,
+        band_multiplier_milli: 1_000,
+        tag_multiplier_milli: 1_000,
+        rate_ppb: PPB / 10,
+    };
+    cells
+        .iter()
+        .enumerate()
+        .map(|(number, cell)| {
+            let stratum = Stratum {
+                key: format!("S{number:03}"),
+                meaning: risktier::sampling::StratumMeaning {
+                    tier: Tier::C,
+                    division: format!("{number}"),
+                    complaint_band: NO_BAND.into(),
+                    rate,
+                },
+                members: (0..cell.objects).collect(),
+            };
+            let whole = (cell.objects as u64 * PPB) as f64;
+            let terms = StratumTerms {
+                least_ppb: (cell.least * whole) as u64,
+                most_ppb: Some((cell.most * whole) as u64),
+                problem_ppb: Some(cell.problem_ppb),
+                visit_milli_days: cell.milli_days,
+            };
+            (stratum, terms)
+        })
+        .unzip()
+}
+
+/// The least `Σ A²/x` with `Σ c·x` given and `m ≤ x ≤ M`, by trying for every stratum whether it lies at its lower bound,
+/// between, or at its upper one.
+fn brute_force(cells: &[(f64, f64, f64, f64)], effort: f64) -> f64 {
+    let mut best = f64::INFINITY;
+    for mut code in 0..3_usize.pow(cells.len() as u32) {
+        let places: Vec<usize> = cells
+            .iter()
+            .map(|_| {
+                let place = code % 3;
+                code /= 3;
+                place
+            })
+            .collect();
+        let (mut left, mut weight) = (effort, 0.0);
+        for ((a, c, least, most), place) in cells.iter().zip(&places) {
+            match place {
+                0 => left -= c * least,
+                1 => weight += a * c.sqrt(),
+                _ => left -= c * most,
+            }
+        }
+        if (weight == 0.0 && left.abs() > 1e-6 * effort) || left < -1e-6 * effort {
+            continue;
+        }
+        let mut objective = 0.0;
+        for ((a, c, least, most), place) in cells.iter().zip(&places) {
+            let x = match place {
+                0 => *least,
+                1 => left / weight * a / c.sqrt(),
+                _ => *most,
+            };
+            let slack = 1e-12 * effort;
+            if x < least - slack || x > most + slack {
+                objective = f64::INFINITY;
+            }
+            objective += a * a / x;
+        }
+        best = best.min(objective);
+    }
+    best
+}
+
 /// `a/b ≤ c/d` without a rounding of its own.
 fn at_most(a: u64, b: usize, c: u64, d: usize) -> bool {
     u128::from(a) * (d as u128) <= u128::from(c) * (b as u128)
@@ -141,9 +241,20 @@ proptest! {
     #[test]
     fn visits_follow_risk_and_meet_their_total(
         policy in policies(), frame in frames(), key: bool, days in 1_u64..800, share in any::<prop::sample::Index>(),
+        cap in prop::option::weighted(0.3, 1_u64..=PPB), needed in 0.0..1.5,
     ) {
         let class = if key { ItemClass::Key } else { ItemClass::General };
-        let rule = RateRule::new(&policy, class, days, &frame).unwrap();
+        let cap = cap.map(|cap_ppb| ItemCap { item_code: label("G-1"), cap_ppb });
+        let rule = RateRule::new(&policy, class, days, &frame).unwrap().with_cap(cap.clone());
+        let rule = if needed > 1.0 { rule } else { rule.catching_up(needed) };
+        for row in frame.rows() {
+            let (rate, steps) = (rule.of(row).unwrap(), rule.explain(row).unwrap());
+            prop_assert_eq!(steps.last().unwrap().rate_ppb, rate.rate_ppb, "{:?}", steps);
+            let share = if policy.rates.of(class).basis == RateBasis::Annual { days.min(365) as f64 / 365.0 } else { 1.0 };
+            let most = cap.as_ref().map_or(PPB as f64, |cap| (cap.cap_ppb as f64 * share).max(1.0));
+            prop_assert!(rate.rate_ppb as f64 <= most);
+            prop_assert!(rate.rate_ppb as f64 >= (policy.least_rate * PPB as f64 - 1.0).min(most.floor()).max(1.0));
+        }
         let members = PoolFilter::default().select(&frame).members;
         let strata = stratify(&frame, &members, &rule).unwrap();
         if members.is_empty() {
@@ -182,6 +293,45 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn neyman_under_boxes_is_the_optimum(cells in cells(), part in 0.02..0.98, by_days: bool) {
+        let (strata, terms) = strata_of(&cells);
+        let cost = |terms: &StratumTerms| if by_days { u128::from(terms.visit_milli_days) } else { 1_000 };
+        let sum = |of: &dyn Fn(&StratumTerms) -> u64| -> f64 {
+            terms.iter().map(|terms| (u128::from(of(terms)) * cost(terms)) as f64).sum::<f64>() / 1e12
+        };
+        let (least, most) = (sum(&|t| t.least_ppb), sum(&|t| t.most_ppb.unwrap()));
+        let wanted: f64 = least + part * (most - least);
+        let allocation = if by_days {
+            Allocation::NeymanDays((wanted * 1_000.0) as u64)
+        } else {
+            Allocation::Neyman(wanted as u64)
+        };
+        let effort = if by_days { (wanted * 1_000.0).floor() / 1_000.0 } else { wanted.floor() };
+        prop_assume!(effort > least && effort < most && effort >= 1.0);
+
+        let targets = allocate_within(&strata, allocation, &terms, 0).unwrap();
+
+        let mut used = 0_u128;
+        let mut objective = 0.0;
+        let mut given = Vec::new();
+        for ((cell, terms), target) in cells.iter().zip(&terms).zip(&targets) {
+            prop_assert!((terms.least_ppb..=terms.most_ppb.unwrap()).contains(target));
+            used += u128::from(*target) * cost(terms);
+            let problem = cell.problem_ppb as f64 / 1e9;
+            let a = cell.objects as f64 * (problem * (1.0 - problem)).sqrt();
+            // Each object has at least one part in a billion.
+            let least = terms.least_ppb.max((cell.objects as u64).min(terms.most_ppb.unwrap())) as f64 / 1e9;
+            let x = *target as f64 / 1e9;
+            objective += a * a / x;
+            given.push((a, cost(terms) as f64 / 1e3, least, terms.most_ppb.unwrap() as f64 / 1e9));
+        }
+        let exact = (effort * 1_000.0).round() as u128 * u128::from(PPB);
+        prop_assert!(used <= exact && exact - used < 5_000, "{} of {}", used, exact);
+        let best = brute_force(&given, effort);
+        prop_assert!((objective - best).abs() <= 1e-9 * best, "{} {}", objective, best);
     }
 
     #[test]

@@ -607,6 +607,9 @@ fn other_work_that_is_cancelled_during_a_promotion_leaves_it_alone() {
     on_both(|place| {
         let (service, other) = (place.service(), place.service());
         fill(place.store().as_ref());
+        // The tiers that the promotion changes are told by then.
+        service.reclassify().unwrap();
+        service.carry_out_run(&()).unwrap();
         let second = approved(&service, &card(2, 170));
         service
             .promote_model(&second, &person("director-3"), true)

@@ -1,11 +1,11 @@
 //! Plans as they are kept and shown: fixed at the freeze, chained at the close, the same for whoever asks.
 
 use risktier::domain::digest::HashAlgorithm;
-use risktier::domain::{Enterprise, Tier};
+use risktier::domain::{CheckItem, Enterprise, ItemDraft, Tier};
 use risktier::sampling::verification::{VerifyInput, verify};
 use risktier::service::{
-    Edition, ItemClass, Method, Period, PlanRequest, PlanState, PoolFilter, Rounding, Service,
-    ServiceError,
+    AllocationRequest, Edition, ItemClass, Method, Period, PlanRequest, PlanState, PoolFilter,
+    Rounding, Service, ServiceError,
 };
 use serde_json::Value;
 
@@ -14,6 +14,18 @@ use crate::register::{TODAY, enterprise, label, record, serious_penalty};
 use jiff::civil::date;
 use risktier::domain::dates::add_days;
 use std::collections::BTreeMap;
+
+/// A published check item.
+pub fn item(code: &str, class: ItemClass) -> CheckItem {
+    CheckItem::parse(ItemDraft {
+        item_code: code.into(),
+        name: format!("事项 {code}"),
+        class: class.to_string(),
+        published: Some(true),
+        ..ItemDraft::default()
+    })
+    .unwrap()
+}
 
 /// A register of eighty with every tier in every division, frozen; and a request for forty visits.
 pub fn world(place: &Place) -> (Service, PlanRequest) {
@@ -41,6 +53,7 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
         }
     }
     store.put_records(&records, 0).unwrap();
+    service.put_item(item("F-001", ItemClass::Key)).unwrap();
     let frame = service.freeze_frame(None).unwrap();
     assert_eq!(
         frame.tiers,
@@ -52,8 +65,9 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
     let request = PlanRequest {
         frame_id: frame.frame_id,
         title: "抽查 2026-12".into(),
-        item_class: ItemClass::Key,
+        item_class: None,
         items: vec!["F-001".into()],
+        department: None,
         period: Period {
             from: date(2026, 12, 1),
             to: date(2026, 12, 31),
@@ -62,6 +76,7 @@ pub fn world(place: &Place) -> (Service, PlanRequest) {
         method: Method::Equal,
         size_measure: None,
         visits: Some(40),
+        allocation: AllocationRequest::default(),
         rounding: Rounding::Systematic,
         exploration_share: 0.05,
         reserve_share: 0.1,

@@ -21,6 +21,7 @@ mod crash;
 mod group_laws;
 mod import_laws;
 mod import_run_laws;
+mod ledger_laws;
 mod life_laws;
 mod log_laws;
 mod plan_laws;

@@ -363,3 +363,66 @@ mirror! {
         Day = "day", Group = "group", None = "none",
     }
 }
+
+mirror! {
+    /// Level of the authority that inspects.
+    InspectingLevel of domain::InspectingLevel { Province = "province", City = "city", County = "county" }
+}
+
+mirror! {
+    /// How an item is inspected.
+    InspectionMethod of domain::InspectionMethod {
+        OnSite = "on_site", Written = "written", Network = "network", Entrusted = "entrusted",
+    }
+}
+
+mirror! {
+    /// What a visit counts as: only `general` ones are bound by caps and gaps.
+    VisitKind of domain::VisitKind { General = "general", Key = "key", Exempt = "exempt" }
+}
+taken! { VisitKind into domain::VisitKind { General, Key, Exempt } }
+
+mirror! {
+    /// Where a visit stands.
+    LedgerVisitState of domain::VisitState {
+        Planned = "planned", Done = "done", Void = "void", Replaced = "replaced",
+    }
+}
+taken! { LedgerVisitState into domain::VisitState { Planned, Done, Void, Replaced } }
+
+mirror! {
+    /// Why a visit is outside the plans and their caps.
+    ExemptReason of domain::ExemptReason {
+        Complaint = "complaint", Transfer = "transfer", Cooperation = "cooperation",
+        SupervisionAudit = "supervision_audit", MonitoringLead = "monitoring_lead",
+        MediaExposure = "media_exposure", Rectification = "rectification",
+        EnterpriseRequest = "enterprise_request", Licensing = "licensing", StatutoryUrgent = "statutory_urgent",
+    }
+}
+taken! { ExemptReason into domain::ExemptReason {
+    Complaint, Transfer, Cooperation, SupervisionAudit, MonitoringLead, MediaExposure, Rectification,
+    EnterpriseRequest, Licensing, StatutoryUrgent
+} }
+
+mirror! {
+    /// What the visits follow: the policy's rates, or the spread of the predicted problem probability.
+    AllocationBy of service::AllocationBy { Rates = "rates", Neyman = "neyman" }
+}
+taken! { AllocationBy into service::AllocationBy { Rates, Neyman } }
+
+mirror! {
+    /// A limit of the policy that a plan touches.
+    LimitCode of service::LimitCode {
+        RatesAboveCeiling = "rates_above_ceiling", RatesBelowFloor = "rates_below_floor",
+        YearAboveCeiling = "year_above_ceiling", YearBelowFloor = "year_below_floor",
+        FallsWithRisk = "falls_with_risk",
+    }
+}
+
+mirror! {
+    /// A factor of a rate.
+    RateFactor of service::RateFactor {
+        TierRate = "tier_rate", ComplaintBand = "complaint_band", Tag = "tag", Period = "period", Floor = "floor",
+        LeastRate = "least_rate", ItemCap = "item_cap",
+    }
+}

@@ -12,7 +12,8 @@ use super::plan_results::PlanPreview;
 use super::present;
 use crate::domain::{FieldError, field};
 use crate::service::{
-    self, GroupRequest, JointRequest, JointRowView, JointView, JointVisitView, Period, PlanRequest,
+    self, AllocationRequest, GroupRequest, JointRequest, JointRowView, JointView, JointVisitView,
+    Period, PlanRequest,
 };
 
 /// What a joint plan asks for.
@@ -64,10 +65,9 @@ pub(crate) struct JointRowInput {
     /// Title for people, 1 to 200 bytes, unique among the rows.
     #[schema(example = "Food hygiene", min_length = 1, max_length = 200)]
     title: String,
-    /// Class of the check items; default `general`.
-    #[serde(default = "general")]
-    #[schema(default = "general")]
-    item_class: ItemClass,
+    /// Class of the check items; left out, it is that of the items named, and `general` without any.
+    #[serde(default, deserialize_with = "present")]
+    item_class: Option<ItemClass>,
     /// Codes of the check items, each once.
     #[serde(default)]
     #[schema(example = json!(["food-hygiene"]))]
@@ -93,10 +93,6 @@ pub(crate) struct JointRowInput {
     reserve_share: f64,
 }
 
-fn general() -> ItemClass {
-    ItemClass::General
-}
-
 fn a_fifth() -> f64 {
     0.2
 }
@@ -119,13 +115,15 @@ impl JointInput {
                 Ok(PlanRequest {
                     frame_id: self.frame_id.clone(),
                     title: row.title,
-                    item_class: row.item_class.into(),
+                    item_class: row.item_class.map(Into::into),
                     items: row.items,
+                    department: None,
                     period,
                     filter,
                     method: row.method.into(),
                     size_measure: None,
                     visits: row.visits,
+                    allocation: AllocationRequest::default(),
                     rounding: row.rounding.into(),
                     exploration_share: 0.0,
                     reserve_share: row.reserve_share,

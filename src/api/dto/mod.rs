@@ -12,8 +12,10 @@ pub(crate) mod enterprises;
 pub(crate) mod frames;
 pub(crate) mod history;
 pub(crate) mod imports;
+pub(crate) mod items;
 pub(crate) mod jobs;
 pub(crate) mod joint;
+pub(crate) mod ledger;
 pub(crate) mod model_jobs;
 pub(crate) mod models;
 pub(crate) mod objections;
@@ -27,6 +29,7 @@ pub(crate) mod plan_results;
 pub(crate) mod plans;
 pub(crate) mod records;
 pub(crate) mod sheets;
+pub(crate) mod simulation;
 pub(crate) mod tiers;
 pub(crate) mod webhooks;
 

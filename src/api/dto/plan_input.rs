@@ -4,14 +4,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::codes::{
-    EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding, SizeMeasure, Tier,
+    AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding,
+    SizeMeasure, Tier,
 };
 use super::present;
 use crate::domain::digest::Digest;
 use crate::domain::{FieldError, field};
 use crate::service::{
-    CommittedContribution, Contribution, ContributionName, ContributionValue, Period, PlanRequest,
-    PoolFilter, PublicContribution,
+    AllocationRequest, CommittedContribution, Contribution, ContributionName, ContributionValue,
+    Period, PlanRequest, PoolFilter, PublicContribution, StratumRule, default_exploration,
 };
 
 /// What a plan asks for.
@@ -28,14 +29,17 @@ pub(crate) struct PlanInput {
         max_length = 200
     )]
     title: String,
-    /// Class of the check items; default `general`.
-    #[serde(default = "general")]
-    #[schema(default = "general")]
-    item_class: ItemClass,
-    /// Codes of the check items, each once.
+    /// Class of the check items; left out, it is that of the items named, and `general` without any.
+    #[serde(default, deserialize_with = "present")]
+    item_class: Option<ItemClass>,
+    /// Codes of the check items, each once; each is in the list of items, and published.
     #[serde(default)]
-    #[schema(example = json!(["food-hygiene"]))]
+    #[schema(example = json!(["SP-0301"]))]
     items: Vec<String>,
+    /// The department that plans.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "market-regulation", min_length = 1, max_length = 64)]
+    department: Option<String>,
     /// When the visits take place; annual rates are taken for its share of the year.
     period: PlanPeriod,
     /// Which objects; default all.
@@ -52,14 +56,17 @@ pub(crate) struct PlanInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 40, minimum = 1)]
     visits: Option<u64>,
+    /// What the visits follow, and bounds of the strata.
+    #[serde(default)]
+    allocation: AllocationInput,
     /// How targets become whole numbers; default `systematic`. Method `pareto` needs one of the others.
     #[serde(default)]
     #[schema(default = "systematic")]
     rounding: PlanRounding,
-    /// Share of the visits drawn with equal probability over the whole pool.
-    #[serde(default)]
-    #[schema(default = 0.0, minimum = 0, maximum = 0.5)]
-    exploration_share: f64,
+    /// Share of the visits drawn with equal probability over the whole pool; left out: 0.05, and 0 for method `order`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 0.05, minimum = 0, maximum = 0.5)]
+    exploration_share: Option<f64>,
     /// Objects that stand by per stratum, as a share of its target.
     #[serde(default = "a_fifth")]
     #[schema(default = 0.2, minimum = 0, maximum = 1)]
@@ -138,6 +145,57 @@ pub(crate) struct FilterInput {
     tags: Vec<String>,
 }
 
+/// What the visits follow, and what holds for some of the strata.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct AllocationInput {
+    /// `rates` (default), or `neyman`: where visits say most, by the predicted problem probability.
+    #[serde(default, deserialize_with = "present")]
+    by: Option<AllocationBy>,
+    /// Inspector-days that there are, in place of `visits`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 120.0, exclusive_minimum = 0)]
+    inspector_days: Option<f64>,
+    /// What holds for some of the strata; where several speak of one stratum, the later one has the word.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    strata: Vec<StratumRuleInput>,
+}
+
+/// What holds for the strata of a tier, division and complaint band; a condition that is left out does not restrict.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+#[schema(as = StratumRule)]
+pub(crate) struct StratumRuleInput {
+    /// The tier.
+    #[serde(default, deserialize_with = "present")]
+    tier: Option<Tier>,
+    /// The division, with what lies below it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "990100")]
+    division: Option<String>,
+    /// The complaint band.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "severe")]
+    complaint_band: Option<String>,
+    /// At least so many visits in each of them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 2)]
+    least: Option<u64>,
+    /// At most so many visits in each of them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 20)]
+    most: Option<u64>,
+    /// Predicted share of visits that find a problem, in place of what a calibrated scorecard predicts.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 0.3, minimum = 0, maximum = 1)]
+    problem_probability: Option<f64>,
+    /// Inspector-days that a visit takes; without a rule 1.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = 0.5, minimum = 0.001, maximum = 365)]
+    days_per_visit: Option<f64>,
+}
+
 /// A contribution whose value exists and is opened at the draw.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -206,10 +264,6 @@ pub(crate) struct VoidInput {
     pub(crate) reason: String,
 }
 
-fn general() -> ItemClass {
-    ItemClass::General
-}
-
 pub(super) fn sha256() -> Hash {
     Hash::Sha256
 }
@@ -224,8 +278,12 @@ impl PlanInput {
         Ok(PlanRequest {
             frame_id: self.frame_id,
             title: self.title,
-            item_class: self.item_class.into(),
+            item_class: self.item_class.map(Into::into),
             items: self.items,
+            department: self
+                .department
+                .map(|text| field::label("department", &text))
+                .transpose()?,
             period: Period {
                 from: field::date("period.from", &self.period.from)?,
                 to: field::date("period.to", &self.period.to)?,
@@ -234,8 +292,11 @@ impl PlanInput {
             method: self.method.into(),
             size_measure: self.size_measure.map(Into::into),
             visits: self.visits,
+            allocation: self.allocation.parse()?,
             rounding: self.rounding.into(),
-            exploration_share: self.exploration_share,
+            exploration_share: self
+                .exploration_share
+                .unwrap_or_else(|| default_exploration(self.method.into())),
             reserve_share: self.reserve_share,
             hash: self.hash.into(),
             committed: committed(self.committed)?,
@@ -243,6 +304,33 @@ impl PlanInput {
             public_seed: self.public_seed,
             group: self.group,
             extends: self.extends,
+        })
+    }
+}
+
+impl AllocationInput {
+    fn parse(self) -> Result<AllocationRequest, FieldError> {
+        let rules = self.strata.into_iter().enumerate();
+        let strata = rules.map(|(place, rule)| {
+            let label = |name: &str, given: Option<String>| {
+                given
+                    .map(|text| field::label(&format!("allocation.strata.{place}.{name}"), &text))
+                    .transpose()
+            };
+            Ok(StratumRule {
+                tier: rule.tier.map(Into::into),
+                division: label("division", rule.division)?,
+                complaint_band: label("complaint_band", rule.complaint_band)?,
+                least: rule.least,
+                most: rule.most,
+                problem_probability: rule.problem_probability,
+                days_per_visit: rule.days_per_visit,
+            })
+        });
+        Ok(AllocationRequest {
+            by: self.by.map(Into::into).unwrap_or_default(),
+            inspector_days: self.inspector_days,
+            strata: strata.collect::<Result<_, FieldError>>()?,
         })
     }
 }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use super::codes::{Edition, ReplaceReason, SampleStanding, Tier};
+use super::codes::{Edition, ItemClass, LimitCode, ReplaceReason, SampleStanding, Tier};
 use crate::service::{
-    self, Check, Excluded, Outcome, Rate, SampleObject, StratumMeaning, StratumPreview,
-    TierPreview, Verification,
+    self, Check, Excluded, LimitNote, Outcome, PlanOverlap, PlanYear, Rate, SampleObject,
+    StratumMeaning, StratumPreview, TierPreview, Verification,
 };
 
 /// What a plan would do, with its strata.
@@ -41,8 +41,136 @@ pub(crate) struct PlanOutlook {
     /// Expected visits by division; the empty name stands for objects without one.
     #[schema(example = json!({"990102": 40.0}))]
     divisions: BTreeMap<String, f64>,
-    /// Bounds of the policy that the plan touches.
+    /// Bounds of the policy that the plan touches, in words.
     warnings: Vec<String>,
+    /// Class of the check items.
+    item_class: ItemClass,
+    /// Inspector-days that the expected visits take.
+    #[schema(example = 40.0)]
+    inspector_days: f64,
+    /// The year of the ledger, for general items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    year: Option<PlanYearAnswer>,
+    /// How much of the latest drawn plans would be drawn again.
+    overlaps: Vec<OverlapAnswer>,
+    /// The bounds of `warnings` with their numbers.
+    limits: Vec<LimitAnswer>,
+}
+
+/// The year of the ledger in which a plan for general items counts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlanYear)]
+pub(crate) struct PlanYearAnswer {
+    /// The year.
+    #[schema(example = 2027)]
+    year: i16,
+    /// Objects of the frame that can be visited.
+    #[schema(example = 20000)]
+    object_count: u64,
+    /// Visits for general items that are planned in it already, over all plans and departments.
+    #[schema(example = 580)]
+    planned_count: u64,
+    /// What the year would come to with this plan, in visits per object.
+    #[schema(example = 0.031)]
+    rate_with_plan: f64,
+    /// The policy's floor.
+    #[schema(example = 0.03)]
+    floor: f64,
+    /// The policy's ceiling.
+    #[schema(example = 0.05)]
+    ceiling: f64,
+}
+
+/// A recent plan and how much of it the plan would draw again.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlanOverlap)]
+pub(crate) struct OverlapAnswer {
+    /// The recent plan.
+    #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
+    plan_id: String,
+    /// Its title.
+    #[schema(example = "Food safety, last quarter")]
+    title: String,
+    /// Objects of its sample that are in this pool.
+    #[schema(example = 38)]
+    object_count: u64,
+    /// How many of them this plan is expected to draw.
+    #[schema(example = 1.2)]
+    expected_count: f64,
+}
+
+/// A limit of the policy that a plan touches.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LimitNote)]
+pub(crate) struct LimitAnswer {
+    /// Which one.
+    code: LimitCode,
+    /// The limit.
+    #[schema(example = 0.05)]
+    limit: f64,
+    /// What the plan comes to.
+    #[schema(example = 0.061)]
+    value: f64,
+    /// The same in words.
+    #[schema(
+        example = "with this plan, general visits in 2027 come to 6.10 % of the objects, above the policy's ceiling of 5.00 %"
+    )]
+    text: String,
+}
+
+impl From<PlanYear> for PlanYearAnswer {
+    fn from(year: PlanYear) -> Self {
+        let PlanYear {
+            year,
+            object_count,
+            planned_count,
+            rate_with_plan,
+            floor,
+            ceiling,
+        } = year;
+        Self {
+            year,
+            object_count,
+            planned_count,
+            rate_with_plan,
+            floor,
+            ceiling,
+        }
+    }
+}
+
+impl From<PlanOverlap> for OverlapAnswer {
+    fn from(overlap: PlanOverlap) -> Self {
+        let PlanOverlap {
+            plan_id,
+            title,
+            object_count,
+            expected_count,
+        } = overlap;
+        Self {
+            plan_id,
+            title,
+            object_count,
+            expected_count,
+        }
+    }
+}
+
+impl From<LimitNote> for LimitAnswer {
+    fn from(note: LimitNote) -> Self {
+        let LimitNote {
+            code,
+            limit,
+            value,
+            text,
+        } = note;
+        Self {
+            code: code.into(),
+            limit,
+            value,
+            text,
+        }
+    }
 }
 
 /// Objects that cannot be visited.
@@ -55,6 +183,13 @@ pub(crate) struct ExcludedAnswer {
     /// Number of objects.
     #[schema(example = 12)]
     count: u64,
+}
+
+impl From<Excluded> for ExcludedAnswer {
+    fn from(excluded: Excluded) -> Self {
+        let Excluded { reason, count } = excluded;
+        Self { reason, count }
+    }
 }
 
 /// One tier of a plan.
@@ -71,6 +206,15 @@ pub(crate) struct TierOutlook {
     /// Their mean inclusion probability.
     #[schema(example = 0.025, minimum = 0, maximum = 1)]
     inclusion_probability: f64,
+    /// Problems that the visits are expected to find; left out where nothing is predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 3.1)]
+    expected_problems: Option<f64>,
+    /// Half the width of the 95 % interval that the problem rate of the tier will have; the worst case where nothing is
+    /// predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 0.12, minimum = 0, maximum = 1)]
+    expected_half_width: Option<f64>,
 }
 
 /// A stratum of a plan. Internal: tiers and rates are not published.
@@ -134,20 +278,27 @@ impl From<service::PlanPreview> for PlanPreview {
             divisions,
             strata,
             warnings,
+            item_class,
+            inspector_days,
+            year,
+            overlaps,
+            limits,
         } = preview;
         Self {
             outlook: PlanOutlook {
                 pool_size,
-                excluded: excluded
-                    .into_iter()
-                    .map(|Excluded { reason, count }| ExcludedAnswer { reason, count })
-                    .collect(),
+                excluded: excluded.into_iter().map(Into::into).collect(),
                 expected_visits,
                 exploration_n,
                 overall_annual_rate,
                 tiers: tiers.into_iter().map(Into::into).collect(),
                 divisions,
                 warnings,
+                item_class: item_class.into(),
+                inspector_days,
+                year: year.map(Into::into),
+                overlaps: overlaps.into_iter().map(Into::into).collect(),
+                limits: limits.into_iter().map(Into::into).collect(),
             },
             strata: strata.into_iter().map(Into::into).collect(),
         }
@@ -161,12 +312,16 @@ impl From<TierPreview> for TierOutlook {
             objects,
             expected_visits,
             inclusion_probability,
+            expected_problems,
+            expected_half_width,
         } = preview;
         Self {
             tier: tier.into(),
             objects,
             expected_visits,
             inclusion_probability,
+            expected_problems,
+            expected_half_width,
         }
     }
 }

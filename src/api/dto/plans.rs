@@ -4,12 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::codes::{
-    EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding, SizeMeasure, Tier,
+    AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding,
+    SizeMeasure, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
-    CommittedContribution, FrozenPart, Period, PlanRequest, PlanView, PlannedContribution,
-    PoolFilter, PublicContribution,
+    AllocationRequest, CommittedContribution, FrozenPart, Period, PlanRequest, PlanView,
+    PlannedContribution, PoolFilter, PublicContribution, StratumRule,
 };
 
 /// A plan, without its strata and files.
@@ -74,7 +75,11 @@ impl From<PlanView> for PlanAnswer {
             plan_id,
             state: state.into(),
             created_at,
-            request: request.into(),
+            request: PlanRequest {
+                item_class: Some(preview.item_class),
+                ..request
+            }
+            .into(),
             outlook: PlanPreview::from(preview).outlook,
             frozen: frozen.map(Into::into),
             sample_digest: sample_digest.map(|digest| digest.to_string()),
@@ -157,6 +162,10 @@ pub(crate) struct PlanRequestAnswer {
     item_class: ItemClass,
     /// Codes of the check items.
     items: Vec<String>,
+    /// The department that plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "market-regulation")]
+    department: Option<String>,
     /// When the visits take place.
     period: PeriodAnswer,
     /// Which objects.
@@ -169,6 +178,8 @@ pub(crate) struct PlanRequestAnswer {
     /// Number of visits; left out: by the policy's rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     visits: Option<u64>,
+    /// What the visits follow, and bounds of the strata.
+    allocation: AllocationAnswer,
     /// How targets become whole numbers.
     rounding: Rounding,
     /// Share of the visits drawn with equal probability over the whole pool.
@@ -191,6 +202,85 @@ pub(crate) struct PlanRequestAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "rtp1-0123456789abcdef0123456789abcdef")]
     extends: Option<String>,
+}
+
+/// What the visits follow, and what holds for some of the strata.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Allocation)]
+pub(crate) struct AllocationAnswer {
+    /// What the visits follow.
+    by: AllocationBy,
+    /// Inspector-days that there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 120.0)]
+    inspector_days: Option<f64>,
+    /// What holds for some of the strata; the later rule has the word.
+    strata: Vec<StratumRuleAnswer>,
+}
+
+/// What holds for the strata of a tier, division and complaint band.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StratumRuleSaid)]
+pub(crate) struct StratumRuleAnswer {
+    /// The tier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<Tier>,
+    /// The division, with what lies below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    division: Option<String>,
+    /// The complaint band.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complaint_band: Option<String>,
+    /// At least so many visits in each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    least: Option<u64>,
+    /// At most so many visits in each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u64>,
+    /// Predicted share of visits that find a problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem_probability: Option<f64>,
+    /// Inspector-days that a visit takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_per_visit: Option<f64>,
+}
+
+impl From<AllocationRequest> for AllocationAnswer {
+    fn from(request: AllocationRequest) -> Self {
+        let AllocationRequest {
+            by,
+            inspector_days,
+            strata,
+        } = request;
+        Self {
+            by: by.into(),
+            inspector_days,
+            strata: strata.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<StratumRule> for StratumRuleAnswer {
+    fn from(rule: StratumRule) -> Self {
+        let StratumRule {
+            tier,
+            division,
+            complaint_band,
+            least,
+            most,
+            problem_probability,
+            days_per_visit,
+        } = rule;
+        Self {
+            tier: tier.map(Into::into),
+            division: division.map(Into::into),
+            complaint_band: complaint_band.map(Into::into),
+            least,
+            most,
+            problem_probability,
+            days_per_visit,
+        }
+    }
 }
 
 /// The days within which the visits take place, both included.
@@ -248,11 +338,13 @@ impl From<PlanRequest> for PlanRequestAnswer {
             title,
             item_class,
             items,
+            department,
             period: Period { from, to },
             filter,
             method,
             size_measure,
             visits,
+            allocation,
             rounding,
             exploration_share,
             reserve_share,
@@ -266,8 +358,10 @@ impl From<PlanRequest> for PlanRequestAnswer {
         Self {
             frame_id,
             title,
-            item_class: item_class.into(),
+            // What the request leaves open is known of the plan.
+            item_class: item_class.map_or(ItemClass::General, Into::into),
             items,
+            department: department.map(Into::into),
             period: PeriodAnswer {
                 from: from.to_string(),
                 to: to.to_string(),
@@ -276,6 +370,7 @@ impl From<PlanRequest> for PlanRequestAnswer {
             method: method.into(),
             size_measure: size_measure.map(Into::into),
             visits,
+            allocation: allocation.into(),
             rounding: rounding.into(),
             exploration_share,
             reserve_share,

@@ -243,6 +243,16 @@ async fn import(
     body: Payload,
     run: impl FnOnce(&Service, Source) -> Result<ImportReport, ServiceError> + Send + 'static,
 ) -> Result<Json<ImportAnswer>, Problem> {
+    Ok(Json(receive(state, request, body, run).await?.into()))
+}
+
+/// Receives the rows of a body while `run` reads them.
+pub(super) async fn receive(
+    state: &AppState,
+    request: &HttpRequest,
+    body: Payload,
+    run: impl FnOnce(&Service, Source) -> Result<ImportReport, ServiceError> + Send + 'static,
+) -> Result<ImportReport, Problem> {
     expect_import(request)?;
     let media_type = request.content_type().to_ascii_lowercase();
     let format = match media_type.as_str() {
@@ -276,7 +286,7 @@ async fn import(
                 Err(told(problem, &report))
             }
             (None, None) if report.nothing_written => Err(refused_whole(&report)),
-            (None, None) => Ok(Json(report.into())),
+            (None, None) => Ok(report),
         },
         Err(ServiceError::Files(error)) => {
             Err(cut(&ImportReport::default()).unwrap_or_else(|| Problem::unreadable(&error)))

@@ -54,6 +54,16 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/frames` lists those that do"),
             )
             .with_member("frame_id", id),
+            ServiceError::UnknownItem(code) => Self::new(
+                ProblemKind::UnknownItem,
+                format!("{detail}; `GET /v1/items` lists those that are"),
+            )
+            .with_member("item_code", code),
+            ServiceError::UnknownVisit(number) => Self::new(
+                ProblemKind::UnknownVisit,
+                format!("{detail}; `GET /v1/ledger` lists those that are"),
+            )
+            .with_member("visit_no", number),
             ServiceError::UnknownPlan(id) => Self::new(
                 ProblemKind::UnknownPlan,
                 format!("{detail}; `GET /v1/plans` lists those that do"),
@@ -276,6 +286,13 @@ impl Problem {
                 .with_item(item("/visits", Some(*visits)))
                 .with_member("visits", *visits)
                 .with_member("objects", *objects),
+            AllocationError::Contradiction { stratum, .. }
+            | AllocationError::NoPrediction { stratum, .. } => problem
+                .with_item(item("/allocation/strata", None))
+                .with_member("stratum", stratum.as_str()),
+            AllocationError::BoundsNeedMore { .. } | AllocationError::BoundsAllowLess { .. } => {
+                problem.with_item(item("/allocation/strata", None))
+            }
         }
     }
 }

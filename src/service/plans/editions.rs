@@ -342,6 +342,14 @@ fn exclusion_text(reason: &str) -> serde_json::Value {
         "status_revoked" => ("已吊销", "licence revoked"),
         "status_cancelled" => ("已注销", "deregistered"),
         "status_moved_out" => ("已迁出", "moved to another province"),
+        "cap_reached" => (
+            "本年度计划检查次数已达上限",
+            "as many planned visits this year as its tier allows",
+        ),
+        "gap_not_over" => (
+            "距其他计划检查未满最小间隔",
+            "too close to another planned visit",
+        ),
         DRAWN_BEFORE => (
             "已在被扩充的计划中抽中",
             "drawn by the plan that this one extends",

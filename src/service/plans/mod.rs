@@ -3,32 +3,42 @@
 //! The order is law: `draft → frozen → drawn → closed`, or `void` with a reason. What is fixed at one step never
 //! changes at a later one, and every step is one transaction.
 
+mod booking;
 mod document;
 mod draft;
 mod editions;
 mod extension;
 mod groups;
 mod joint;
+mod limits;
 mod order;
 mod proofs;
+mod rates;
 mod replacements;
+mod sample_file;
 mod sheet;
+mod simulate;
 mod steps;
+mod terms;
 
 pub use document::{FrozenPart, PlanState, PlanView};
 pub use draft::{
     CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
-    TierBandPreview, TierPreview,
+    TierBandPreview, TierPreview, default_exploration,
 };
 pub use editions::{SampleObject, SampleStanding};
 pub use groups::{GroupRequest, GroupState, GroupView, SealedPlan};
 pub use joint::{
     JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving, JointView, JointVisitView,
 };
+pub use limits::{LimitCode, LimitNote, PlanOverlap, PlanYear};
 pub(in crate::service) use order::DrawnOrder;
 pub use proofs::Membership;
+pub use rates::{ObjectRate, PoolPlace};
 pub use replacements::{ReplaceRequest, Replacement, TakenObject};
 pub use sheet::{
     Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetReplacement,
     SheetStratum,
 };
+pub use simulate::{Simulated, Simulation, SimulationRequest, SimulationSide};
+pub use terms::{AllocationBy, AllocationRequest, StratumRule};

@@ -259,7 +259,7 @@ impl Service {
             title: request.title.clone(),
             state: document.state,
             void_reason: document.void_reason.clone(),
-            item_class: request.item_class,
+            item_class: document.preview.item_class,
             items: request.items.clone(),
             period: request.period,
             method: request.method,

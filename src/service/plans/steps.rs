@@ -18,7 +18,7 @@ use crate::sampling::plan::{FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rou
 use crate::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use crate::sampling::transcript::plan_id_of;
 use crate::service::{Service, ServiceError};
-use crate::store::{PlanChange, StoreError};
+use crate::store::StoreError;
 
 impl Service {
     /// Keeps a plan as a draft.
@@ -175,7 +175,7 @@ impl Service {
             drawn_at: now(),
         });
         let sample = pack(&outcome.sample_tsv)?;
-        self.advance(document, PlanState::Frozen, PlanState::Drawn, Some(&sample))
+        self.keep_draw(document, &pool, &outcome, &sample)
     }
 
     /// Closes a drawn plan: its transcript becomes final and is chained to the plan closed before it.
@@ -215,7 +215,8 @@ impl Service {
         }
     }
 
-    /// Gives up a plan that is not closed; it stays visible with its reason.
+    /// Gives up a plan that is not closed; it stays visible with its reason, and its visits that have not taken place
+    /// give their slots back.
     ///
     /// # Errors
     ///
@@ -227,7 +228,13 @@ impl Service {
             return Err(self.wrong_state(plan_id, "draft, frozen or drawn")?);
         }
         document.void_reason = Some(crate::domain::field::text("reason", reason, 1, 1_000)?);
-        self.advance(document, from, PlanState::Void, None)
+        document.state = PlanState::Void;
+        let text = serde_json::to_string(&document)?;
+        if self.store.void_plan(plan_id, from.as_str(), &text)? {
+            Ok(document.view())
+        } else {
+            Err(self.wrong_state(plan_id, from.as_str())?)
+        }
     }
 
     /// The server's secret and all contributions of a plan about to be frozen: fresh ones, or those of its group.
@@ -257,30 +264,6 @@ impl Service {
         Ok((server_value, source))
     }
 
-    fn advance(
-        &self,
-        mut document: PlanDocument,
-        from: PlanState,
-        to: PlanState,
-        sample: Option<&[u8]>,
-    ) -> Result<PlanView, ServiceError> {
-        document.state = to;
-        let text = serde_json::to_string(&document)?;
-        let change = PlanChange {
-            state: to.as_str(),
-            document: &text,
-            sample,
-        };
-        if self
-            .store
-            .advance_plan(&document.plan_id, from.as_str(), &change)?
-        {
-            Ok(document.view())
-        } else {
-            Err(self.wrong_state(&document.plan_id, from.as_str())?)
-        }
-    }
-
     fn plan_in(&self, plan_id: &str, needed: PlanState) -> Result<PlanDocument, ServiceError> {
         let document = self.plan_document(plan_id)?;
         if document.state == needed {
@@ -295,7 +278,7 @@ impl Service {
     }
 
     /// The error of a step that came too late: another caller has moved the plan meanwhile.
-    fn wrong_state(
+    pub(super) fn wrong_state(
         &self,
         plan_id: &str,
         needed: &'static str,

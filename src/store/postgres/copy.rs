@@ -86,6 +86,18 @@ impl CopyRows {
         self.value(&number.to_be_bytes())
     }
 
+    pub(super) fn optional_whole(&mut self, number: Option<i32>) -> &mut Self {
+        match number {
+            Some(number) => self.whole(number),
+            None => self.null(),
+        }
+    }
+
+    /// A number of two bytes.
+    pub(super) fn short(&mut self, number: i16) -> &mut Self {
+        self.value(&number.to_be_bytes())
+    }
+
     pub(super) fn optional_bytes(&mut self, bytes: Option<&[u8]>) -> &mut Self {
         match bytes {
             Some(bytes) => self.value(bytes),

@@ -30,6 +30,10 @@ pub(super) enum Lock {
     Models = 60,
     /// The end of the log of tier moves.
     Moves = 100,
+    /// The slots of the ledger.
+    Slots = 70,
+    /// The versions of check items.
+    Items = 71,
 }
 
 /// Sets this service's locks apart from those of other programs in the same database ("risk").

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0004_runs.sql"),
     include_str!("../migrations/postgres/0003_imports.sql"),
     include_str!("../migrations/postgres/0006_models.sql"),
+    include_str!("../migrations/postgres/0007_items_ledger.sql"),
     include_str!("../migrations/postgres/0008_ceremony.sql"),
     include_str!("../migrations/postgres/0009_schedule.sql"),
     include_str!("../migrations/postgres/0010_serving.sql"),

@@ -26,6 +26,7 @@ mod copy;
 mod feed;
 mod idempotency;
 mod imports;
+mod ledger;
 mod life;
 mod lock;
 mod migrate;

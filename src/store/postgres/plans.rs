@@ -170,7 +170,11 @@ pub(super) fn close_plan(
 }
 
 /// Whether the plan is in `state`; its row is locked, so it stays there until this transaction ends.
-fn is_in_state(tx: &mut Session, plan_id: &str, state: &str) -> Result<bool, StoreError> {
+pub(super) fn is_in_state(
+    tx: &mut Session,
+    plan_id: &str,
+    state: &str,
+) -> Result<bool, StoreError> {
     let found = tx.optional(
         "SELECT state FROM plans WHERE plan_id = $1 FOR UPDATE",
         &[&plan_id],

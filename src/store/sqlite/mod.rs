@@ -8,6 +8,7 @@ mod change_log;
 mod feed;
 mod idempotency;
 mod imports;
+mod ledger;
 mod life;
 mod models;
 mod overview;
@@ -45,6 +46,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_life.sql"),
     include_str!("../migrations/0004_runs.sql"),
     include_str!("../migrations/0006_models.sql"),
+    include_str!("../migrations/0007_items_ledger.sql"),
     include_str!("../migrations/0008_ceremony.sql"),
     include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),

@@ -170,7 +170,10 @@ fn text(tx: &Transaction<'_>, sql: &str, key: &str) -> Result<Option<String>, St
         .optional()?)
 }
 
-fn plan_state(tx: &Transaction<'_>, plan_id: &str) -> Result<Option<String>, StoreError> {
+pub(super) fn plan_state(
+    tx: &Transaction<'_>,
+    plan_id: &str,
+) -> Result<Option<String>, StoreError> {
     Ok(tx
         .query_row(
             "SELECT state FROM plans WHERE plan_id = ?1",

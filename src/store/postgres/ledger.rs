@@ -1,0 +1,351 @@
+//! Check items and the ledger of visits.
+
+use jiff::civil::Date;
+use postgres::types::ToSql;
+
+use super::PostgresStore;
+use super::copy::CopyRows;
+use super::lock::Lock;
+use super::plans::is_in_state;
+use super::pool::{End, Session};
+use super::tiers::{signed, whole_tables};
+use super::unstorable;
+use crate::domain::dates::to_epoch_day;
+use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit};
+use crate::store::StoreError;
+use crate::store::ledger::{
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerFilter, LedgerStore, LedgerYear, Slot,
+};
+use crate::store::ledger_rows::{
+    self, BY_ENTERPRISE, ITEM_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS, YEAR_COLUMNS, keeps_identity,
+};
+use crate::store::rows::{self, to_json};
+
+/// Columns of a new visit in the order in which they are written.
+const NEW_COLUMNS: &str = "enterprise_id, year, kind, state, slot, from_on, until_on, visited_on, plan_id, \
+     departments, items, is_joint, reason, note, by_whom, noted_at";
+
+impl ItemStore for PostgresStore {
+    fn put_items(&self, batch: &[CheckItem], day: Date) -> Result<Vec<ItemOutcome>, StoreError> {
+        self.pool.write(|tx| {
+            Lock::Items.take(tx)?;
+            let outcomes: Result<_, StoreError> =
+                batch.iter().map(|item| put_item(tx, item, day)).collect();
+            Ok(End::Keep(outcomes?))
+        })
+    }
+
+    fn item_versions(&self, item_code: &str) -> Result<Vec<ItemVersion>, StoreError> {
+        if unstorable(item_code) {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {ITEM_COLUMNS} FROM item_versions WHERE item_code = $1 ORDER BY version DESC"
+        );
+        self.pool.read(|tx| {
+            tx.query(&sql, &[&item_code])?
+                .iter()
+                .map(ledger_rows::item_version)
+                .collect()
+        })
+    }
+
+    fn items_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ItemVersion>, StoreError> {
+        let sql = format!(
+            "SELECT {ITEM_COLUMNS} FROM item_versions i WHERE item_code > $1 AND version = \
+             (SELECT max(version) FROM item_versions l WHERE l.item_code = i.item_code) \
+             ORDER BY item_code LIMIT $2"
+        );
+        let after = after.unwrap_or("");
+        if unstorable(after) {
+            return Ok(Vec::new());
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.pool.read(|tx| {
+            tx.query(&sql, &[&after, &limit])?
+                .iter()
+                .map(ledger_rows::item_version)
+                .collect()
+        })
+    }
+}
+
+impl LedgerStore for PostgresStore {
+    fn enter_visits(&self, visits: &[Visit]) -> Result<Vec<u64>, StoreError> {
+        let sql = format!(
+            "INSERT INTO visits ({NEW_COLUMNS}) VALUES \
+             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING visit_no"
+        );
+        self.pool.write(|tx| {
+            let mut numbers = Vec::with_capacity(visits.len());
+            for visit in visits {
+                let row = tx.one(
+                    &sql,
+                    &[
+                        &visit.enterprise_id.as_str(),
+                        &visit.year,
+                        &i16::from(visit.kind.code()),
+                        &i16::from(visit.state.code()),
+                        &visit.slot.map(i32::from),
+                        &to_epoch_day(visit.from_on),
+                        &to_epoch_day(visit.until_on),
+                        &visit.visited_on.map(to_epoch_day),
+                        &visit.plan_id,
+                        &to_json(&visit.departments)?,
+                        &to_json(&visit.items)?,
+                        &visit.is_joint(),
+                        &visit.reason.map(|reason| i16::from(reason.code())),
+                        &visit.note,
+                        &visit.by.as_ref().map(|by| by.as_str()),
+                        &visit.noted_at,
+                    ],
+                )?;
+                numbers.push(rows::number(&row, 0, "visit_no")?);
+            }
+            Ok(End::Keep(numbers))
+        })
+    }
+
+    fn draw_plan(
+        &self,
+        plan_id: &str,
+        years: Option<(i16, i16)>,
+        build: &mut dyn FnMut(Vec<Slot>) -> Result<DrawnPlan, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(false);
+        }
+        self.pool.write(|tx| {
+            if !is_in_state(tx, plan_id, "frozen")? {
+                return Ok(End::Keep(false));
+            }
+            let taken = match years {
+                Some((first, last)) => {
+                    Lock::Slots.take(tx)?;
+                    slots(tx, first, last)?
+                }
+                None => Vec::new(),
+            };
+            let DrawnPlan {
+                document,
+                sample,
+                visits,
+                joined,
+                replacements,
+            } = build(taken)?;
+            for visit in &joined {
+                tx.execute(
+                    "UPDATE visits SET departments = $4, items = $5, is_joint = $6 \
+                     WHERE year = $1 AND enterprise_id = $2 AND slot = $3",
+                    &[
+                        &visit.year,
+                        &visit.enterprise_id.as_str(),
+                        &i32::from(visit.slot),
+                        &to_json(&visit.departments)?,
+                        &to_json(&visit.items)?,
+                        &(visit.departments.len() > 1),
+                    ],
+                )?;
+            }
+            tx.copy_in(&format!("visits ({NEW_COLUMNS})"), copied(&visits)?)?;
+            for (number, replacement) in (1_i64..).zip(&replacements) {
+                tx.execute(
+                    "INSERT INTO plan_replacements (plan_id, number, document) VALUES ($1, $2, $3)",
+                    &[&plan_id, &number, replacement],
+                )?;
+            }
+            tx.execute(
+                "UPDATE plans SET state = 'drawn', document = $2, sample = $3 WHERE plan_id = $1",
+                &[&plan_id, &document, &sample],
+            )?;
+            Ok(End::Keep(true))
+        })
+    }
+
+    fn void_plan(&self, plan_id: &str, from: &str, document: &str) -> Result<bool, StoreError> {
+        if unstorable(plan_id) {
+            return Ok(false);
+        }
+        self.pool.write(|tx| {
+            let moved = tx.execute(
+                "UPDATE plans SET state = 'void', document = $3 WHERE plan_id = $1 AND state = $2",
+                &[&plan_id, &from, &document],
+            )?;
+            if moved == 1 {
+                tx.execute(
+                    "UPDATE visits SET state = 3, slot = NULL WHERE plan_id = $1 AND state = 1",
+                    &[&plan_id],
+                )?;
+            }
+            Ok(End::Keep(moved == 1))
+        })
+    }
+
+    fn change_visit(
+        &self,
+        visit_no: u64,
+        change: &dyn Fn(Visit) -> Result<Visit, StoreError>,
+    ) -> Result<Option<Visit>, StoreError> {
+        let sql = format!("SELECT {VISIT_COLUMNS} FROM visits WHERE visit_no = $1 FOR UPDATE");
+        self.pool.write(|tx| {
+            let Some(row) = tx.optional(&sql, &[&signed(visit_no)])? else {
+                return Ok(End::Keep(None));
+            };
+            let before = ledger_rows::visit(&row)?;
+            let after = change(before.clone())?;
+            keeps_identity(&before, &after)?;
+            tx.execute(
+                "UPDATE visits SET state = $2, slot = $3, from_on = $4, until_on = $5, visited_on = $6, \
+                 departments = $7, items = $8, is_joint = $9, reason = $10, note = $11, by_whom = $12, \
+                 noted_at = $13 WHERE visit_no = $1",
+                &[
+                    &signed(visit_no),
+                    &i16::from(after.state.code()),
+                    &after.slot.map(i32::from),
+                    &to_epoch_day(after.from_on),
+                    &to_epoch_day(after.until_on),
+                    &after.visited_on.map(to_epoch_day),
+                    &to_json(&after.departments)?,
+                    &to_json(&after.items)?,
+                    &after.is_joint(),
+                    &after.reason.map(|reason| i16::from(reason.code())),
+                    &after.note,
+                    &after.by.as_ref().map(|by| by.as_str()),
+                    &after.noted_at,
+                ],
+            )?;
+            Ok(End::Keep(Some(after)))
+        })
+    }
+
+    fn slots(&self, first: i16, last: i16) -> Result<Vec<Slot>, StoreError> {
+        self.pool.read(|tx| slots(tx, first, last))
+    }
+
+    fn visits_to(&self, id: &EnterpriseId) -> Result<Vec<Visit>, StoreError> {
+        let sql = format!(
+            "SELECT {VISIT_COLUMNS} FROM visits WHERE enterprise_id = $1 ORDER BY from_on DESC, visit_no DESC"
+        );
+        self.pool.read(|tx| {
+            tx.query(&sql, &[&id.as_str()])?
+                .iter()
+                .map(ledger_rows::visit)
+                .collect()
+        })
+    }
+
+    fn visits_before(
+        &self,
+        filter: &LedgerFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Visit>, StoreError> {
+        let LedgerFilter {
+            year,
+            kind,
+            state,
+            plan_id,
+        } = filter;
+        if plan_id.as_deref().is_some_and(unstorable) {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {VISIT_COLUMNS} FROM visits WHERE visit_no < $1 AND ($2::smallint IS NULL OR year = $2) \
+             AND ($3::smallint IS NULL OR kind = $3) AND ($4::smallint IS NULL OR state = $4) \
+             AND ($5::text IS NULL OR plan_id = $5) ORDER BY visit_no DESC LIMIT $6"
+        );
+        let (before, limit) = (
+            before.map_or(i64::MAX, signed),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        );
+        let kind = kind.map(|kind| i16::from(kind.code()));
+        let state = state.map(|state| i16::from(state.code()));
+        let values: [&(dyn ToSql + Sync); 6] = [&before, year, &kind, &state, plan_id, &limit];
+        self.pool.read(|tx| {
+            tx.query(&sql, &values)?
+                .iter()
+                .map(ledger_rows::visit)
+                .collect()
+        })
+    }
+
+    fn ledger_year(&self, year: i16) -> Result<LedgerYear, StoreError> {
+        let sql =
+            format!("SELECT {YEAR_COLUMNS} FROM ({BY_ENTERPRISE}$1 GROUP BY enterprise_id) y");
+        let [active, abnormal] = [EnterpriseStatus::Active, EnterpriseStatus::Abnormal]
+            .map(|status| i16::from(status.code()));
+        self.pool.read_at_one_instant(|tx| {
+            whole_tables(tx)?;
+            let row = tx.one(
+                "SELECT count(*) FROM enterprises WHERE status IN ($1, $2)",
+                &[&active, &abnormal],
+            )?;
+            let objects = rows::number(&row, 0, "count")?;
+            ledger_rows::ledger_year(&tx.one(&sql, &[&year])?, objects)
+        })
+    }
+}
+
+fn put_item(tx: &mut Session, item: &CheckItem, day: Date) -> Result<ItemOutcome, StoreError> {
+    let code = item.item_code.as_str();
+    let document = to_json(item)?;
+    let last = tx.optional(
+        "SELECT version, document FROM item_versions WHERE item_code = $1 ORDER BY version DESC LIMIT 1",
+        &[&code],
+    )?;
+    let (version, outcome) = match last {
+        None => (1, ItemOutcome::Created),
+        Some(row) => {
+            if rows::text(&row, 1, "document")? == document {
+                return Ok(ItemOutcome::Unchanged);
+            }
+            let version: i32 = rows::number(&row, 0, "version")?;
+            (version + 1, ItemOutcome::Updated)
+        }
+    };
+    tx.execute(
+        "INSERT INTO item_versions (item_code, version, from_on, document) VALUES ($1, $2, $3, $4)",
+        &[&code, &version, &to_epoch_day(day), &document],
+    )?;
+    Ok(outcome)
+}
+
+fn slots(tx: &mut Session, first: i16, last: i16) -> Result<Vec<Slot>, StoreError> {
+    let sql = format!(
+        "SELECT {SLOT_COLUMNS} FROM visits WHERE slot IS NOT NULL AND year BETWEEN $1 AND $2 \
+         ORDER BY year, enterprise_id, slot"
+    );
+    tx.query(&sql, &[&first, &last])?
+        .iter()
+        .map(ledger_rows::slot)
+        .collect()
+}
+
+fn copied(visits: &[Visit]) -> Result<CopyRows, StoreError> {
+    let mut copied = CopyRows::new(16);
+    for visit in visits {
+        copied
+            .row()
+            .text(visit.enterprise_id.as_str())
+            .short(visit.year)
+            .small(visit.kind.code())
+            .small(visit.state.code())
+            .optional_whole(visit.slot.map(i32::from))
+            .day(visit.from_on)
+            .day(visit.until_on)
+            .optional_day(visit.visited_on)
+            .optional_text(visit.plan_id.as_deref())
+            .text(&to_json(&visit.departments)?)
+            .text(&to_json(&visit.items)?)
+            .optional_truth(Some(visit.is_joint()))
+            .optional_small(visit.reason.map(|reason| reason.code()))
+            .optional_text(visit.note.as_deref())
+            .optional_text(visit.by.as_ref().map(|by| by.as_str()))
+            .text(&visit.noted_at);
+    }
+    Ok(copied)
+}
