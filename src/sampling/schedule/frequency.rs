@@ -84,7 +84,7 @@ impl Frequency {
             / (MONTHS * u128::from(self.years))
     }
 
-    /// By how many batches a visit may be moved ahead of the one in which it is due, and behind it.
+    /// By how many batches a visit may be moved to one side of the batch in which it is due, and to the other.
     ///
     /// Dues are at least the whole part of a period apart, and the two together are less than that: so two visits of one
     /// object never meet, and the gap between them is off by less than a period.

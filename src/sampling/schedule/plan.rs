@@ -388,9 +388,19 @@ fn spread(objects: &mut [Planned], order: &CalendarOrder<'_>, first: usize) {
         else {
             continue;
         };
-        let (ahead, behind) = object.frequency.map_or((0, 0), |frequency| {
+        let (mut ahead, mut behind) = object.frequency.map_or((0, 0), |frequency| {
             frequency.slack(order.header.batches.per_year())
         });
+        // The odd batch of room stands on one side for half of the objects and on the other for the rest; which one
+        // follows from the ticket, so that it is the same in every year and an object's visits keep apart.
+        if planned
+            .ticket
+            .as_bytes()
+            .last()
+            .is_some_and(|byte| byte & 1 == 1)
+        {
+            std::mem::swap(&mut ahead, &mut behind);
+        }
         for (position, visit) in object.visits.iter().enumerate() {
             let Some(due) = place(visit.planned) else {
                 continue;
