@@ -98,7 +98,7 @@ impl FrameDraft {
         };
         let points = self.points.unwrap_or(0);
         let ratio = self.complaint_ratio_milli.unwrap_or(1_000.0);
-        if !(ratio >= 0.0 && ratio <= 1e15 && ratio.fract() == 0.0) {
+        if !((0.0..=1e15).contains(&ratio) && ratio.fract() == 0.0) {
             let reason = "is not a whole number of thousandths";
             return Err(FieldError::new(
                 "complaint_ratio_milli",

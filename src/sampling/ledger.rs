@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_reserve_steps_in_strictly_in_order() {
-        let rests = |object: u32| (object % 10 == 0).then_some(Rest::CapReached);
+        let rests = |object: u32| object.is_multiple_of(10).then_some(Rest::CapReached);
         let settled = settle(&[1, 10, 2, 20, 30], &[40, 3, 50], rests);
         assert_eq!(settled.visits, [1, 3, 2]);
         let told: Vec<(u32, Option<u32>)> = settled

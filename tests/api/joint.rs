@@ -35,7 +35,7 @@ async fn rows_on_shared_tickets_become_one_list_of_visits() {
     let separate = preview["outlook"]["separate_visits"].as_f64().unwrap();
     assert!((separate - 28.0).abs() < 1e-6, "{separate}");
     let least = preview["outlook"]["least_visits"].as_f64().unwrap();
-    assert!(least < 14.0 && least >= 12.0 - 1e-6, "{least}");
+    assert!((12.0 - 1e-6..14.0).contains(&least), "{least}");
     assert_eq!(app.json("/v1/plan-groups").await, json!({"items": []}));
 
     let mut asked = input(&frame);

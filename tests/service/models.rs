@@ -112,9 +112,10 @@ fn every_step_has_its_states_and_every_other_is_refused() {
         let service = place.service();
         fill(place.store().as_ref());
         let first = live(&service);
+        type Step<'a> = &'a dyn Fn() -> Result<(), ServiceError>;
         let refused_all = |model_id: &str, found: ModelState, but: &[&str]| {
             let person = person("head-2");
-            let steps: [(&str, &dyn Fn() -> Result<(), ServiceError>); 5] = [
+            let steps: [(&str, Step<'_>); 5] = [
                 ("approve", &|| {
                     service.approve_model(model_id, &person).map(drop)
                 }),

@@ -329,7 +329,7 @@ fn tickets(objects: usize) -> Vec<Measured> {
     for object in 0..objects {
         let id = format!("91990000MA{object:08}");
         let ticket = tickets.ticket(id.as_bytes()).leading_u64();
-        cells[(u128::from(ticket) * CELLS as u128 >> 64) as usize] += 1;
+        cells[((u128::from(ticket) * CELLS as u128) >> 64) as usize] += 1;
         let u = ticket as f64 / 2.0_f64.powi(64) - 0.5;
         sum += u;
         squares += u * u;

@@ -17,9 +17,9 @@ use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 
 /// The objects of the region at full size: as many as the objects library of a city of seven counties has.
 #[allow(dead_code, reason = "only the benchmark works at full size")]
-pub const OBJECTS: u32 = 730_000;
+pub(crate) const OBJECTS: u32 = 730_000;
 /// Share of the objects that each item concerns, in thousandths.
-pub const SHARES: [u64; 23] = [
+pub(crate) const SHARES: [u64; 23] = [
     50, 66, 82, 98, 114, 130, 145, 161, 177, 193, 209, 225, 241, 257, 273, 289, 305, 320, 336, 352,
     368, 384, 400,
 ];
@@ -34,7 +34,7 @@ const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 
 /// Whom an item concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concern {
+pub(crate) enum Concern {
     /// Each object by itself.
     Scattered,
     /// Whole trades.
@@ -43,7 +43,7 @@ pub enum Concern {
 
 /// Within what an item's sample has a fixed size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strata {
+pub(crate) enum Strata {
     /// Tier and county.
     County,
     /// Tier alone.
@@ -61,7 +61,7 @@ struct Object {
 }
 
 /// The region.
-pub struct Region {
+pub(crate) struct Region {
     objects: Vec<Object>,
 }
 
@@ -77,7 +77,7 @@ fn pick(rng: &mut SeededRng, shares: &[u64]) -> usize {
 }
 
 impl Region {
-    pub fn new(count: u32, concern: Concern) -> Self {
+    pub(crate) fn new(count: u32, concern: Concern) -> Self {
         let mut rng = SeededRng::new(23, "joint-region");
         // The trades of each item: from a place of its own round the circle, until its share is reached.
         let starts: Vec<u64> = SHARES.iter().map(|_| rng.below(TRADES)).collect();
@@ -141,7 +141,7 @@ impl Region {
     }
 
     /// The plans of all items: of one coordinated group, or each by itself.
-    pub fn plans(&self, strata: Strata, is_joint: bool) -> Vec<ItemPlan> {
+    pub(crate) fn plans(&self, strata: Strata, is_joint: bool) -> Vec<ItemPlan> {
         (0..SHARES.len())
             .map(|item| {
                 let (pool, rates) = self.pool(item, strata);
@@ -158,10 +158,10 @@ impl Region {
 }
 
 /// The plan of one item, ready to be drawn.
-pub struct ItemPlan {
-    pub pool: Pool,
-    pub plan: FrozenPlan,
-    pub contributions: Vec<Contribution>,
+pub(crate) struct ItemPlan {
+    pub(crate) pool: Pool,
+    pub(crate) plan: FrozenPlan,
+    pub(crate) contributions: Vec<Contribution>,
 }
 
 fn frozen(
@@ -203,7 +203,7 @@ fn frozen(
 }
 
 /// Draws all plans and merges their samples.
-pub fn drawn(plans: &[ItemPlan]) -> Saving {
+pub(crate) fn drawn(plans: &[ItemPlan]) -> Saving {
     let outcomes: Vec<_> = plans
         .iter()
         .map(|item| Draw::run(&item.plan, &item.pool, &item.contributions).unwrap())
@@ -225,7 +225,7 @@ pub fn drawn(plans: &[ItemPlan]) -> Saving {
 }
 
 /// What is to be expected of the plans.
-pub fn outlook(plans: &[ItemPlan]) -> Outlook {
+pub(crate) fn outlook(plans: &[ItemPlan]) -> Outlook {
     let rows: Vec<JointRow<'_>> = plans
         .iter()
         .map(|item| JointRow {

@@ -170,6 +170,9 @@ impl GroupDocument {
     }
 }
 
+/// What a step does to a group, given the plans in it.
+type GroupStep<'a> = dyn Fn(&mut GroupDocument, &[PlanDocument]) -> Result<(), ServiceError> + 'a;
+
 impl Service {
     /// Makes a group with a secret of the server's own, and fixes its contributions.
     ///
@@ -443,7 +446,7 @@ impl Service {
         group_id: &str,
         from: GroupState,
         to: GroupState,
-        decide: &dyn Fn(&mut GroupDocument, &[PlanDocument]) -> Result<(), ServiceError>,
+        decide: &GroupStep<'_>,
     ) -> Result<GroupView, ServiceError> {
         let mut document = self.group_document(group_id)?;
         document.must_be(from)?;
