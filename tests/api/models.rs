@@ -278,8 +278,8 @@ async fn inspected(app: &TestApp, count: usize) {
         for nth in 0..number % 5 {
             for year in [2024, 2025] {
                 add(
-                    json!({"record_id": format!("C{number}-{nth}-{year}"), "enterprise_id": id, "kind": "complaint",
-                    "occurred_on": format!("{year}-11-0{}", 1 + nth), "known_on": format!("{year}-12-01"), "upheld": true}),
+                    json!({"record_id": format!("C{number}-{nth}-{year}"), "enterprise_id": id, "kind": "penalty",
+                    "occurred_on": format!("{year}-11-0{}", 1 + nth), "known_on": format!("{year}-12-01"), "severity": "general"}),
                 );
             }
         }
