@@ -56,7 +56,7 @@ pub(super) fn declare(document: &mut OpenApi) {
     }
 }
 
-/// Marks vocabularies as closed or open, and drops schemas that nothing refers to.
+/// Marks vocabularies as closed or open, and drops schemas and answers that nothing refers to.
 pub(super) fn tidy(document: &mut OpenApi) {
     if let Some(components) = &mut document.components {
         for (name, schema) in &mut components.schemas {
@@ -78,6 +78,9 @@ pub(super) fn tidy(document: &mut OpenApi) {
             return;
         };
         let before = components.schemas.len();
+        components
+            .responses
+            .retain(|name, _| text.contains(&format!("\"#/components/responses/{name}\"")));
         components
             .schemas
             .retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));

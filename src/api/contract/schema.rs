@@ -1,7 +1,9 @@
 //! Schemas say what the server does with absent values: it leaves fields out and takes no null.
 
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, Array, ArrayItems, ObjectBuilder, SchemaType, Type,
+};
 use utoipa::openapi::{Content, OpenApi, RefOr, Response, Schema};
 
 use super::operations_mut;
@@ -78,6 +80,7 @@ fn clean(schema: &mut RefOr<Schema>) {
         }
         Schema::Array(array) => {
             clean_type(&mut array.schema_type);
+            without_prefix(array);
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
                 clean(items);
             }
@@ -100,6 +103,28 @@ fn clean(schema: &mut RefOr<Schema>) {
         Schema::AnyOf(any_of) => any_of.items.iter_mut().for_each(clean),
         _ => {}
     }
+}
+
+/// A tuple as a list of so many values of the type that they share: generators of clients do not know `prefixItems`.
+fn without_prefix(array: &mut Array) {
+    if array.prefix_items.is_empty() {
+        return;
+    }
+    let count = array.prefix_items.len();
+    let mut types = array.prefix_items.drain(..).map(|schema| match schema {
+        Schema::Object(object) => object.schema_type,
+        _ => SchemaType::AnyValue,
+    });
+    let first = types.next().unwrap_or(SchemaType::AnyValue);
+    let shared = if types.all(|other| other == first) {
+        first
+    } else {
+        SchemaType::AnyValue
+    };
+    let item = ObjectBuilder::new().schema_type(shared).build();
+    array.items = ArrayItems::RefOrSchema(Box::new(RefOr::T(Schema::Object(item))));
+    array.min_items = Some(count);
+    array.max_items = Some(count);
 }
 
 fn clean_type(schema_type: &mut SchemaType) {
