@@ -15,7 +15,7 @@
 //! 2. *A tier ends on its day.* A cached tier is a hit on the days from its as-of day to the day before its next
 //!    possible change, and a miss on every other.
 //! 3. *Trust is earned.* The store numbers every tier change. A cache knows up to which number it has applied them (its
-//!    [`Position`]) and answers only while a [`catch_up`] has recently brought it to the end of that log.
+//!    `Position`) and answers only while a [`catch_up`] has recently brought it to the end of that log.
 //! 4. *A generation begins empty.* When the position is missing, because the cache is new or was flushed, the entries
 //!    cannot be told from leftovers. A new generation with a random number begins at the current end of the log, under
 //!    keys that nothing else uses. A [`Ticket`], taken before the store is read, names the generation, so a slow reader

@@ -57,7 +57,7 @@ pub trait LedgerStore {
     ///
     /// # Errors
     ///
-    /// Those of `build`, and [`StoreError::SlotTaken`] if a visit is to have a slot that another one holds.
+    /// Those of `build`, and a failure of the database if a visit is to have a slot that another one holds.
     fn draw_plan(
         &self,
         plan_id: &str,

@@ -302,7 +302,7 @@ pub mod laws {
             })
         });
         let changed = changed.unwrap().unwrap();
-        assert_eq!(all(&*store), [changed.clone()]);
+        assert_eq!(all(&*store), std::slice::from_ref(&changed));
         assert!(!changed.is_joint());
         for other in [
             Visit {

@@ -88,7 +88,7 @@ impl VisitInput {
 /// When a planned visit took place.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with `visited_on`")]
-pub(crate) struct DoneInput {
+pub(crate) struct LedgerDoneInput {
     /// The day.
     #[schema(format = Date, example = "2026-11-20")]
     visited_on: String,
@@ -98,7 +98,7 @@ pub(crate) struct DoneInput {
     by: Option<String>,
 }
 
-impl DoneInput {
+impl LedgerDoneInput {
     /// Checks it.
     pub(crate) fn parse(self) -> Result<(jiff::civil::Date, Option<Label>), FieldError> {
         let by = self.by.map(|by| person("by", &by)).transpose()?;
@@ -144,7 +144,7 @@ pub(crate) struct YearQuery {
 /// A visit of the ledger.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Visit)]
-pub(crate) struct VisitAnswer {
+pub(crate) struct LedgerVisitAnswer {
     /// Its number in the ledger.
     #[schema(example = 17, minimum = 1)]
     visit_no: u64,
@@ -194,7 +194,7 @@ pub(crate) struct VisitAnswer {
     noted_at: String,
 }
 
-impl From<Visit> for VisitAnswer {
+impl From<Visit> for LedgerVisitAnswer {
     fn from(visit: Visit) -> Self {
         let Visit {
             visit_no,
@@ -239,7 +239,7 @@ impl From<Visit> for VisitAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VisitsEntered {
     /// The visits, in the order of the request.
-    pub(crate) visits: Vec<VisitAnswer>,
+    pub(crate) visits: Vec<LedgerVisitAnswer>,
 }
 
 /// What the ledger says of one enterprise.
@@ -252,7 +252,7 @@ pub(crate) struct EnterpriseLedgerAnswer {
     /// Its visits by year, latest first; void and replaced ones are not counted.
     years: Vec<YearOfVisits>,
     /// All its visits, latest window first.
-    visits: Vec<VisitAnswer>,
+    visits: Vec<LedgerVisitAnswer>,
 }
 
 /// Visits of one enterprise in one year.

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, get, post};
 use super::enterprises::id_of_path;
 use crate::api::cursor::{List, page_limit};
 use crate::api::dto::ledger::{
-    DoneInput, EnterpriseLedgerAnswer, LedgerQuery, LedgerSummaryAnswer, VisitAnswer,
+    EnterpriseLedgerAnswer, LedgerDoneInput, LedgerQuery, LedgerSummaryAnswer, LedgerVisitAnswer,
     VisitsEntered, VisitsInput, YearQuery,
 };
 use crate::api::dto::page::Page;
@@ -59,9 +59,9 @@ pub(crate) async fn enter_visits(
     operation_id = "note_visit",
     tag = "ledger",
     params(("visit_no" = u64, Path, description = "Number of the visit", example = 17)),
-    request_body(content = DoneInput, example = json!({"visited_on": "2027-02-11", "by": "officer-17"})),
+    request_body(content = LedgerDoneInput, example = json!({"visited_on": "2027-02-11", "by": "officer-17"})),
     responses(
-        (status = 200, description = "It is noted", body = VisitAnswer, example = json!(examples::ledger_visit("done"))),
+        (status = 200, description = "It is noted", body = LedgerVisitAnswer, example = json!(examples::ledger_visit("done"))),
         StepProblems
     )
 )]
@@ -70,8 +70,8 @@ pub(crate) async fn note_visit(
     state: Data<AppState>,
     visit_no: Path<String>,
     _query: NoQuery,
-    body: Body<DoneInput>,
-) -> Result<Json<VisitAnswer>, Problem> {
+    body: Body<LedgerDoneInput>,
+) -> Result<Json<LedgerVisitAnswer>, Problem> {
     let number = field::number("visit_no", &visit_no)
         .map_err(|error| Problem::invalid_parameter(ProblemKind::InvalidPath, error))?;
     let (visited_on, by) = body
@@ -90,7 +90,7 @@ pub(crate) async fn note_visit(
     tag = "ledger",
     params(LedgerQuery),
     responses(
-        (status = 200, description = "A page of visits", body = Page<VisitAnswer>,
+        (status = 200, description = "A page of visits", body = Page<LedgerVisitAnswer>,
             example = json!({"items": [examples::ledger_visit("planned")]})),
         ListProblems
     )
@@ -99,7 +99,7 @@ pub(crate) async fn note_visit(
 pub(crate) async fn list_visits(
     state: Data<AppState>,
     query: Query<LedgerQuery>,
-) -> Result<Json<Page<VisitAnswer>>, Problem> {
+) -> Result<Json<Page<LedgerVisitAnswer>>, Problem> {
     let LedgerQuery {
         year,
         kind,

@@ -59,7 +59,9 @@ fn a_tier_where_nearly_every_visit_finds_something_gets_no_less_per_object() {
     let strata = strata();
     let targets = allocate_within(&strata, Allocation::Neyman(50), &terms, 0).unwrap();
     let per_object = |at: usize| targets[at] / strata[at].members.len() as u64;
-    assert_eq!(per_object(2), per_object(3));
+    // The few ppb that whole rates per object leave over go to the riskiest.
+    let more = per_object(3).checked_sub(per_object(2)).unwrap();
+    assert!(more < 100, "{more}");
     assert!(falling_with_risk(&strata, &targets).is_empty());
 }
 
