@@ -183,9 +183,11 @@ async fn a_report_repeats_a_hundred_faults_and_counts_all() {
     let place = Place::empty();
     let service = Arc::new(place.service());
     // The first takes the id for its enterprise, which is there, and the others are refused.
-    let mut rows = vec![enterprise(1)];
-    rows.extend((1..=251).map(|number| serious_penalty(number, "p", 30)));
-    let (report, watching) = import(&service, good(rows)).await;
+    import(&service, good(vec![enterprise(1)])).await;
+    let records = (1..=251)
+        .map(|number| serious_penalty(number, "p", 30))
+        .collect();
+    let (report, watching) = import(&service, good(records)).await;
     assert_eq!(
         (
             report.refused_count,
