@@ -165,7 +165,7 @@ async fn a_killed_server_does_nothing_twice() {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             };
             if answer.0 == StatusCode::CREATED {
-                assert_eq!(answer.1["title"], title);
+                assert_eq!(answer.1["request"]["title"], title);
             } else {
                 // It was done, and its answer was lost.
                 assert!(!was_answered, "{}", answer.1);
