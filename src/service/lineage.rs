@@ -4,32 +4,53 @@
 //! What a merge changes is worked out on reading, for any day, so an undone merge leaves past days as they were.
 
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::merges::Merge;
 use crate::domain::{EnterpriseId, Record};
 
 /// The merges that one enterprise is connected with.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lineage(Vec<Merge>);
+pub(super) struct Lineage {
+    merges: Vec<Merge>,
+    /// The places of the merges of an id, and of those into an id.
+    of: BTreeMap<EnterpriseId, Vec<usize>>,
+    into: BTreeMap<EnterpriseId, Vec<usize>>,
+}
 
 impl Lineage {
     pub(super) fn new(merges: Vec<Merge>) -> Self {
-        Self(merges)
+        let mut lineage = Self::default();
+        for (place, merge) in merges.iter().enumerate() {
+            let (of, into) = (&merge.enterprise_id, &merge.into_id);
+            lineage.of.entry(of.clone()).or_default().push(place);
+            lineage.into.entry(into.clone()).or_default().push(place);
+        }
+        lineage.merges = merges;
+        lineage
+    }
+
+    /// The merges that `places` has for an id, in their order.
+    fn at<'a>(
+        &'a self,
+        places: &'a BTreeMap<EnterpriseId, Vec<usize>>,
+        id: &EnterpriseId,
+    ) -> impl Iterator<Item = &'a Merge> {
+        let places = places.get(id).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| self.merges.get(*place))
     }
 
     /// Where an id has gone by `day`, over any number of steps; `None` if it stands for itself.
     pub(super) fn successor_on(&self, id: &EnterpriseId, day: Date) -> Option<EnterpriseId> {
-        if self.0.is_empty() {
+        if self.merges.is_empty() {
             return None;
         }
         let mut seen = BTreeSet::from([id]);
         let mut at = id;
         // INVARIANT: merges close no ring, which is refused when they are made; a ring in the data ends the walk.
         while let Some(merge) = self
-            .0
-            .iter()
-            .find(|merge| merge.enterprise_id == *at && merge.counts_on(day))
+            .at(&self.of, at)
+            .find(|merge| merge.counts_on(day))
             .filter(|merge| seen.insert(&merge.into_id))
         {
             at = &merge.into_id;
@@ -39,17 +60,14 @@ impl Lineage {
 
     /// The ids whose records count for `id` on `day` or will do so later, each with the first day of that.
     pub(super) fn absorbed_by(&self, id: &EnterpriseId, day: Date) -> Vec<(EnterpriseId, Date)> {
-        if self.0.is_empty() {
+        if self.merges.is_empty() {
             return Vec::new();
         }
         let mut found: Vec<(EnterpriseId, Date)> = Vec::new();
         let mut open = vec![(id.clone(), Date::MIN)];
         while let Some((at, since)) = open.pop() {
-            for merge in self
-                .0
-                .iter()
-                .filter(|merge| merge.into_id == at && !merge.is_over_on(day))
-            {
+            let into = self.at(&self.into, &at);
+            for merge in into.filter(|merge| !merge.is_over_on(day)) {
                 let from = since.max(merge.from_on);
                 let known = found.iter().any(|(old, _)| *old == merge.enterprise_id);
                 if !known && merge.enterprise_id != *id {
@@ -64,7 +82,7 @@ impl Lineage {
 
     /// The first day after `day` on which a merge begins or ends.
     pub(super) fn next_change_on(&self, day: Date) -> Option<Date> {
-        self.0
+        self.merges
             .iter()
             .filter(|merge| !merge.never_counts())
             .flat_map(|merge| [Some(merge.from_on), merge.undone_on()])

@@ -35,7 +35,7 @@ mod webhooks;
 
 use jiff::civil::Date;
 
-use crate::domain::{Enterprise, EnterpriseId, Epoch, Label, Record, Tier, carry_amendments};
+use crate::domain::{Enterprise, EnterpriseId, Epoch, Record, Tier, carry_amendments};
 
 pub use self::postgres::{PostgresOptions, PostgresStore};
 pub use attempt::{Attempt, attempting};
@@ -127,17 +127,6 @@ pub trait Store:
     /// Writes records in one transaction, all or none: as soon as one is refused nothing is written, and the last of the
     /// outcomes returned says why.
     fn put_records_or_none(&self, batch: &[Record]) -> Result<Vec<Outcome>, StoreError>;
-
-    /// Changes one record: `change` gets the version known on `day` and makes it the new one, which becomes known on
-    /// `day`; if it says no, with a reason, nothing is written and [`StoreError::Aborted`] carries the reason. `None` for
-    /// an unknown record. A record that is set aside changes too; the number and revision told are then 0.
-    fn amend_record(
-        &self,
-        source: &Label,
-        record_id: &str,
-        day: Date,
-        change: &dyn Fn(&mut Record) -> Result<(), String>,
-    ) -> Result<Option<Changed>, StoreError>;
 
     /// One enterprise with its revision.
     fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError>;

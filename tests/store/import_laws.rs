@@ -19,7 +19,9 @@ pub mod laws {
     use risktier::store::{Outcome, Refusal};
 
     use crate::register::{TODAY, enterprise, id, label, serious_penalty};
-    use crate::{Place, created, dossiers, log, refusal, updated, versions, with_enterprises};
+    use crate::{
+        Place, amend, created, dossiers, log, refusal, updated, versions, with_enterprises,
+    };
 
     pub fn importing_again_changes_nothing(place: &dyn Place) {
         let store = place.open();
@@ -81,13 +83,12 @@ pub mod laws {
         let store = with_enterprises(place, 1);
         let first = serious_penalty(1, "p1", 30);
         store.put_records(std::slice::from_ref(&first), 0).unwrap();
-        store
-            .amend_record(&label("court"), "p1", TODAY, &|record| {
-                record.repaired_on = Some(TODAY);
-                Ok(())
-            })
-            .unwrap()
-            .unwrap();
+        amend(&*store, "p1", &|record| {
+            record.repaired_on = Some(TODAY);
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
 
         // The source repeats its row on a later day, then corrects it; both times it is silent about the repair.
         let repeated = Record {

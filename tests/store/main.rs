@@ -37,7 +37,10 @@ mod version_laws;
 use std::sync::Arc;
 
 use risktier::domain::{Enterprise, EnterpriseId, Record};
-use risktier::store::{Changed, Dossier, Outcome, PostgresStore, Refusal, SqliteStore, Store};
+use risktier::store::{
+    Changed, Concerned, Deed, Dossier, Outcome, PostgresStore, Refusal, SqliteStore, Store,
+    StoreError,
+};
 use tempfile::TempDir;
 
 use postgres_server::PostgresServer;
@@ -149,6 +152,35 @@ pub fn with_enterprises(place: &dyn Place, count: usize) -> Arc<dyn Store> {
     let all: Vec<Enterprise> = (1..=count).map(enterprise).collect();
     store.put_enterprises(&all, 0, TODAY).unwrap();
     store
+}
+
+/// Changes the version of a court's record known on [`TODAY`](crate::register::TODAY), as decisions do; nothing for an
+/// unknown record.
+pub fn amend(
+    store: &dyn Store,
+    record_id: &str,
+    change: &dyn Fn(&mut Record) -> Result<(), String>,
+) -> Result<Option<Changed>, StoreError> {
+    let (court, today) = (crate::register::label("court"), crate::register::TODAY);
+    let Some(owner) = store.record_owner(&court, record_id)? else {
+        return Ok(None);
+    };
+    let concerned = Concerned {
+        enterprises: [owner.clone()].into(),
+        record: Some((&court, record_id, today)),
+        alone: false,
+    };
+    let mut changed = store.decide(&concerned, &mut |standing| {
+        let mut record = standing.record.clone().unwrap();
+        change(&mut record).map_err(StoreError::Aborted)?;
+        record.known_on = today;
+        Ok(Deed {
+            record: Some(record),
+            touched: [owner.clone()].into(),
+            ..Deed::default()
+        })
+    })?;
+    Ok(changed.pop())
 }
 
 pub fn log(store: &dyn Store) -> Vec<Changed> {

@@ -26,7 +26,9 @@ pub mod laws {
     use risktier::store::{Counts, Dossier, Outcome, StoreError};
 
     use crate::register::{TODAY, enterprise, id, label, record, record_with, serious_penalty};
-    use crate::{Place, created, dossiers, log, revision, updated, versions, with_enterprises};
+    use crate::{
+        Place, amend, created, dossiers, log, revision, updated, versions, with_enterprises,
+    };
 
     pub fn a_later_version_keeps_the_earlier_for_reads_of_the_past(place: &dyn Place) {
         let store = with_enterprises(place, 1);
@@ -157,12 +159,7 @@ pub mod laws {
             record.repaired_on = Some(TODAY);
             Ok(())
         };
-        told.push(
-            store
-                .amend_record(&label("court"), "p2", TODAY, &change)
-                .unwrap()
-                .unwrap(),
-        );
+        told.push(amend(&*store, "p2", &change).unwrap().unwrap());
 
         assert_eq!(log(&*store), told);
         assert!(told.windows(2).all(|pair| pair[0].seq < pair[1].seq));
@@ -192,13 +189,12 @@ pub mod laws {
         store.put_records(std::slice::from_ref(&first), 0).unwrap();
         let before = revision(&*store, &id(1));
 
-        let changed = store
-            .amend_record(&label("court"), "p1", TODAY, &|record| {
-                record.withdrawn_on = Some(add_days(TODAY, -5));
-                Ok(())
-            })
-            .unwrap()
-            .unwrap();
+        let changed = amend(&*store, "p1", &|record| {
+            record.withdrawn_on = Some(add_days(TODAY, -5));
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
 
         let amended = Record {
             withdrawn_on: Some(add_days(TODAY, -5)),
@@ -211,13 +207,12 @@ pub mod laws {
             (before + 1, id(1))
         );
         // A second one on the same day builds on the first.
-        store
-            .amend_record(&label("court"), "p1", TODAY, &|record| {
-                record.repaired_on = Some(TODAY);
-                Ok(())
-            })
-            .unwrap()
-            .unwrap();
+        amend(&*store, "p1", &|record| {
+            record.repaired_on = Some(TODAY);
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
         let last = versions(&*store, &id(1)).pop().unwrap();
         assert_eq!(
             (last.withdrawn_on, last.repaired_on),
@@ -232,21 +227,15 @@ pub mod laws {
             .put_records(&[serious_penalty(1, "p1", 30)], 0)
             .unwrap();
         let (before, changes) = (dossiers(&*store), log(&*store));
-        let court = label("court");
 
-        let refused = store.amend_record(&court, "p1", TODAY, &|record| {
+        let refused = amend(&*store, "p1", &|record| {
             record.repaired_on = Some(TODAY);
             Err("no".into())
         });
-        let unknown = store.amend_record(&court, "p9", TODAY, &|_| {
-            panic!("there is nothing to change")
-        });
-        let not_yet_known = store.amend_record(&court, "p1", date(2020, 1, 1), &|_| {
-            panic!("not known by then")
-        });
+        let unknown = amend(&*store, "p9", &|_| panic!("there is nothing to change"));
 
         assert!(matches!(refused, Err(StoreError::Aborted(reason)) if reason == "no"));
-        assert!(unknown.unwrap().is_none() && not_yet_known.unwrap().is_none());
+        assert!(unknown.unwrap().is_none());
         assert_eq!((dossiers(&*store), log(&*store)), (before, changes));
     }
 

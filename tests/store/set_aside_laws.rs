@@ -18,7 +18,7 @@ pub mod laws {
     use risktier::indicators::current_versions;
     use risktier::store::{Dossier, Outcome, Refusal, Store, VersionKey};
 
-    use crate::register::{TODAY, enterprise, id, label, serious_penalty};
+    use crate::register::{TODAY, enterprise, id, serious_penalty};
     use crate::{Place, created, dossiers, log, refusal, versions, with_enterprises};
 
     /// All versions that are set aside, read in pages of two.
@@ -217,20 +217,18 @@ pub mod laws {
 
     pub fn what_is_set_aside_can_be_repaired(place: &dyn Place) {
         let store = place.open();
+        let penalty = serious_penalty(9, "p", 30);
         store
-            .put_records(&[serious_penalty(9, "p", 30)], 0)
+            .put_records(std::slice::from_ref(&penalty), 0)
             .unwrap();
-        let changed = store
-            .amend_record(&label("court"), "p", TODAY, &|record| {
-                record.repaired_on = Some(TODAY);
-                Ok(())
-            })
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (changed.seq, changed.revision, log(&*store).len()),
-            (0, 0, 0)
-        );
+        let repaired = Record {
+            repaired_on: Some(TODAY),
+            known_on: TODAY,
+            ..penalty
+        };
+        let outcomes = store.put_records(&[repaired], 0).unwrap();
+        assert_eq!(outcomes, [Outcome::SetAside]);
+        assert_eq!(log(&*store).len(), 0);
         store.put_enterprises(&[enterprise(9)], 0, TODAY).unwrap();
         let kept = versions(&*store, &id(9));
         assert_eq!(kept.last().unwrap().repaired_on, Some(TODAY));

@@ -52,7 +52,7 @@ use super::{
     Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
     Store, StoreError, revision_before,
 };
-use crate::domain::{Enterprise, EnterpriseId, Label, Record};
+use crate::domain::{Enterprise, EnterpriseId, Record};
 use pool::{End, Pool};
 
 pub use pool::PostgresOptions;
@@ -166,22 +166,6 @@ impl Store for PostgresStore {
                 )
                 | None => End::Keep(outcomes),
             })
-        })
-    }
-
-    fn amend_record(
-        &self,
-        source: &Label,
-        record_id: &str,
-        day: Date,
-        change: &dyn Fn(&mut Record) -> Result<(), String>,
-    ) -> Result<Option<Changed>, StoreError> {
-        if unstorable(record_id) {
-            return Ok(None);
-        }
-        self.pool.write(|tx| {
-            let changed = write::amend_record(tx, source, record_id, day, change)?;
-            Ok(End::Keep(changed))
         })
     }
 

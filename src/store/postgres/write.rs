@@ -16,13 +16,13 @@ use super::register::of;
 use super::tiers::{log_changes, signed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
-use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing, unnumbered};
+use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing};
 use crate::store::decide::KnownVersion;
 use crate::store::rows::{
     self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, Row as _, to_json,
 };
 use crate::store::stood::Pass;
-use crate::store::{Changed, Outcome, StoreError, packed};
+use crate::store::{Outcome, StoreError, packed};
 
 /// Columns of enterprises that a batch hands over, as a table.
 const ENTERPRISES: &str = "unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], \
@@ -290,52 +290,6 @@ pub(super) fn put_records(
         batch.number(&mut outcomes, last);
     }
     Ok(outcomes)
-}
-
-pub(super) fn amend_record(
-    tx: &mut Session,
-    source: &Label,
-    record_id: &str,
-    day: Date,
-    change: &dyn Fn(&mut Record) -> Result<(), String>,
-) -> Result<Option<Changed>, StoreError> {
-    let found = tx.optional(
-        "SELECT enterprise_id FROM record_owners WHERE source = $1 AND record_id = $2",
-        &[&source.as_str(), &record_id],
-    )?;
-    let Some(found) = found else {
-        return Ok(None);
-    };
-    let owner = rows::id(&found, 0, "enterprise_id")?;
-    let revision = locked_revisions(tx, BTreeSet::from([&owner]))?.remove(&owner);
-    let sql = format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions \
-         WHERE enterprise_id = $1 AND source = $2 AND record_id = $3 AND known_on <= $4 \
-         ORDER BY known_on DESC LIMIT 1"
-    );
-    let found = tx.optional(
-        &sql,
-        &[
-            &owner.as_str(),
-            &source.as_str(),
-            &record_id,
-            &to_epoch_day(day),
-        ],
-    )?;
-    let Some(found) = found else {
-        return Ok(None);
-    };
-    let mut record = rows::record(&found, 0)?;
-    change(&mut record).map_err(StoreError::Aborted)?;
-    record.known_on = day.max(record.known_on);
-    write_version(tx, &record)?;
-    let Some(revision) = revision else {
-        return Ok(Some(unnumbered(&owner, 0)));
-    };
-    let mut changed = unnumbered(&owner, revision + 1);
-    write_revisions(tx, &[(&owner, changed.revision)])?;
-    changed.seq = log_changes(tx, &[(&owner, changed.revision)])? + 1;
-    Ok(Some(changed))
 }
 
 /// Reads what is stored under the ids of a batch.

@@ -36,7 +36,7 @@ use super::{
     Changed, Conditional, Counts, Dossier, IdRange, Outcome, PlanChange, PlanFile, Scan as _,
     Store, StoreError,
 };
-use crate::domain::{Enterprise, EnterpriseId, Label, Record};
+use crate::domain::{Enterprise, EnterpriseId, Record};
 
 /// Forward-only migrations; the position plus one is the schema version they lead to.
 const MIGRATIONS: &[&str] = &[
@@ -275,16 +275,6 @@ impl Store for SqliteStore {
             Ok(outcomes)
         };
         write().map_err(StoreError::named)
-    }
-
-    fn amend_record(
-        &self,
-        source: &Label,
-        record_id: &str,
-        day: Date,
-        change: &dyn Fn(&mut Record) -> Result<(), String>,
-    ) -> Result<Option<Changed>, StoreError> {
-        self.write(|tx| write::amend_record(tx, source, record_id, day, change))
     }
 
     fn enterprise(&self, id: &EnterpriseId) -> Result<Option<(Enterprise, u64)>, StoreError> {

@@ -103,25 +103,6 @@ pub(super) fn put_records(
     Ok(outcomes)
 }
 
-pub(super) fn amend_record(
-    tx: &Transaction<'_>,
-    source: &Label,
-    record_id: &str,
-    day: Date,
-    change: &dyn Fn(&mut Record) -> Result<(), String>,
-) -> Result<Option<Changed>, StoreError> {
-    let Some(owner) = owner_of(tx, source, record_id)? else {
-        return Ok(None);
-    };
-    let Some(mut record) = version_known_on(tx, &owner, source, record_id, day)? else {
-        return Ok(None);
-    };
-    change(&mut record).map_err(StoreError::Aborted)?;
-    record.known_on = day.max(record.known_on);
-    write_version(tx, &record)?;
-    touch(tx, &owner).map(|changed| Some(changed.unwrap_or_else(|| unnumbered(&owner, 0))))
-}
-
 /// Raises the revision of an enterprise and writes the change to the log that caches follow; nothing for one that is not
 /// in the register.
 pub(super) fn touch(
