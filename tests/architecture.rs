@@ -108,6 +108,7 @@ const STAYS: &[(&str, &[&str])] = &[
     ("sm3", &["domain/digest.rs"]),
     ("getrandom", &["service/", "cache/"]),
     ("unicode_normalization", &["domain/"]),
+    ("compact_str", &["domain/"]),
     (
         "toml",
         &[

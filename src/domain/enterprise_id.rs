@@ -1,5 +1,6 @@
 //! Enterprise ids and the unified social credit code (统一社会信用代码, GB 32100-2015).
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +20,7 @@ pub const MAX_ID_BYTES: usize = 64;
 /// NFKC, trimming, and upper case for credit-code-shaped ids, so one enterprise never gets two ids by spelling.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct EnterpriseId(Box<str>);
+pub struct EnterpriseId(CompactString);
 
 coded_enum! {
     /// What the check character of an id says.
@@ -79,7 +80,7 @@ impl EnterpriseId {
         if Uscc::has_shape(&id) {
             id.make_ascii_uppercase();
         }
-        Ok(Self(id.into_boxed_str()))
+        Ok(Self(id.into()))
     }
 
     /// Takes back the text of an id that was cleaned when it was kept; nothing but its length is looked at again.

@@ -1,5 +1,6 @@
 //! Short labels (divisions, industries, tags, codes) and the hierarchy inside the Chinese standards.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
@@ -10,7 +11,7 @@ pub const MAX_LABEL_BYTES: usize = 64;
 /// A short cleaned text, 1–64 bytes: NFKC, trimmed, no control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Label(Box<str>);
+pub struct Label(CompactString);
 
 /// Why a text is not a label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,7 @@ impl Label {
             && clean.len() <= MAX_LABEL_BYTES
             && !clean.chars().any(char::is_control);
         usable
-            .then(|| Self(clean.into_boxed_str()))
+            .then(|| Self(clean.into()))
             .ok_or(NotALabel)
     }
 
