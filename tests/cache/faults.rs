@@ -231,6 +231,7 @@ async fn a_full_redis_takes_nothing_in_but_answers_with_what_it_has() {
 async fn an_unusable_address_is_refused_at_once() {
     let refused = RedisCache::new(RedisOptions {
         url: "http://127.0.0.1".to_owned(),
+        authorities: None,
         budget: BUDGET,
         log_id: "log1".to_owned(),
         ttl: Duration::from_secs(60),

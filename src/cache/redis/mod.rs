@@ -45,8 +45,11 @@ const ANNOUNCE: &str = include_str!("lua/announce.lua");
 /// Where Redis is and how patient to be.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host:port[/database]`; several, separated by commas, are members of one Cluster.
+    /// `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS; several, separated by commas, are members of
+    /// one Cluster.
     pub url: String,
+    /// The authorities (PEM) that issue the servers' certificates; none means those of the system.
+    pub authorities: Option<Vec<u8>>,
     /// Time for one call, connecting included.
     pub budget: Duration,
     /// The identity of the store's change log, drawn at random when the store is made; letters, digits and `-`.
@@ -73,7 +76,7 @@ impl RedisCache {
         let trust = Arc::new(Trust::new("redis"));
         let shared = Arc::new(Shared::new(options.budget, Arc::clone(&trust)));
         Ok(Self {
-            servers: Servers::new(&options.url, Arc::clone(&shared))?,
+            servers: Servers::new(&options, Arc::clone(&shared))?,
             layout: Layout {
                 log_id: options.log_id,
                 ttl: options.ttl,
