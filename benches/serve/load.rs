@@ -13,17 +13,17 @@ use crate::servers::{pinned, processor_seconds};
 
 /// What the load saw.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
-    pub requests: f64,
-    pub seconds: f64,
-    pub p50: f64,
-    pub p99: f64,
-    pub busy: f64,
+pub(crate) struct Load {
+    pub(crate) requests: f64,
+    pub(crate) seconds: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) busy: f64,
 }
 
 /// Asks as `--load ADDRESS SECONDS CONNECTIONS PER_SECOND FILE`: the file has one request head per line, without the line
 /// breaks, or `POST path` and a body behind a tab. A rate of 0 asks as fast as answers come.
-pub fn load(words: &[&str]) {
+pub(crate) fn load(words: &[&str]) {
     let [address, seconds, connections, per_second, file] = words else {
         panic!("five words")
     };
@@ -142,7 +142,7 @@ async fn read_answer(stream: &mut tokio::net::TcpStream, buffer: &mut Vec<u8>) {
     }
 }
 
-pub fn run_load(
+pub(crate) fn run_load(
     address: SocketAddr,
     connections: usize,
     per_second: f64,
@@ -181,7 +181,7 @@ pub fn run_load(
 }
 
 /// The bare client alone: pipelines that read the ids of one look-up from their buckets.
-pub fn read_bare(redis: &str, key_file: &str, seconds: &str) {
+pub(crate) fn read_bare(redis: &str, key_file: &str, seconds: &str) {
     let seconds: f64 = seconds.parse().unwrap();
     let text = std::fs::read_to_string(key_file).unwrap();
     let mut buckets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

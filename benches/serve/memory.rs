@@ -74,7 +74,7 @@ async fn fill(cache: &dyn TierCache, count: usize) {
     assert!(hits * 100 >= count * 99, "{hits} of {count} are there");
 }
 
-pub fn near_memory(count: usize) {
+pub(crate) fn near_memory(count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +85,7 @@ pub fn near_memory(count: usize) {
     println!("{:.1}", (resident_bytes() - before) / count as f64);
 }
 
-pub fn memory() {
+pub(crate) fn memory() {
     const COUNT: usize = 1_000_000;
     let output = pinned(SERVER_CORE, &["--near", &COUNT.to_string()])
         .output()

@@ -71,7 +71,7 @@ fn peers(config: &mut web::ServiceConfig, redis: &str) {
         .route("/v1/bench/redis/{key}/{field}", web::get().to(bare_get));
 }
 
-pub fn bare(redis: &str) {
+pub(crate) fn bare(redis: &str) {
     let redis = redis.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());
@@ -115,7 +115,7 @@ fn service_of(store: Arc<dyn Store>, cache: Arc<dyn TierCache>) -> Arc<Service> 
 }
 
 /// Our server as `risktier serve` runs it, with the peers beside it.
-pub fn serve(folder: &Path, redis: &str, entries: &str) {
+pub(crate) fn serve(folder: &Path, redis: &str, entries: &str) {
     let metrics = Metrics::install().unwrap();
     let settings = Sources::new()
         .flag("--bench", "listen", Some("127.0.0.1:0".to_owned()))
@@ -142,13 +142,13 @@ pub fn serve(folder: &Path, redis: &str, entries: &str) {
 }
 
 /// A child on a core; its first line of output is its address.
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Served {
-    pub fn start(words: &[&str]) -> Self {
+    pub(crate) fn start(words: &[&str]) -> Self {
         let mut child = pinned(SERVER_CORE, words)
             .stdout(Stdio::piped())
             .spawn()
@@ -163,7 +163,7 @@ impl Served {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 }
@@ -175,7 +175,7 @@ impl Drop for Served {
     }
 }
 
-pub fn pinned(core: &str, words: &[&str]) -> Command {
+pub(crate) fn pinned(core: &str, words: &[&str]) -> Command {
     let mut command = Command::new("taskset");
     command
         .args(["-c", core])
@@ -185,7 +185,7 @@ pub fn pinned(core: &str, words: &[&str]) -> Command {
 }
 
 /// Processor time of a process in seconds.
-pub fn processor_seconds(pid: u32) -> f64 {
+pub(crate) fn processor_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();
     let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -198,14 +198,14 @@ pub fn processor_seconds(pid: u32) -> f64 {
 }
 
 /// A Redis of our own on the core of the load.
-pub struct Redis {
+pub(crate) struct Redis {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     _folder: tempfile::TempDir,
 }
 
 impl Redis {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -239,7 +239,7 @@ impl Redis {
         }
     }
 
-    pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(self.url.as_str()).unwrap();
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
@@ -257,7 +257,7 @@ impl Drop for Redis {
 }
 
 /// A register whose tiers are computed and in Redis.
-pub fn prepare(folder: &Path, redis: &Redis) {
+pub(crate) fn prepare(folder: &Path, redis: &Redis) {
     let store = store_in(folder);
     let enterprises: Vec<Enterprise> = (0..ENTERPRISES)
         .map(|number| {
@@ -290,7 +290,7 @@ pub fn prepare(folder: &Path, redis: &Redis) {
 }
 
 /// Gives every server the body of a tier as the constant of its peers.
-pub fn set_constants(with_tiers: &Served, all: &[&Served]) {
+pub(crate) fn set_constants(with_tiers: &Served, all: &[&Served]) {
     let path = format!("/v1/enterprises/{}/tier", id(17));
     let body = exchange(with_tiers, &format!("GET {path}"), "");
     assert!(body.starts_with("{\"enterprise_id\""), "{body}");
@@ -315,7 +315,7 @@ fn exchange(served: &Served, request: &str, body: &str) -> String {
 }
 
 /// What the keys of all buckets begin with, in what the register's cache holds now.
-pub fn key_prefix(redis: &Redis) -> String {
+pub(crate) fn key_prefix(redis: &Redis) -> String {
     let live: Vec<String> = redis.ask(&["HGETALL", "rt:live"]);
     let (log, epoch) = (&live[0], live[1].split(' ').nth(1).unwrap());
     let applied: String = redis.ask(&["GET", &format!("rt:{epoch}:{log}:applied")]);
@@ -324,6 +324,6 @@ pub fn key_prefix(redis: &Redis) -> String {
 }
 
 /// The key of the bucket of an enterprise.
-pub fn key_of(prefix: &str, number: usize) -> String {
+pub(crate) fn key_of(prefix: &str, number: usize) -> String {
     format!("{prefix}{{{}}}", bucket_of(&enterprise_id(number)))
 }

@@ -6,7 +6,7 @@ use super::{Service, ServiceError, TierAnswer, off_thread};
 use crate::domain::{EnterpriseId, Epoch, Label, Tier};
 
 /// Enterprises that one page looks at, however few of them it is asked for.
-const MOST_LOOKED_AT: usize = 10_000;
+const MOST_LOOKED_AT: usize = 50_000;
 /// Enterprises that are looked up together.
 const AT_ONCE: usize = 1_000;
 
@@ -57,22 +57,29 @@ impl Service {
         let mut epoch = of;
         let mut answers: Vec<TierAnswer> = Vec::new();
         let mut looked_at = 0;
-        while answers.len() < limit && looked_at < MOST_LOOKED_AT {
+        while looked_at < MOST_LOOKED_AT {
+            let left = limit - answers.len();
             // What is looked at beyond the page would be thrown away.
-            let count = match tier {
-                Some(_) => AT_ONCE,
-                None => AT_ONCE.min(limit - answers.len()),
+            let count = match (&division, tier) {
+                (None, None) => left.min(AT_ONCE),
+                _ => AT_ONCE,
             };
-            let (service, scope, from) = (Arc::clone(self), division.clone(), after.clone());
-            let batch =
-                off_thread(move || service.enterprises(from.as_ref(), scope.as_ref(), count))
-                    .await?;
-            let ids: Vec<EnterpriseId> = batch
-                .into_iter()
-                .map(|registered| registered.enterprise.enterprise_id)
+            let (service, from) = (Arc::clone(self), after.clone());
+            let batch = off_thread(move || service.enterprises(from.as_ref(), None, count)).await?;
+            let has_ended = batch.len() < count;
+            looked_at += batch.len();
+            let enterprises = batch.into_iter().map(|registered| registered.enterprise);
+            let mut last = None;
+            let ids: Vec<EnterpriseId> = enterprises
+                .filter_map(|enterprise| {
+                    last = Some(enterprise.enterprise_id.clone());
+                    let is_wanted = division.as_ref().is_none_or(|scope| {
+                        let own = enterprise.division.as_ref();
+                        own.is_some_and(|own| own.in_division(scope.as_str()))
+                    });
+                    is_wanted.then_some(enterprise.enterprise_id)
+                })
                 .collect();
-            let has_ended = ids.len() < count;
-            looked_at += ids.len();
             let found = self.tiers(&ids).await?;
             let now = found.iter().flatten().next().map(|answer| answer.epoch);
             match (epoch, now) {
@@ -86,17 +93,21 @@ impl Service {
                 (None, now) => epoch = now,
                 (Some(_), _) => {}
             }
-            for (id, answer) in ids.iter().zip(found) {
-                after = Some(id.clone());
-                answers.extend(answer.filter(|answer| tier.is_none_or(|tier| answer.tier == tier)));
-                if answers.len() == limit {
-                    break;
-                }
+            let fitting = found
+                .into_iter()
+                .flatten()
+                .filter(|answer| tier.is_none_or(|tier| answer.tier == tier));
+            answers.extend(fitting.take(left));
+            if answers.len() == limit {
+                // The ids behind the last one may have been looked at in vain.
+                after = answers.last().map(|answer| answer.enterprise_id.clone());
+                break;
             }
-            if has_ended && answers.len() < limit {
+            if has_ended {
                 after = None;
                 break;
             }
+            after = last;
         }
         Ok(TierPage {
             answers,

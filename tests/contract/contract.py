@@ -189,6 +189,8 @@ def main():
         parser.error(f"no step is called {', '.join(sorted(unknown))}")
     wanted = [(step, seconds) for step, seconds in STEPS if not arguments.steps or step.__name__ in arguments.steps]
     document = json.loads(DOCUMENT.read_text())
+    # Whoever ends this run ends its server and its folder too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="risktier-contract-") as temporary:
         folder = pathlib.Path(temporary)
         server = None
