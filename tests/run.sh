@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all.
 #
-# Needed beside the Rust toolchain: a Redis server, a PostgreSQL server and Python 3. They are installed with apt-get where
+# Needed beside the Rust toolchain: a Redis server, a PostgreSQL server, OpenSSL and Python 3. They are installed with apt-get where
 # it is there and they are missing; elsewhere install them first. Real inspection data, if there is any, is found by RISKTIER_SAMPLE_DIR.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 has_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_postgres || missing+=(postgresql)
 command -v python3 >/dev/null || missing+=(python3)
+command -v openssl >/dev/null || missing+=(openssl)
 command -v cc >/dev/null || missing+=(build-essential)
 if [ "${#missing[@]}" -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "install ${missing[*]} first" >&2; exit 3; }

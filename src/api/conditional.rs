@@ -34,8 +34,7 @@ pub(super) fn tagged(response: ServiceResponse) -> ServiceResponse {
     if bytes.len() > MOST_TAGGED_BYTES {
         return ServiceResponse::new(request, response.set_body(BoxBody::new(bytes)));
     }
-    let digest = HashAlgorithm::Sha256.hash(&[&bytes]).to_string();
-    let tag = format!("\"{}\"", digest.get(..32).unwrap_or(&digest));
+    let tag = tag_of_bytes(&bytes);
     let is_known = names(request.headers(), header::IF_NONE_MATCH, &tag);
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
@@ -46,6 +45,28 @@ pub(super) fn tagged(response: ServiceResponse) -> ServiceResponse {
         return ServiceResponse::new(request, response.set_body(BoxBody::new(())));
     }
     ServiceResponse::new(request, response.set_body(BoxBody::new(bytes)))
+}
+
+/// The strong entity tag of an answer with these bytes.
+pub(super) fn tag_of_bytes(bytes: &[u8]) -> String {
+    let digest = HashAlgorithm::Sha256.hash(&[bytes]).to_string();
+    format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
+}
+
+/// Refuses a write without `If-Match` where the settings ask for one.
+pub(super) fn expect_if_match(headers: &HeaderMap, is_required: bool) -> Result<(), Problem> {
+    if is_required && !headers.contains_key(header::IF_MATCH) {
+        return Err(Problem::new(
+            ProblemKind::PreconditionRequired,
+            "say which version you change by `If-Match`",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether what stands, whose entity tag `tag` makes, is what `If-Match` names; without the header anything is.
+pub(super) fn fits_if_match(headers: &HeaderMap, tag: impl FnOnce() -> String) -> bool {
+    !headers.contains_key(header::IF_MATCH) || names(headers, header::IF_MATCH, &tag())
 }
 
 /// Whether a list of tags names this one. Weak tags compare equal for `If-None-Match` only.

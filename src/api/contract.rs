@@ -1,6 +1,7 @@
 //! The OpenAPI document: what is said once for all operations, and the table of routes read back from it.
 
 mod conventions;
+mod deliveries;
 mod schema;
 
 use std::collections::BTreeSet;
@@ -85,6 +86,7 @@ pub(super) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
         }
     }
     conventions::declare(&mut document);
+    deliveries::declare(&mut document);
     schema::without_null(&mut document);
     conventions::tidy(&mut document);
     document

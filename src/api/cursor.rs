@@ -1,10 +1,10 @@
-//! Opaque cursors: a place in a list, bound to the list and its filter.
+//! Opaque cursors: a place in a list, bound to the list and its filter, and of tiers to their epoch.
 
 use super::dto::page::Page;
 use super::problem::{Problem, ProblemKind};
 use crate::config::Limits;
-use crate::domain::FieldError;
 use crate::domain::digest::HashAlgorithm;
+use crate::domain::{Epoch, FieldError};
 
 /// Bytes of each mark that binds a cursor to its list, and to the filter.
 const MARK_BYTES: usize = 4;
@@ -66,6 +66,29 @@ impl List<'_> {
             .map_err(|_| refused("is damaged"))
     }
 
+    /// The cursor that goes on behind `place` among tiers of one epoch.
+    pub(super) fn cursor_of_epoch(&self, epoch: &Epoch, place: &str) -> String {
+        self.cursor(&format!("{epoch} {place}"))
+    }
+
+    /// The place of a cursor of this list, and the epoch that it is bound to.
+    pub(super) fn place_of_epoch(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Option<(Epoch, String)>, Problem> {
+        let Some(place) = self.place(cursor)? else {
+            return Ok(None);
+        };
+        let parts = place.split_once(' ');
+        let read = parts.and_then(|(epoch, place)| Some((epoch.parse().ok()?, place.to_owned())));
+        read.map(Some).ok_or_else(|| {
+            Problem::new(
+                ProblemKind::InvalidCursor,
+                "the cursor is damaged; start without a cursor",
+            )
+        })
+    }
+
     /// The page of at most `limit` items; `items` holds one more if the list goes on.
     pub(super) fn page<T, A: From<T>>(
         &self,
@@ -123,6 +146,20 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_cursor_of_tiers_carries_its_epoch() {
+        let list = List {
+            name: "tiers",
+            filter: "D",
+        };
+        let epoch: Epoch = "0123456789abcdef".parse().unwrap();
+        let cursor = list.cursor_of_epoch(&epoch, "企业-1");
+        let found = list.place_of_epoch(Some(&cursor)).unwrap();
+        assert_eq!(found, Some((epoch, "企业-1".to_owned())));
+        assert!(list.place_of_epoch(Some(&list.cursor("企业-1"))).is_err());
+        assert_eq!(list.place_of_epoch(None).unwrap(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, to_bytes_limited};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
 
@@ -118,8 +118,8 @@ pub(super) async fn begin(request: ServiceRequest, state: &AppState, key: &str) 
         Taken::Unanswered => {
             let problem = Problem::new(
                 ProblemKind::IdempotencyUnanswered,
-                "the request with this key has changed something, and its answer was lost; read back what stands, and \
-                 go on with a new key",
+                "the request with this key has changed something, and its answer was lost, or is not kept because it \
+                 holds a secret; read back what stands, and go on with a new key",
             );
             Begun::Refused(request, problem)
         }
@@ -192,7 +192,8 @@ fn payload_of(body: Bytes) -> Payload {
     }
 }
 
-/// The answer with its body whole, and what is kept of it: nothing of failures that may pass.
+/// The answer with its body whole, and what is kept of it: nothing of failures that may pass, nor of answers that say
+/// `no-store` because they hold a secret.
 async fn kept(response: ServiceResponse) -> (ServiceResponse, Option<KeptAnswer>) {
     let status = response.status();
     let is_passing = status.is_server_error()
@@ -213,7 +214,11 @@ async fn kept(response: ServiceResponse) -> (ServiceResponse, Option<KeptAnswer>
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
         .collect();
-    let answer = (!is_passing).then(|| KeptAnswer {
+    let is_secret = response
+        .headers()
+        .get(CACHE_CONTROL)
+        .is_some_and(|value| value == "no-store");
+    let answer = (!is_passing && !is_secret).then(|| KeptAnswer {
         status: status.as_u16(),
         // Pairs of texts always serialise.
         headers: serde_json::to_string(&headers).unwrap_or_default(),

@@ -119,6 +119,10 @@ problem_kinds! {
     RequestTimeout = REQUEST_TIMEOUT "request-timeout" "The request took too long" "请求超时",
     /// The changes behind the cursor were removed.
     ChangesRemoved = GONE "changes-removed" "The changes are no longer kept" "变更记录已清理",
+    /// The result of a job is kept no longer.
+    ResultExpired = GONE "result-expired" "The result is no longer kept" "任务结果已过期",
+    /// Other tiers came into force since the first page.
+    StaleCursor = GONE "stale-cursor" "The list changed over since its first page" "列表已整体更新",
     /// The thing exists already, or changed meanwhile.
     Conflict = CONFLICT "conflict" "The request conflicts with what stands" "请求与现有状态冲突",
     /// The idempotency key belongs to a request whose answer was lost.

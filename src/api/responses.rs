@@ -43,6 +43,8 @@ problem_sets! {
     ConditionalProblems = [400, 404, 408, 412, 413, 415, 422, 428, 500, 503],
     /// Of an operation that creates one of a few.
     CreateProblems = [400, 408, 413, 415, 422, 500, 503],
+    /// Of the result of a job.
+    ResultProblems = [400, 404, 409, 410, 500, 503],
     /// Of a feed.
     FeedProblems = [400, 410, 500, 503],
     /// Of a step of a plan.

@@ -33,8 +33,11 @@
 //!
 //! What remains: within one second (catch-ups run twice a second) after a change, a replica other than the one that made
 //! it may still answer with the tier before the change. A value read before a change and written after it is refused
-//! by the tombstone; only if Redis evicted that very tombstone in the moment between does it stand until the next
-//! change, so Redis needs memory for the register (about 45 bytes per enterprise) rather than eviction.
+//! by the tombstone. Where a flush has taken the tombstone, one server refuses the value in the same step, because the
+//! position is gone too; of a Cluster the witness of the master is asked for behind the value, and its absence costs the
+//! trust at once, so that only look-ups within that round trip could see it. Only if Redis evicted that very tombstone in the
+//! moment between does the value stand until the next change, so Redis needs memory for the register (about 45 bytes per
+//! enterprise) rather than eviction.
 //!
 //! # Reading the tiers straight from Redis
 //!

@@ -142,8 +142,18 @@ fn service_with(
     let cache: Arc<dyn TierCache> = match &settings.cache.redis_url {
         None => Arc::new(near()),
         Some(url) => {
+            let authorities = match &settings.cache.redis_ca {
+                None => None,
+                Some(path) => Some(std::fs::read(path).map_err(|error| {
+                    Failure::Other(format!(
+                        "`cache.redis_ca`: `{}` cannot be read: {error}",
+                        path.display()
+                    ))
+                })?),
+            };
             let far = RedisCache::new(RedisOptions {
                 url: url.expose().to_owned(),
+                authorities,
                 budget: settings.cache.redis_budget(),
                 log_id: store.store_id()?,
                 ttl: settings.cache.redis_ttl(),
@@ -156,10 +166,12 @@ fn service_with(
     };
     let clock = settings.as_of.map_or(Clock::System, Clock::Fixed);
     let service = Service::open(store, cache, models, clock, entropy)?;
-    Ok(service.with_look_ups(LookUpOptions {
-        store_reads: settings.cache.store_reads,
-        warm_up_per_second: settings.cache.warm_up_per_second,
-    }))
+    Ok(service
+        .with_look_ups(LookUpOptions {
+            store_reads: settings.cache.store_reads,
+            warm_up_per_second: settings.cache.warm_up_per_second,
+        })
+        .with_results_kept(settings.runs.keep_results()))
 }
 
 /// How files are read under these settings.

@@ -27,6 +27,7 @@ const VARIABLES: &[(&str, &str)] = &[
         "store.statement_timeout_ms",
     ),
     ("RISKTIER_REDIS_URL", "cache.redis_url"),
+    ("RISKTIER_CACHE_REDIS_CA", "cache.redis_ca"),
     ("RISKTIER_CACHE_ENTRIES", "cache.entries"),
     ("RISKTIER_CACHE_REDIS_BUDGET_MS", "cache.redis_budget_ms"),
     ("RISKTIER_CACHE_REDIS_TTL_DAYS", "cache.redis_ttl_days"),
@@ -75,6 +76,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_MODELS_SCORECARD", "models.scorecard"),
     ("RISKTIER_MODELS_POLICY", "models.policy"),
     ("RISKTIER_RUNS_MONTHLY", "runs.monthly"),
+    ("RISKTIER_RUNS_KEEP_RESULTS_DAYS", "runs.keep_results_days"),
     ("RISKTIER_LOG_FORMAT", "log.format"),
     ("RISKTIER_LOG_FILTER", "log.filter"),
 ];

@@ -60,6 +60,8 @@ pub struct StoreSettings {
 pub struct CacheSettings {
     /// Redis, a single server or members of a Cluster; none means in process alone.
     pub redis_url: Option<SecretUrl>,
+    /// The authorities (PEM) that issue Redis' certificates; none means those of the system.
+    pub redis_ca: Option<PathBuf>,
     /// Room of the in-process cache, in tiers; 0 means that there is none.
     pub entries: usize,
     /// Time for one call to Redis, in milliseconds.
@@ -231,6 +233,15 @@ impl ModelPaths {
 pub struct RunSettings {
     /// Whether the server asks for a run when a month has begun.
     pub monthly: bool,
+    /// Days for which results of jobs are kept.
+    pub keep_results_days: u64,
+}
+
+impl RunSettings {
+    /// How long results of jobs are kept.
+    pub fn keep_results(&self) -> Duration {
+        Duration::from_secs(self.keep_results_days.saturating_mul(24 * 60 * 60))
+    }
 }
 
 /// What is logged and how.
@@ -302,6 +313,12 @@ impl Settings {
                 "is `0` although there is no Redis; give room for the register, or set `cache.redis_url`",
             ));
         }
+        if self.cache.redis_ca.is_some() && self.cache.redis_url.is_none() {
+            return Err(invalid(
+                "cache.redis_ca",
+                "is set although there is no Redis; set `cache.redis_url`, or leave it out",
+            ));
+        }
         in_range("store.max_bytes", self.store.max_bytes, 0, 1 << 44)?;
         in_range(
             "store.connections",
@@ -353,6 +370,12 @@ impl Settings {
             self.writes.keep_keys_hours,
             24,
             8_760,
+        )?;
+        in_range(
+            "runs.keep_results_days",
+            self.runs.keep_results_days,
+            1,
+            3_650,
         )?;
         in_range(
             "webhooks.give_up_hours",

@@ -1,7 +1,7 @@
 //! What can go wrong in a use-case, in the words of the caller.
 
 use crate::domain::canonical::CanonicalError;
-use crate::domain::{EnterpriseId, FieldError};
+use crate::domain::{EnterpriseId, Epoch, FieldError};
 use crate::files::FilesError;
 use crate::sampling::contribution::OpeningError;
 use crate::sampling::draw::DrawError;
@@ -195,6 +195,14 @@ pub enum ServiceError {
     /// No such job.
     #[error("job `{0}` does not exist")]
     UnknownJob(String),
+    /// The result of a job is kept no longer.
+    #[error("the result of job `{job_id}` is no longer kept; ask for the work again")]
+    ResultExpired {
+        /// The job.
+        job_id: String,
+        /// Until when it was kept, in milliseconds since 1970 (UTC).
+        expired_at: i64,
+    },
     /// No such calendar.
     #[error("calendar `{0}` does not exist")]
     UnknownCalendar(String),
@@ -204,16 +212,33 @@ pub enum ServiceError {
     /// No such webhook.
     #[error("webhook `{0}` does not exist")]
     UnknownWebhook(String),
-    /// An enterprise is not in the version that the caller saw.
+    /// An enterprise or a check item is not in the version that the caller saw.
     #[error("{}", stale(*.revision))]
     Stale {
-        /// Its revision; nothing where it is not in the register.
+        /// Its revision; nothing where it is not there.
         revision: Option<u64>,
     },
-    /// An enterprise that is in the register is changed without saying which version of it was seen.
+    /// A record is not in the version that the caller saw.
+    #[error("record `{source_name}/{record_id}` is not as was said; read it again")]
+    StaleRecord {
+        /// Its source.
+        source_name: String,
+        /// Its id at the source.
+        record_id: String,
+    },
+    /// Tiers of another epoch came into force since the first page of a list.
     #[error(
-        "the enterprise is in the register with revision {revision}; say which version you change by `If-Match`"
+        "epoch `{now}` came into force after the first page of epoch `{of}`, and tiers of two epochs do not go together; \
+         start without a cursor"
     )]
+    OtherEpoch {
+        /// The epoch of the first page.
+        of: Epoch,
+        /// The epoch in force.
+        now: Epoch,
+    },
+    /// An enterprise or a check item that is there is changed without saying which version of it was seen.
+    #[error("it is there with revision {revision}; say which version you change by `If-Match`")]
     Unconditional {
         /// Its revision.
         revision: u64,
@@ -235,9 +260,9 @@ fn one_of(states: &[ModelState]) -> String {
 fn stale(revision: Option<u64>) -> String {
     match revision {
         Some(revision) => format!(
-            "the enterprise is in the register with revision {revision}, which is not what was said; read it again"
+            "it is there with revision {revision}, which is not what was said; read it again"
         ),
-        None => "the enterprise is not in the register".to_owned(),
+        None => "there is none that could be replaced".to_owned(),
     }
 }
 

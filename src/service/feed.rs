@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::execution::millis;
 use super::{Service, ServiceError, off_thread};
 use crate::store::Move;
 
@@ -60,21 +61,24 @@ impl Service {
         Ok((first.saturating_sub(1), last))
     }
 
-    /// Removes what is kept for a time only: old changes, and idempotency keys whose time is over. A bounded number of
-    /// them; a failure is logged, and the next call goes on.
+    /// Removes what is kept for a time only: old changes, idempotency keys and results of jobs whose time is over. A
+    /// bounded number of them; a failure is logged, and the next call goes on.
     pub async fn tidy(&self) {
+        let keep_results = millis(self.keep_results);
         for _ in 0..STEPS {
             let store = Arc::clone(&self.store);
             let removed = off_thread(move || {
                 let moves = store.shorten_moves(KEPT, AT_ONCE)?;
-                Ok(moves.max(store.forget_keys(AT_ONCE)?))
+                let keys = store.forget_keys(AT_ONCE)?;
+                store.forget_results(keep_results, AT_ONCE)?;
+                Ok(moves.max(keys))
             })
             .await;
             match removed {
                 Ok(removed) if removed == AT_ONCE => {}
                 Ok(_) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "old changes and keys could not be removed");
+                    tracing::warn!(%error, "old changes, keys and results could not be removed");
                     return;
                 }
             }

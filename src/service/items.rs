@@ -2,11 +2,11 @@
 
 use jiff::civil::Date;
 
-use super::{ImportReport, Service, ServiceError};
+use super::{ImportReport, Precondition, Service, ServiceError};
 use crate::domain::{CheckItem, FieldError, ItemClass, Label};
 use crate::files::{ReadOptions, Row, Source, read_items};
 use crate::sampling::ItemCap;
-use crate::store::{ItemOutcome, ItemVersion};
+use crate::store::{ItemOutcome, ItemVersion, ItemWrite};
 
 /// Items written in one transaction.
 const BATCH: usize = 1_000;
@@ -20,10 +20,25 @@ impl Service {
     ///
     /// When the store fails.
     pub fn put_item(&self, item: CheckItem) -> Result<(ItemVersion, ItemOutcome), ServiceError> {
-        let code = item.item_code.clone();
-        let outcomes = self.store.put_items(&[item], self.today())?;
-        let outcome = outcomes.first().copied().unwrap_or(ItemOutcome::Unchanged);
-        Ok((self.item(code.as_str())?, outcome))
+        self.put_item_if(&item, &Precondition::None)
+    }
+
+    /// Writes a check item if the version that stands is as `precondition` says; what changes is a new version that holds
+    /// from the present day.
+    ///
+    /// # Errors
+    ///
+    /// When another version stands, or the store fails.
+    pub fn put_item_if(
+        &self,
+        item: &CheckItem,
+        precondition: &Precondition,
+    ) -> Result<(ItemVersion, ItemOutcome), ServiceError> {
+        let holds = |version| precondition.holds(version);
+        match self.store.put_item_if(item, self.today(), &holds)? {
+            ItemWrite::Written(outcome) => Ok((self.item(item.item_code.as_str())?, outcome)),
+            ItemWrite::NotMet(version) => Err(precondition.error(version)),
+        }
     }
 
     /// The latest version of an item.

@@ -41,6 +41,7 @@ mod scanned;
 mod set_aside;
 mod settle;
 mod tier_file;
+mod tier_pages;
 mod tiers;
 pub mod training;
 mod warm_up;
@@ -49,7 +50,7 @@ mod webhooks;
 use jiff::civil::Date;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 
 use crate::cache::TierCache;
@@ -141,6 +142,7 @@ pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};
 pub use set_aside::set_aside_place;
 pub use tier_file::{TierMix, TierWriter};
+pub use tier_pages::{TierPage, TierPageRequest};
 pub use tiers::{Explanation, Origin, TierAnswer};
 pub use webhooks::{Delivery, Target, WebhookOptions, secret_text};
 
@@ -200,6 +202,9 @@ impl Default for LookUpOptions {
     }
 }
 
+/// How long results of jobs are kept unless someone says otherwise.
+const KEEP_RESULTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// Everything that the use-cases need.
 pub struct Service {
     store: Arc<dyn Store>,
@@ -217,6 +222,8 @@ pub struct Service {
     entropy: Entropy,
     /// Holds runs and workers for this process.
     owner: String,
+    /// How long results of jobs are kept.
+    keep_results: Duration,
 }
 
 impl Service {
@@ -249,6 +256,7 @@ impl Service {
             clock,
             entropy,
             owner: Entropy::System.id()?,
+            keep_results: KEEP_RESULTS,
         })
     }
 
@@ -261,6 +269,13 @@ impl Service {
         } = options;
         self.store_reads = Semaphore::new(store_reads);
         self.warm_up_per_second = warm_up_per_second;
+        self
+    }
+
+    /// The service with another time for which results of jobs are kept; by default 30 days.
+    #[must_use]
+    pub fn with_results_kept(mut self, time: Duration) -> Self {
+        self.keep_results = time;
         self
     }
 

@@ -51,7 +51,7 @@ pub enum Precondition {
 
 impl Precondition {
     /// Whether it holds for what stands.
-    fn holds(&self, revision: Option<u64>) -> bool {
+    pub(super) fn holds(&self, revision: Option<u64>) -> bool {
         match self {
             Self::None => true,
             Self::Stated | Self::Absent => revision.is_none(),
@@ -60,7 +60,7 @@ impl Precondition {
         }
     }
 
-    fn error(&self, revision: Option<u64>) -> ServiceError {
+    pub(super) fn error(&self, revision: Option<u64>) -> ServiceError {
         match (self, revision) {
             (Self::Stated, Some(revision)) => ServiceError::Unconditional { revision },
             _ => ServiceError::Stale { revision },
@@ -161,10 +161,29 @@ impl Service {
         amendment: Amendment,
         said: impl Into<Said>,
     ) -> Result<(), ServiceError> {
-        let said = said.into();
+        self.amend_record_if(source, record_id, amendment, said.into(), |_| true)
+            .await
+    }
+
+    /// As [`Service::amend_record`], if `condition` holds for the record as it stands.
+    ///
+    /// # Errors
+    ///
+    /// Also when the condition does not hold.
+    pub async fn amend_record_if(
+        &self,
+        source: Label,
+        record_id: String,
+        amendment: Amendment,
+        said: Said,
+        condition: impl Fn(&Record) -> bool + Send + 'static,
+    ) -> Result<(), ServiceError> {
         let today = self.today();
         let day = said.on.unwrap_or(today);
         self.change_record(source, record_id, amendment.act(), said, move |record| {
+            if !condition(record) {
+                return Err(stale_record(record));
+            }
             amended(record, amendment, day, today)
         })
         .await
@@ -182,12 +201,52 @@ impl Service {
         content: Record,
         said: Said,
     ) -> Result<(Record, Written), ServiceError> {
+        self.correct_record_if(content, said, |_| true).await
+    }
+
+    /// As [`Service::correct_record`], if `condition` holds for the record as it stands.
+    ///
+    /// # Errors
+    ///
+    /// Also when the condition does not hold.
+    pub async fn correct_record_if(
+        &self,
+        content: Record,
+        said: Said,
+        condition: impl Fn(&Record) -> bool + Send + 'static,
+    ) -> Result<(Record, Written), ServiceError> {
         let today = self.today();
         let (source, record_id) = (content.source.clone(), content.record_id.clone());
         self.change_record(source, record_id, "record_corrected", said, move |record| {
+            if !condition(record) {
+                return Err(stale_record(record));
+            }
             corrected(record, &content, today)
         })
         .await
+    }
+
+    /// One record as it stands: its last version that is known on the present day.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such record, its enterprise is not in the register, or the store fails.
+    pub fn record(&self, source: &Label, record_id: &str) -> Result<Record, ServiceError> {
+        let unknown = || ServiceError::UnknownRecord {
+            source_name: source.to_string(),
+            record_id: record_id.to_owned(),
+        };
+        let owner = self.store.record_owner(source, record_id)?;
+        let versions = self.records(&owner.ok_or_else(unknown)?)?;
+        let today = self.today();
+        versions
+            .into_iter()
+            .rfind(|record| {
+                record.source == *source
+                    && record.record_id == record_id
+                    && record.known_on <= today
+            })
+            .ok_or_else(unknown)
     }
 
     /// Changes one record in one transaction, with the act behind it; `change` gives its new version, if it is new.
@@ -376,6 +435,13 @@ impl Service {
         {
             tracing::warn!(%error, "cached tiers could not be taken back; the cache is left alone until it has caught up");
         }
+    }
+}
+
+fn stale_record(record: &Record) -> ServiceError {
+    ServiceError::StaleRecord {
+        source_name: record.source.to_string(),
+        record_id: record.record_id.clone(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Runs as callers see them: asked for, watched, cancelled, carried out.
 
+use std::time::Duration;
+
 use super::execution::{Execution, LEASE, millis};
 use super::{Service, ServiceError};
 use crate::store::{Run, RunCause, RunState, StoreError};
@@ -15,10 +17,14 @@ pub struct Job {
     pub rows_per_second: Option<f64>,
     /// An estimate of the seconds that are left.
     pub seconds_left: Option<u64>,
+    /// Until when its result is kept, in milliseconds since 1970 (UTC); nothing where it has left none.
+    pub result_expires_at: Option<i64>,
+    /// Whether its result is still kept.
+    pub is_result_kept: bool,
 }
 
 impl Job {
-    pub(super) fn of(run: Run) -> Self {
+    fn of(run: Run, keep_results: Duration) -> Self {
         // Completing a part costs about a quarter of scanning it.
         let done = 4.0 * run.scanned_count as f64 + run.finished_count as f64;
         let all = 5.0 * run.total_count as f64;
@@ -39,7 +45,13 @@ impl Job {
             .map(|from| (until - from) as f64 / 1_000.0)
             .filter(|seconds| *seconds > 0.0);
         let is_running = run.state == RunState::Running;
+        let result_expires_at = run
+            .ended_at
+            .filter(|_| run.has_result)
+            .map(|at| at.saturating_add(millis(keep_results)));
         Self {
+            result_expires_at,
+            is_result_kept: result_expires_at.is_some_and(|at| run.read_at < at),
             percent: (share * 1_000.0).round() / 10.0,
             rows_per_second: seconds
                 .map(|seconds| (run.scanned_count as f64 / seconds).round())
@@ -72,6 +84,11 @@ pub trait RunObserver: Sync {
 impl RunObserver for () {}
 
 impl Service {
+    /// A run as it is told to callers.
+    pub(super) fn job_of(&self, run: Run) -> Job {
+        Job::of(run, self.keep_results)
+    }
+
     /// Asks for a run with the files in force; an active one with these files is given back instead.
     ///
     /// # Errors
@@ -80,7 +97,7 @@ impl Service {
     pub fn reclassify(&self) -> Result<Job, ServiceError> {
         let current = self.current();
         let run = self.request_run(current.models.files_id(), RunCause::Demand)?;
-        Ok(Job::of(run))
+        Ok(self.job_of(run))
     }
 
     /// Asks for a run with the files that this process was started with.
@@ -92,7 +109,7 @@ impl Service {
         let given = self.given();
         self.keep_files(given)?;
         let run = self.request_run(given.files_id(), RunCause::Demand)?;
-        Ok(Job::of(run))
+        Ok(self.job_of(run))
     }
 
     /// One job.
@@ -102,7 +119,7 @@ impl Service {
     /// When there is no such job or the store fails.
     pub fn job(&self, job_id: &str) -> Result<Job, ServiceError> {
         let run = self.store.run(job_id)?;
-        run.map(Job::of)
+        run.map(|run| self.job_of(run))
             .ok_or_else(|| ServiceError::UnknownJob(job_id.to_owned()))
     }
 
@@ -113,7 +130,7 @@ impl Service {
     /// When the store fails.
     pub fn jobs(&self, before: Option<u64>, limit: usize) -> Result<Vec<Job>, ServiceError> {
         let runs = self.store.runs_before(before, limit)?;
-        Ok(runs.into_iter().map(Job::of).collect())
+        Ok(runs.into_iter().map(|run| self.job_of(run)).collect())
     }
 
     /// Cancels a job; one that has ended stays as it is. What it wrote is never seen.
@@ -178,11 +195,11 @@ impl Service {
                     "a run has flipped"
                 );
                 self.refresh()?;
-                Ok(Some(Job::of(run)))
+                Ok(Some(self.job_of(run)))
             }
             // Someone cancelled it, or another process goes on with it.
             Err(ServiceError::Store(StoreError::RunLost { .. })) => {
-                Ok(self.store.run(&run_id)?.map(Job::of))
+                Ok(self.store.run(&run_id)?.map(|run| self.job_of(run)))
             }
             // The run is continued when the store is back.
             Err(ServiceError::Store(error)) if error.is_passing() => Err(error.into()),

@@ -13,6 +13,15 @@ pub trait ItemStore {
     /// Writes items in one transaction, each as a new version known from `day`; what says nothing new is not written.
     fn put_items(&self, batch: &[CheckItem], day: Date) -> Result<Vec<ItemOutcome>, StoreError>;
 
+    /// Writes one item as [`ItemStore::put_items`] does if `condition` holds for the version that stands, `None` where
+    /// there is none; nothing comes between the one and the other.
+    fn put_item_if(
+        &self,
+        item: &CheckItem,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<ItemWrite, StoreError>;
+
     /// All versions of one item, latest first; none for an unknown item.
     fn item_versions(&self, item_code: &str) -> Result<Vec<ItemVersion>, StoreError>;
 
@@ -22,6 +31,15 @@ pub trait ItemStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<ItemVersion>, StoreError>;
+}
+
+/// What became of an item that was to be written under a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemWrite {
+    /// The condition held.
+    Written(ItemOutcome),
+    /// It did not, for this version.
+    NotMet(Option<u64>),
 }
 
 /// What became of a written item.

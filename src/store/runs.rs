@@ -296,7 +296,7 @@ pub struct Run {
     pub step: Option<String>,
     /// How much of a job beside the runs is done, in percent.
     pub done_percent: Option<u8>,
-    /// Whether a job beside the runs has left a result.
+    /// Whether a job beside the runs has left a result, which may be forgotten by now.
     pub has_result: bool,
 }
 

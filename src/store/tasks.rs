@@ -37,8 +37,12 @@ pub trait TaskStore {
         ended: &Result<String, String>,
     ) -> Result<bool, StoreError>;
 
-    /// The result of a job that succeeded.
+    /// The result of a job that succeeded, unless it was forgotten.
     fn task_result(&self, run_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Forgets results of jobs that ended more than `keep_ms` ago, at most `at_most`; says how many. That a job has left
+    /// one is still known.
+    fn forget_results(&self, keep_ms: i64, at_most: u64) -> Result<u64, StoreError>;
 }
 
 /// A job that is asked for.

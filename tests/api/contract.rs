@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 132;
+const OPERATIONS: usize = 134;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -218,4 +218,64 @@ fn every_reference_leads_somewhere() {
             assert!(document.pointer(pointer).is_some(), "{reference}");
         }
     });
+}
+
+#[test]
+fn every_vocabulary_says_whether_it_may_grow() {
+    let mut found = 0;
+    each(document(), &mut |value| {
+        if value["enum"].is_array() {
+            assert!(value["x-closed-enum"].is_boolean(), "{value}");
+            assert_eq!(value["type"], "string", "{value}");
+            found += 1;
+        }
+    });
+    assert!(found > 60, "{found}");
+    assert_eq!(
+        document()["components"]["schemas"]["Tier"]["x-closed-enum"],
+        true
+    );
+    assert_eq!(
+        document()["components"]["schemas"]["JobState"]["x-closed-enum"],
+        false
+    );
+}
+
+#[test]
+fn every_delivery_is_described_with_its_signature() {
+    let document = document();
+    let webhooks = document["webhooks"].as_object().unwrap();
+    let names: BTreeSet<&str> = webhooks.keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(["ping", "tiersChanged", "tiersLost"]));
+    for (name, item) in webhooks {
+        let delivery = &item["post"];
+        assert!(
+            delivery["operationId"]
+                .as_str()
+                .unwrap()
+                .starts_with("deliver_")
+        );
+        let headers: Vec<&str> = delivery["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|header| header["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            headers,
+            ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        );
+        let content = &delivery["requestBody"]["content"]["application/json"];
+        let found = faults(&content["schema"], &content["example"]);
+        assert!(
+            found.is_empty() && !content["example"].is_null(),
+            "{name}: {found:#?}"
+        );
+        for answer in ["2XX", "410", "default"] {
+            assert!(
+                delivery["responses"][answer]["description"].is_string(),
+                "{name}: {answer}"
+            );
+        }
+    }
 }

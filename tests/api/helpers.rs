@@ -20,6 +20,9 @@ use crate::schema::assert_promised;
 /// The day on which every test takes place.
 pub const TODAY: &str = "2026-11-22";
 
+/// How long a test waits for one answer, on a machine that others use too.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(180);
+
 /// A server on a free port over a store of its own, stopped when dropped.
 pub struct TestApp {
     base: String,
@@ -28,7 +31,7 @@ pub struct TestApp {
     handle: actix_web::dev::ServerHandle,
     follower: tokio::task::JoinHandle<()>,
     service: Arc<Service>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What is ready by a test's decision.
@@ -57,6 +60,14 @@ impl TestApp {
 
     /// A server with settings that differ from the defaults.
     pub async fn start_with(settings: &[(&'static str, &str)]) -> Self {
+        Self::start_built(settings, |service| service).await
+    }
+
+    /// A server whose service is built otherwise.
+    pub async fn start_built(
+        settings: &[(&'static str, &str)],
+        build: impl FnOnce(Service) -> Service,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listen = ("listen", "127.0.0.1:0");
         let settings = settings
@@ -74,7 +85,7 @@ impl TestApp {
             Clock::Fixed(date(2026, 11, 22)),
             Entropy::insecure(7),
         );
-        let service = Arc::new(service.unwrap());
+        let service = Arc::new(build(service.unwrap()));
         service.catch_up().await.unwrap();
         let follower = Arc::clone(&service);
         let follower = tokio::spawn(async move { follower.follow_changes().await });
@@ -92,13 +103,15 @@ impl TestApp {
             base,
             client: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
+                // A test that waits for an answer that never comes is to fail and not to hang.
+                .timeout(LONGEST_WAIT)
                 .build()
                 .unwrap(),
             store_works,
             handle,
             follower,
             service,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -108,6 +121,11 @@ impl TestApp {
 
     pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// The file of the store.
+    pub fn store_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("risktier.db")
     }
 
     /// Where the server listens, as `host:port`.
@@ -167,14 +185,21 @@ impl TestApp {
 
     /// Sends bytes as they are and gives what comes back until the server closes, or until it has nothing more to say.
     pub async fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = tokio::net::TcpStream::connect(self.address())
+        let stream = tokio::net::TcpStream::connect(self.address())
             .await
             .unwrap();
-        // The server may refuse and close before it has read everything.
-        let _ = stream.write_all(bytes).await;
+        let (mut reader, mut writer) = stream.into_split();
+        // The server may refuse and close before it has read everything, or stop reading without closing.
+        let bytes = bytes.to_vec();
+        let sending = tokio::spawn(async move {
+            let _ = writer.write_all(&bytes).await;
+            // Kept open: a client that has said everything still listens.
+            std::future::pending::<()>().await;
+        });
         let mut answer = Vec::new();
-        let read = stream.read_to_end(&mut answer);
+        let read = reader.read_to_end(&mut answer);
         let _ = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        sending.abort();
         String::from_utf8_lossy(&answer).into_owned()
     }
 

@@ -1,5 +1,7 @@
 //! Reclassification as a job.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -72,4 +74,48 @@ async fn a_job_can_be_cancelled_once_and_an_unknown_one_is_told() {
     let unknown = app.request(Method::DELETE, "/v1/jobs/none");
     problem(unknown.send().await.unwrap(), 404, "unknown-job").await;
     problem(app.get("/v1/jobs?cursor=00").await, 400, "invalid-cursor").await;
+}
+
+#[tokio::test]
+async fn a_result_is_kept_for_its_time_and_then_gone_while_the_job_stays() {
+    for keep in [Duration::from_secs(24 * 60 * 60), Duration::ZERO] {
+        let app = TestApp::start_built(&[], |service| service.with_results_kept(keep)).await;
+        app.enterprise("E1").await;
+        let asked = ok(app.step("/v1/models/drift").await, 202).await;
+        let path = format!("/v1/jobs/{}", asked["job_id"].as_str().unwrap());
+        assert!(asked.get("result_expires_at").is_none());
+        problem(app.get(&format!("{path}/result")).await, 409, "conflict").await;
+
+        assert!(app.carry_out_task().await);
+
+        let job = app.json(&path).await;
+        assert_eq!(job["state"], "succeeded");
+        let instant =
+            |name: &str| -> jiff::Timestamp { job[name].as_str().unwrap().parse().unwrap() };
+        let kept = instant("result_expires_at").duration_since(instant("ended_at"));
+        assert_eq!(kept.as_secs(), i64::try_from(keep.as_secs()).unwrap());
+        let result = app.get(&format!("{path}/result")).await;
+        if keep > Duration::ZERO {
+            assert_eq!(job["result"], format!("{path}/result"));
+            assert_eq!(result.status(), 200);
+            continue;
+        }
+        assert!(job.get("result").is_none());
+        let gone = problem(result, 410, "result-expired").await;
+        assert_eq!(gone["job_id"], asked["job_id"]);
+        problem(
+            app.get(&format!("{path}/report")).await,
+            410,
+            "result-expired",
+        )
+        .await;
+        // What it measured stays.
+        assert_eq!(
+            app.json("/v1/models/drift").await["items"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+    }
 }

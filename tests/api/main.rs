@@ -12,6 +12,7 @@
 mod calendars;
 mod ceremony;
 mod changes;
+mod conditions;
 mod contract;
 mod conventions;
 mod enterprises;
@@ -35,5 +36,6 @@ mod problems;
 mod records;
 mod schema;
 mod sheets;
+mod tier_pages;
 mod tiers;
 mod webhooks;

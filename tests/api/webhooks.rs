@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::helpers::{TestApp, header, ok, pointers, problem};
+use crate::schema::{document, faults};
 
 /// What the target was sent.
 #[derive(Clone, Debug)]
@@ -99,6 +100,14 @@ fn field(head: &str, name: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Asserts that a delivery is one that the contract describes.
+fn assert_delivered(name: &str, body: &Value) {
+    let delivery =
+        &document()["webhooks"][name]["post"]["requestBody"]["content"]["application/json"];
+    let found = faults(&delivery["schema"], body);
+    assert!(found.is_empty(), "{name}: {found:#?}");
+}
+
 fn options() -> WebhookOptions {
     WebhookOptions {
         allow_loopback: true,
@@ -163,6 +172,7 @@ async fn changes_are_sent_in_order_signed_and_again_until_they_are_taken() {
     assert_eq!(*signature, format!("v1,{signed}"));
     let body: Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["type"], "tiers.changed");
+    assert_delivered("tiersChanged", &body);
     // What is sent is what the feed shows.
     let feed = app.json("/v1/tiers/changes").await;
     assert_eq!(
@@ -245,6 +255,7 @@ async fn a_target_is_tried_out_and_taken_away() {
     let received = target.take();
     let body: Value = serde_json::from_str(&received[0].body).unwrap();
     assert_eq!(body, json!({"type": "ping", "webhook_id": id}));
+    assert_delivered("ping", &body);
     target.answer(503);
     let pinged = ok(app.step(&format!("{path}/ping")).await, 200).await;
     assert_eq!(pinged["is_taken"], false);
@@ -287,4 +298,37 @@ async fn a_target_that_may_not_be_called_is_refused() {
     }
     let refused = app.post("/v1/webhooks", &body).await;
     problem(refused, 422, "rule-violated").await;
+}
+
+#[tokio::test]
+async fn the_secret_is_given_once_and_kept_under_no_key() {
+    let app = app().await;
+    let body = json!({"url": "http://127.0.0.1:9/hooks"});
+    let create = async || {
+        let request = app
+            .request(Method::POST, "/v1/webhooks")
+            .header("idempotency-key", "hook-1");
+        request.json(&body).send().await.unwrap()
+    };
+    let first = create().await;
+    assert_eq!(header(&first, "cache-control"), "no-store");
+    let created = ok(first, 201).await;
+
+    let again = create().await;
+
+    assert_eq!(header(&again, "idempotency-replayed"), "");
+    let refused = problem(again, 409, "idempotency-unanswered").await;
+    let secret = created["secret"].as_str().unwrap();
+    assert!(!refused.to_string().contains(secret));
+    // It was subscribed once, and nothing of the answer lies beside the key.
+    let hooks = app.json("/v1/webhooks").await;
+    assert_eq!(hooks["items"], json!([created["webhook"]]));
+    let store = std::fs::read(app.store_path()).unwrap();
+    let log = std::fs::read(format!("{}-wal", app.store_path().display())).unwrap_or_default();
+    for bytes in [store, log] {
+        let found = bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes());
+        assert!(!found, "the secret lies in the store as it was answered");
+    }
 }

@@ -154,6 +154,22 @@ async fn one_flushed_master_begins_a_new_generation() {
 }
 
 #[tokio::test]
+async fn a_value_that_meets_a_flushed_master_costs_the_trust_at_once() {
+    let (cluster, log) = (RedisCluster::start(), Log::default());
+    let cache = filled(&cluster, &log).await;
+    let ticket = cache.ticket(&epoch()).unwrap();
+    log.commit(id(1), 2);
+    cache.invalidate(&epoch(), &[(id(1), 2)]).await.unwrap();
+    let _: String = cluster.members[master_of(&cluster, 1)].command(&[b"FLUSHALL"]);
+
+    cache.put_many(&ticket, &[(id(1), value(1))]).await;
+
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Untrusted));
+    recover(&cache, &log).await;
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Cold));
+}
+
+#[tokio::test]
 async fn a_paused_master_costs_its_own_entries_a_few_waits_and_then_nobody_waits() {
     let (cluster, log) = (RedisCluster::start(), Log::default());
     let cache = filled(&cluster, &log).await;

@@ -145,6 +145,28 @@ async fn a_flush_costs_entries_but_brings_no_stale_value_back() {
 }
 
 #[tokio::test]
+async fn a_value_from_before_a_change_does_not_come_in_where_a_flush_took_the_tombstone() {
+    let (server, log) = (RedisServer::start(), Log::default());
+    let cache = filled(&server, &log, BUDGET).await;
+    let ticket = cache.ticket(&epoch()).unwrap();
+    cache.invalidate(&epoch(), &[(id(1), 2)]).await.unwrap();
+    let _: String = server.command(&[b"FLUSHALL"]);
+
+    cache.put_many(&ticket, &[(id(1), value(1))]).await;
+
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Untrusted));
+    assert!(bucket_keys(&server).is_empty());
+    recover(&cache, &log).await;
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Cold));
+    // The old ticket serves nothing any more, a new one does.
+    cache.put_many(&ticket, &[(id(1), value(1))]).await;
+    assert_eq!(get(&cache, 1).await, Lookup::Miss(MissReason::Cold));
+    let ticket = cache.ticket(&epoch()).unwrap();
+    cache.put_many(&ticket, &[(id(1), value(2))]).await;
+    assert_eq!(get(&cache, 1).await, Lookup::Hit(value(2)));
+}
+
+#[tokio::test]
 async fn a_killed_redis_costs_hits_only_and_is_trusted_again_after_catching_up() {
     let (mut server, log) = (RedisServer::start(), Log::default());
     let cache = filled(&server, &log, BUDGET).await;
@@ -231,6 +253,7 @@ async fn a_full_redis_takes_nothing_in_but_answers_with_what_it_has() {
 async fn an_unusable_address_is_refused_at_once() {
     let refused = RedisCache::new(RedisOptions {
         url: "http://127.0.0.1".to_owned(),
+        authorities: None,
         budget: BUDGET,
         log_id: "log1".to_owned(),
         ttl: Duration::from_secs(60),

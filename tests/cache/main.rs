@@ -16,6 +16,7 @@ mod redis_server;
 
 mod cluster;
 mod faults;
+mod guarded;
 mod laws;
 mod layers;
 mod layout;
@@ -61,6 +62,7 @@ pub fn redis_cache(url: &str, budget: Duration) -> RedisCache {
 pub fn redis_cache_of(url: &str, budget: Duration, log_id: &str) -> RedisCache {
     RedisCache::new(RedisOptions {
         url: url.to_owned(),
+        authorities: None,
         budget,
         log_id: log_id.to_owned(),
         ttl: Duration::from_secs(24 * 60 * 60),

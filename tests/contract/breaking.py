@@ -56,6 +56,14 @@ class Comparison:
                 self.operation(name, operation, after[name])
             else:
                 self.note(name, "is removed")
+        after = self.after.document.get("webhooks", {})
+        for name, item in self.before.document.get("webhooks", {}).items():
+            if name not in after:
+                self.note(f"webhook {name}", "is removed")
+                continue
+            # What is delivered is given to clients, as answers are.
+            old, new = (value["post"]["requestBody"]["content"]["application/json"]["schema"] for value in (item, after[name]))
+            self.schema(f"webhook {name}", old, new, False, ())
         return sorted(set(self.found))
 
     def operation(self, name, before, after):

@@ -130,6 +130,7 @@ impl Place {
     fn far(&self, url: &str, budget: Duration) -> RedisCache {
         RedisCache::new(RedisOptions {
             url: url.to_owned(),
+            authorities: None,
             budget,
             log_id: self.store().store_id().unwrap(),
             ttl: Duration::from_secs(24 * 60 * 60),

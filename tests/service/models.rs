@@ -475,6 +475,34 @@ fn a_model_in_shadow_is_counted_and_never_told() {
 }
 
 #[test]
+fn results_are_forgotten_after_their_time_and_that_there_was_one_is_not() {
+    on_both(|place| {
+        let service = place.service();
+        fill(place.store().as_ref());
+        let runtime = Runtime::new().unwrap();
+        let job = service
+            .ask_task(&risktier::service::TaskRequest::Drift {})
+            .unwrap();
+        let id = job.run.run_id.as_str();
+        service.carry_out_task().unwrap().unwrap();
+        runtime.block_on(service.tidy());
+        let result = service.job_result(id).unwrap();
+        assert!(result.starts_with('{'), "{result}");
+
+        // A process that keeps results for no time at all, as one would be after so many days.
+        let hasty = place.service().with_results_kept(std::time::Duration::ZERO);
+        runtime.block_on(hasty.tidy());
+
+        for service in [&service, &hasty, &place.service()] {
+            let gone = service.job_result(id).unwrap_err();
+            assert!(matches!(gone, ServiceError::ResultExpired { .. }), "{gone}");
+            assert!(service.job(id).unwrap().result_expires_at.is_some());
+        }
+        assert_eq!(place.store().forget_results(0, 10).unwrap(), 0);
+    });
+}
+
+#[test]
 fn drift_is_measured_kept_and_raises_an_alert() {
     on_both(|place| {
         let service = place.service();

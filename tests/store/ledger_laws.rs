@@ -2,6 +2,7 @@
 
 crate::hold!(ledger_laws:
     items_keep_every_version,
+    an_item_is_written_under_a_condition_or_not_at_all,
     many_who_write_items_leave_no_gap,
     a_draw_takes_its_slots_in_the_same_step,
     a_slot_is_held_once,
@@ -20,7 +21,7 @@ pub mod laws {
     use jiff::civil::date;
     use risktier::domain::{CheckItem, ExemptReason, ItemDraft, Visit, VisitKind, VisitState};
     use risktier::store::{
-        DrawnPlan, ItemOutcome, LedgerFilter, LedgerYear, Slot, Store, StoreError,
+        DrawnPlan, ItemOutcome, ItemWrite, LedgerFilter, LedgerYear, Slot, Store, StoreError,
     };
 
     use crate::register::{TODAY, id, label};
@@ -135,6 +136,49 @@ pub mod laws {
         assert_eq!(page(None, 1), [("A".into(), 1)]);
         assert_eq!(page(Some("A"), 9), [("B".into(), 3)]);
         assert!(page(Some("B"), 9).is_empty());
+    }
+
+    pub fn an_item_is_written_under_a_condition_or_not_at_all(place: &dyn Place) {
+        let store = place.open();
+        let put = |name: &str, wanted: Option<u64>| {
+            let holds = move |version| version == wanted;
+            store.put_item_if(&item("A", name), TODAY, &holds).unwrap()
+        };
+        assert_eq!(put("一", Some(1)), ItemWrite::NotMet(None));
+        assert_eq!(put("一", None), ItemWrite::Written(ItemOutcome::Created));
+        assert_eq!(put("二", None), ItemWrite::NotMet(Some(1)));
+        assert_eq!(put("二", Some(1)), ItemWrite::Written(ItemOutcome::Updated));
+        assert_eq!(
+            put("二", Some(2)),
+            ItemWrite::Written(ItemOutcome::Unchanged)
+        );
+        assert_eq!(place.open().item_versions("A").unwrap().len(), 2);
+
+        // Of many who replace one version one succeeds.
+        let start = Barrier::new(4);
+        let stores: Vec<_> = (0..4).map(|_| place.open()).collect();
+        let written = std::thread::scope(|scope| {
+            let threads: Vec<_> = stores
+                .iter()
+                .enumerate()
+                .map(|(thread, store)| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        start.wait();
+                        let new = item("A", &format!("{thread}"));
+                        store
+                            .put_item_if(&new, TODAY, &|version| version == Some(2))
+                            .unwrap()
+                    })
+                })
+                .collect();
+            let outcomes = threads.into_iter().map(|thread| thread.join().unwrap());
+            outcomes
+                .filter(|outcome| *outcome == ItemWrite::Written(ItemOutcome::Updated))
+                .count()
+        });
+        assert_eq!(written, 1);
+        assert_eq!(place.open().item_versions("A").unwrap().len(), 3);
     }
 
     pub fn many_who_write_items_leave_no_gap(place: &dyn Place) {

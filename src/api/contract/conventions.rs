@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Type};
 use utoipa::openapi::{
     Components, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
@@ -56,18 +56,22 @@ pub(super) fn declare(document: &mut OpenApi) {
     }
 }
 
-/// Marks vocabularies as closed or open, and drops schemas and answers that nothing refers to.
+/// Marks vocabularies as closed or open, those that stand inside others included, and drops schemas and answers that
+/// nothing refers to.
 pub(super) fn tidy(document: &mut OpenApi) {
     if let Some(components) = &mut document.components {
         for (name, schema) in &mut components.schemas {
-            if let RefOr::T(Schema::Object(object)) = schema
-                && object.enum_values.is_some()
-            {
-                let is_closed = CLOSED.contains(&name.as_str());
-                let mark = ExtensionsBuilder::new()
-                    .add("x-closed-enum", is_closed)
-                    .build();
-                object.extensions.get_or_insert_default().merge(mark);
+            mark(schema, CLOSED.contains(&name.as_str()));
+        }
+    }
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations_mut(item) {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && let Some(schema) = &mut parameter.schema
+                {
+                    mark(schema, false);
+                }
             }
         }
     }
@@ -87,6 +91,35 @@ pub(super) fn tidy(document: &mut OpenApi) {
         if components.schemas.len() == before {
             return;
         }
+    }
+}
+
+/// Marks a vocabulary, or those inside a schema, which are open.
+fn mark(schema: &mut RefOr<Schema>, is_closed: bool) {
+    let RefOr::T(schema) = schema else {
+        return;
+    };
+    match schema {
+        Schema::Object(object) => {
+            if object.enum_values.is_some() {
+                let mark = ExtensionsBuilder::new()
+                    .add("x-closed-enum", is_closed)
+                    .build();
+                object.extensions.get_or_insert_default().merge(mark);
+            }
+            for member in object.properties.values_mut() {
+                mark(member, false);
+            }
+        }
+        Schema::Array(array) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                mark(items, false);
+            }
+        }
+        Schema::OneOf(one_of) => one_of.items.iter_mut().for_each(|one| mark(one, false)),
+        Schema::AllOf(all_of) => all_of.items.iter_mut().for_each(|one| mark(one, false)),
+        Schema::AnyOf(any_of) => any_of.items.iter_mut().for_each(|one| mark(one, false)),
+        _ => {}
     }
 }
 

@@ -4,9 +4,12 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, ArrayItems, ObjectBuilder, SchemaType, Type,
 };
-use utoipa::openapi::{Content, OpenApi, RefOr, Response, Schema};
+use utoipa::openapi::{Content, KnownFormat, OpenApi, RefOr, Response, Schema, SchemaFormat};
 
 use super::operations_mut;
+
+/// Media types whose schema would speak of one event while the answer is a stream of them.
+const STREAMED: &str = "text/event-stream";
 
 /// Takes null out of every schema of the document.
 pub(super) fn without_null(document: &mut OpenApi) {
@@ -37,6 +40,11 @@ fn clean_item(item: &mut PathItem) {
                 body.required = Some(utoipa::openapi::Required::False);
             }
             body.content.values_mut().for_each(clean_content);
+            for (media_type, content) in &mut body.content {
+                if media_type != "application/json" {
+                    as_bytes(content);
+                }
+            }
         }
         responses.responses.values_mut().for_each(clean_response);
     }
@@ -55,6 +63,20 @@ fn is_optional(content: &RefOr<Content>) -> bool {
 fn clean_response(response: &mut RefOr<Response>) {
     if let RefOr::T(response) = response {
         response.content.values_mut().for_each(clean_content);
+        if let Some(RefOr::T(content)) = response.content.get_mut(STREAMED) {
+            content.schema = None;
+        }
+    }
+}
+
+/// A file in a body is bytes to generators of clients, whatever its rows are.
+fn as_bytes(content: &mut RefOr<Content>) {
+    if let RefOr::T(Content {
+        schema: Some(RefOr::T(Schema::Object(object))),
+        ..
+    }) = content
+    {
+        object.format = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
     }
 }
 

@@ -46,15 +46,22 @@ pub(crate) struct ChangeFeed {
     pub(crate) is_current: bool,
 }
 
+/// What changed: the tier of an enterprise, or the epoch in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChangeKind {
+    Tier,
+    Epoch,
+}
+
 /// One entry of the feed: an enterprise has another tier, or another epoch came into force.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Change {
     /// Its number; numbers rise by one.
     #[schema(example = 108, minimum = 1)]
     number: u64,
-    /// `tier`: the tier of an enterprise; `epoch`: another epoch came into force.
-    #[schema(example = "tier")]
-    kind: &'static str,
+    /// What changed.
+    kind: ChangeKind,
     /// The enterprise, of a `tier`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "91990000MA00000017")]
@@ -96,7 +103,7 @@ impl From<Move> for Change {
         } = change;
         let entry = Self {
             number: seq,
-            kind: "tier",
+            kind: ChangeKind::Tier,
             enterprise_id: None,
             from_tier: None,
             tier: None,
@@ -120,7 +127,7 @@ impl From<Move> for Change {
                 ..entry
             },
             MoveKind::Epoch { is_whole } => Self {
-                kind: "epoch",
+                kind: ChangeKind::Epoch,
                 is_whole: Some(is_whole),
                 ..entry
             },

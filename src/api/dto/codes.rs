@@ -426,3 +426,23 @@ mirror! {
         LeastRate = "least_rate", ItemCap = "item_cap",
     }
 }
+
+mirror! {
+    /// What a job does.
+    JobKind of service::JobKind {
+        Reclassify = "reclassify", Promote = "promote", Rollback = "rollback", Train = "train",
+        Evaluate = "evaluate", Compare = "compare", Validate = "validate", Shadow = "shadow", Drift = "drift",
+    }
+}
+
+mirror! {
+    /// Where a job stands; the last three are for good.
+    JobState of service::RunState {
+        Queued = "queued", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",
+    }
+}
+
+mirror! {
+    /// Why a job was asked for.
+    JobCause of service::RunCause { Demand = "demand", Files = "files", Month = "month" }
+}

@@ -9,6 +9,14 @@ use super::decisions::{MergeAnswer, OverrideAnswer};
 use super::objections::ObjectionAnswer;
 use crate::service::{Cause, FilesOfDay, TierHistory, TierSpell};
 
+/// Why files speak for a day: they were `in_force`, or are the `first`, because nothing was in force yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FilesWhy {
+    InForce,
+    First,
+}
+
 /// The files and statistics that an answer for a day rests on.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DayFiles {
@@ -25,9 +33,8 @@ pub(crate) struct DayFiles {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
     statistics: Option<String>,
-    /// Why these: `in_force` on that day, or `first`, because nothing was in force yet.
-    #[schema(example = "in_force")]
-    why: &'static str,
+    /// Why these.
+    why: FilesWhy,
 }
 
 impl From<FilesOfDay> for DayFiles {
@@ -44,7 +51,11 @@ impl From<FilesOfDay> for DayFiles {
             from_on: from_on.to_string(),
             files_id,
             statistics,
-            why: if is_instead { "first" } else { "in_force" },
+            why: if is_instead {
+                FilesWhy::First
+            } else {
+                FilesWhy::InForce
+            },
         }
     }
 }

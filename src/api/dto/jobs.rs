@@ -3,7 +3,18 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::service::Job;
+use super::codes::{JobCause, JobKind, JobState};
+use crate::service::{Job, RunPhase};
+
+/// What a job is doing: a run goes through the register (`scan`) and completes what depends on others (`finish`); other
+/// work is `work`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobPhase {
+    Scan,
+    Finish,
+    Work,
+}
 
 /// A job: a run over the whole register (`reclassify`, `promote`, `rollback`), or work about models beside it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,26 +26,26 @@ pub(crate) struct JobAnswer {
     /// Its number, consecutive within the installation.
     #[schema(example = 3, minimum = 1)]
     pub(crate) number: u64,
-    /// What it does: `reclassify`, `promote`, `rollback`; `train`, `evaluate`, `compare`, `validate`, `shadow`, `drift`.
-    #[schema(example = "reclassify")]
-    kind: &'static str,
-    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
-    #[schema(example = "running")]
-    state: &'static str,
-    /// Why it was asked for: `demand`, `files` or `month`.
-    #[schema(example = "demand")]
-    cause: &'static str,
-    /// What a run is doing: `scan` or `finish`; of other work `work`.
-    #[schema(example = "scan")]
-    phase: &'static str,
+    /// What it does.
+    kind: JobKind,
+    /// Where it stands.
+    state: JobState,
+    /// Why it was asked for.
+    cause: JobCause,
+    /// What it is doing.
+    phase: JobPhase,
     /// What other work is doing, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "judging by later inspections")]
     step: Option<String>,
-    /// Where its result is, once it has one.
+    /// Where its result is, once it has one and while it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/v1/jobs/019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11/result")]
     result: Option<String>,
+    /// Until when its result is kept, or was; left out where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2026-12-22T08:00:30Z")]
+    result_expires_at: Option<String>,
     /// The day its tiers speak for.
     #[schema(format = Date, example = "2026-11-22")]
     as_of: String,
@@ -89,23 +100,24 @@ impl From<Job> for JobAnswer {
             percent,
             rows_per_second,
             seconds_left,
+            result_expires_at,
+            is_result_kept,
         } = job;
-        let result = run
-            .has_result
-            .then(|| format!("/v1/jobs/{}/result", run.run_id));
+        let result = is_result_kept.then(|| format!("/v1/jobs/{}/result", run.run_id));
         Self {
             job_id: run.run_id,
             number: run.run_no,
-            kind: run.kind.as_str(),
-            state: run.state.as_str(),
-            cause: run.cause.as_str(),
-            phase: if run.kind.is_run() {
-                run.phase.as_str()
-            } else {
-                "work"
+            kind: run.kind.into(),
+            state: run.state.into(),
+            cause: run.cause.into(),
+            phase: match run.phase {
+                _ if !run.kind.is_run() => JobPhase::Work,
+                RunPhase::Scan => JobPhase::Scan,
+                RunPhase::Finish => JobPhase::Finish,
             },
             step: run.step,
             result,
+            result_expires_at: result_expires_at.map(instant),
             as_of: run.as_of.to_string(),
             epoch: run.epoch.map(|epoch| epoch.to_string()),
             total_count: run.total_count,

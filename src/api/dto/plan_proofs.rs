@@ -212,7 +212,7 @@ pub(crate) struct OwnRowBody {
     #[schema(example = "S001")]
     stratum: String,
     /// Its size measure.
-    #[schema(example = 1)]
+    #[schema(value_type = u64, example = 1, maximum = 4_294_967_295_u64)]
     size: u32,
     /// The salt of its row.
     #[schema(pattern = "^[0-9a-f]{64}$")]

@@ -43,6 +43,7 @@ pub(crate) struct RecordInput {
     amount_cny: Option<f64>,
     /// A count that the kind defines.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     count: Option<u32>,
     /// Whether a complaint or report was upheld; left out while unknown.
     #[serde(default, deserialize_with = "present")]
@@ -187,6 +188,7 @@ pub(crate) struct RecordAnswer {
     amount_cny: Option<f64>,
     /// A count that the kind defines.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     count: Option<u32>,
     /// Whether a complaint or report was upheld.
     #[serde(skip_serializing_if = "Option::is_none")]

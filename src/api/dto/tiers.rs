@@ -85,6 +85,25 @@ pub(crate) struct AsOfQuery {
     pub(crate) as_of: Option<String>,
 }
 
+/// Which tiers are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TierPageQuery {
+    /// Division: a six-digit code or prefix that includes what lies below it, or a whole label.
+    #[param(example = "990100")]
+    pub(crate) division: Option<String>,
+    /// Only this tier.
+    #[param(example = "D")]
+    pub(crate) tier: Option<Tier>,
+    /// Where to go on: `next_cursor` of the page before, with the same `division` and `tier`.
+    #[param(pattern = "^([0-9a-f]{2}){8,}$")]
+    pub(crate) cursor: Option<String>,
+    /// Most items on the page.
+    #[param(example = 100, minimum = 1)]
+    pub(crate) limit: Option<usize>,
+}
+
 /// Enterprises whose tiers are asked for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with `enterprise_ids`")]

@@ -29,6 +29,16 @@ pub(crate) struct NewWebhook {
     pub(crate) webhook: WebhookAnswer,
 }
 
+/// Where a webhook stands: `failing` when the last delivery was not taken and is repeated, `suspended` when nothing was
+/// taken for too long, and nothing is sent until it is resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WebhookState {
+    Active,
+    Failing,
+    Suspended,
+}
+
 /// A webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhook)]
@@ -39,10 +49,8 @@ pub(crate) struct WebhookAnswer {
     /// Where changes are sent.
     #[schema(format = "uri", example = "https://draw.example.gov.cn/hooks/tiers")]
     url: String,
-    /// `active`; `failing`: the last delivery was not taken and is repeated; `suspended`: nothing was taken for too long,
-    /// and nothing is sent until it is resumed.
-    #[schema(example = "active")]
-    state: &'static str,
+    /// Where it stands.
+    state: WebhookState,
     /// The number of the last change that the target took.
     #[schema(example = 107)]
     taken_number: u64,
@@ -100,9 +108,9 @@ impl From<Webhook> for WebhookAnswer {
             webhook_id,
             url,
             state: match (is_suspended, is_failing) {
-                (true, _) => "suspended",
-                (false, true) => "failing",
-                (false, false) => "active",
+                (true, _) => WebhookState::Suspended,
+                (false, true) => WebhookState::Failing,
+                (false, false) => WebhookState::Active,
             },
             taken_number: cursor,
             waiting_count: last_move.saturating_sub(cursor),

@@ -1,10 +1,11 @@
 //! The list of check items.
 
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use actix_web::web::{Data, Json, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post, put};
 
 use super::imports::receive;
+use crate::api::conditional::{names, precondition, revision_tag};
 use crate::api::cursor::{List, page_limit};
 use crate::api::dto::items::{
     ItemAnswer, ItemImportAnswer, ItemInput, ItemQuery, ItemWritten, ItemsInput, ItemsWritten,
@@ -15,7 +16,7 @@ use crate::api::extract::Body;
 use crate::api::optional::NoQuery;
 use crate::api::problem::{Problem, ProblemKind, field_item};
 use crate::api::responses::{
-    BodyProblems, ChangeProblems, ImportProblems, ListProblems, ReadProblems,
+    BodyProblems, ConditionalProblems, ImportProblems, ListProblems, ReadProblems,
 };
 use crate::api::state::AppState;
 use crate::domain::{FieldError, field};
@@ -33,20 +34,31 @@ fn code_of_path(code: &str) -> Result<String, Problem> {
 /// Write a check item
 ///
 /// (抽查事项) What changes is a new version that holds from the present day on; earlier versions are kept. Only published
-/// items can be planned.
+/// items can be planned. With `If-Match` it replaces only the version that the caller saw, with `If-None-Match: *` it only
+/// creates.
 #[utoipa::path(
     operation_id = "put_item",
     tag = "items",
-    params(("item_code" = String, Path, description = "Code of the item", example = "SP-0301",
-        min_length = 1, max_length = 64)),
+    params(
+        ("item_code" = String, Path, description = "Code of the item", example = "SP-0301",
+            min_length = 1, max_length = 64),
+        ("if-match" = Option<String>, Header, description = "Entity tag of the version that is to be replaced, or `*`",
+            example = "\"r2\""),
+        ("if-none-match" = Option<String>, Header, description = "`*`: only where there is none yet",
+            pattern = r"^\*$")
+    ),
     request_body(content = ItemInput, example = json!(examples::item_input())),
     responses(
-        (status = 200, description = "It has a new version, or said nothing new", body = ItemAnswer,
+        (status = 200, description = "It has a new version, or said nothing new",
+            headers(("etag" = String, description = "Entity tag of what stands now")), body = ItemAnswer,
             example = json!(examples::item())),
         (status = 201, description = "It is new",
-            headers(("location" = String, description = "Path of the item")),
+            headers(
+                ("location" = String, description = "Path of the item"),
+                ("etag" = String, description = "Entity tag of what stands now")
+            ),
             body = ItemAnswer, example = json!(examples::item())),
-        ChangeProblems
+        ConditionalProblems
     )
 )]
 #[put("/v1/items/{item_code}")]
@@ -54,20 +66,29 @@ pub(crate) async fn put_item(
     state: Data<AppState>,
     item_code: Path<String>,
     _query: NoQuery,
+    request: HttpRequest,
     body: Body<ItemInput>,
 ) -> Result<HttpResponse, Problem> {
     let code = code_of_path(&item_code)?;
+    let is_required = state.settings.writes.require_if_match;
+    let precondition = precondition(request.headers(), is_required)?;
     let item = body
         .0
         .parse(Some(&code))
         .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
-    let (version, outcome) = state.run(move |service| service.put_item(item)).await?;
+    let (version, outcome) = state
+        .run(move |service| service.put_item_if(&item, &precondition))
+        .await?;
+    let tag = revision_tag(version.version.into());
     let answer = ItemAnswer::from(version);
     Ok(match outcome {
         ItemOutcome::Created => HttpResponse::Created()
             .insert_header((LOCATION, format!("/v1/items/{code}")))
+            .insert_header((ETAG, tag))
             .json(answer),
-        ItemOutcome::Updated | ItemOutcome::Unchanged => HttpResponse::Ok().json(answer),
+        ItemOutcome::Updated | ItemOutcome::Unchanged => {
+            HttpResponse::Ok().insert_header((ETAG, tag)).json(answer)
+        }
     })
 }
 
@@ -192,7 +213,7 @@ pub(crate) async fn list_items(
 
 /// One check item
 ///
-/// Its latest version, or the one that held on a day.
+/// Its latest version, or the one that held on a day. The entity tag of the latest is what `If-Match` takes.
 #[utoipa::path(
     operation_id = "get_item",
     tag = "items",
@@ -207,7 +228,8 @@ pub(crate) async fn get_item(
     state: Data<AppState>,
     item_code: Path<String>,
     query: Query<ItemQuery>,
-) -> Result<Json<ItemAnswer>, Problem> {
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let code = code_of_path(&item_code)?;
     let on = query.on.as_deref().map(|text| field::date("on", text));
     let on = on
@@ -219,7 +241,14 @@ pub(crate) async fn get_item(
             None => service.item(&code),
         })
         .await?;
-    Ok(Json(version.into()))
+    let tag = revision_tag(version.version.into());
+    if names(request.headers(), IF_NONE_MATCH, &tag) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish());
+    }
+    let answer = ItemAnswer::from(version);
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(answer))
 }
 
 /// All versions of a check item, latest first

@@ -29,5 +29,6 @@ pub(super) mod set_aside;
 pub(super) mod sheets;
 pub(super) mod simulation;
 pub(super) mod summary;
+pub(super) mod tier_pages;
 pub(super) mod tiers;
 pub(super) mod webhooks;

@@ -17,7 +17,9 @@ use crate::api::examples;
 use crate::api::extract::Body;
 use crate::api::optional::{NoQuery, OptionalBody};
 use crate::api::problem::Problem;
-use crate::api::responses::{BodyProblems, ListProblems, StateProblems, StepProblems};
+use crate::api::responses::{
+    BodyProblems, ListProblems, ResultProblems, StateProblems, StepProblems,
+};
 use crate::api::state::AppState;
 use crate::report;
 use crate::service::{JobKind, ServiceError, TaskRequest};
@@ -214,7 +216,9 @@ pub(crate) async fn list_drift(
 
 /// The result of a job
 ///
-/// Of training, judging, comparing, validating, shadow reports and drift, once the job has succeeded.
+/// Of training, judging, comparing, validating, shadow reports and drift, once the job has succeeded. It is kept until
+/// `result_expires_at` of the job, 30 days unless the operator says otherwise, and gone (410 `result-expired`) afterwards;
+/// what it registered, such as a model or a measured drift, stays.
 #[utoipa::path(
     operation_id = "get_job_result",
     tag = "operations",
@@ -223,7 +227,7 @@ pub(crate) async fn list_drift(
     responses(
         (status = 200, description = "The result", body = Object,
             example = json!({"model_id": examples::MODEL_ID, "is_new": true})),
-        StateProblems
+        ResultProblems
     )
 )]
 #[get("/v1/jobs/{job_id}/result")]
@@ -253,7 +257,7 @@ pub(crate) async fn get_job_result(
     ),
     responses(
         (status = 200, description = "The page", content((String = "text/html", example = "<!doctype html>"))),
-        StateProblems
+        ResultProblems
     )
 )]
 #[get("/v1/jobs/{job_id}/report")]

@@ -1,10 +1,12 @@
 //! Credit and penalty records.
 
+use actix_web::http::header::ETAG;
 use actix_web::web::{Data, Json, Path};
-use actix_web::{HttpResponse, post, put};
+use actix_web::{HttpRequest, HttpResponse, get, post, put};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 
+use crate::api::conditional::{expect_if_match, fits_if_match, tag_of_bytes};
 use crate::api::dto::objections::CorrectionInput;
 use crate::api::dto::persons::AmendmentInput;
 use crate::api::dto::records::{
@@ -14,7 +16,7 @@ use crate::api::examples;
 use crate::api::extract::Body;
 use crate::api::optional::{NoQuery, OptionalBody};
 use crate::api::problem::{Problem, ProblemItem, ProblemKind, field_item};
-use crate::api::responses::{BodyProblems, ChangeProblems};
+use crate::api::responses::{BodyProblems, ConditionalProblems, ReadProblems};
 use crate::api::state::AppState;
 use crate::domain::{FieldError, Label, Record, RecordDefaults, field};
 use crate::service::{Amendment, ServiceError};
@@ -151,20 +153,30 @@ fn at_record(error: ServiceError, ids: &[(String, String)]) -> Problem {
     tag = "records",
     params(
         ("source" = String, Path, description = "Source of the record", example = "penalties"),
-        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042"),
+        ("if-match" = Option<String>, Header, description = "Entity tag of the record that is to be changed, or `*`",
+            example = "\"3f0a377ba0a4a460ecb616f6507ce0d8\"")
     ),
     request_body(content = Option<AmendmentInput>, description = "May be left out",
         example = json!({"on": "2026-11-22"})),
-    responses((status = 204, description = "It is repaired"), ChangeProblems)
+    responses((status = 204, description = "It is repaired"), ConditionalProblems)
 )]
 #[post("/v1/records/{source}/{record_id}/repair")]
 pub(crate) async fn repair_record(
     state: Data<AppState>,
     path: Path<(String, String)>,
     _query: NoQuery,
+    request: HttpRequest,
     body: OptionalBody<AmendmentInput>,
 ) -> Result<HttpResponse, Problem> {
-    amend(&state, path.into_inner(), Amendment::Repair, body.0).await
+    amend(
+        &state,
+        path.into_inner(),
+        Amendment::Repair,
+        &request,
+        body.0,
+    )
+    .await
 }
 
 /// Withdraw a record
@@ -175,20 +187,30 @@ pub(crate) async fn repair_record(
     tag = "records",
     params(
         ("source" = String, Path, description = "Source of the record", example = "penalties"),
-        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042"),
+        ("if-match" = Option<String>, Header, description = "Entity tag of the record that is to be changed, or `*`",
+            example = "\"3f0a377ba0a4a460ecb616f6507ce0d8\"")
     ),
     request_body(content = Option<AmendmentInput>, description = "May be left out",
         example = json!({"on": "2026-11-22"})),
-    responses((status = 204, description = "It is withdrawn"), ChangeProblems)
+    responses((status = 204, description = "It is withdrawn"), ConditionalProblems)
 )]
 #[post("/v1/records/{source}/{record_id}/withdraw")]
 pub(crate) async fn withdraw_record(
     state: Data<AppState>,
     path: Path<(String, String)>,
     _query: NoQuery,
+    request: HttpRequest,
     body: OptionalBody<AmendmentInput>,
 ) -> Result<HttpResponse, Problem> {
-    amend(&state, path.into_inner(), Amendment::Withdraw, body.0).await
+    amend(
+        &state,
+        path.into_inner(),
+        Amendment::Withdraw,
+        &request,
+        body.0,
+    )
+    .await
 }
 
 /// End a record
@@ -199,39 +221,46 @@ pub(crate) async fn withdraw_record(
     tag = "records",
     params(
         ("source" = String, Path, description = "Source of the record", example = "penalties"),
-        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042"),
+        ("if-match" = Option<String>, Header, description = "Entity tag of the record that is to be changed, or `*`",
+            example = "\"3f0a377ba0a4a460ecb616f6507ce0d8\"")
     ),
     request_body(content = Option<AmendmentInput>, description = "May be left out",
         example = json!({"on": "2026-11-22"})),
-    responses((status = 204, description = "It is ended"), ChangeProblems)
+    responses((status = 204, description = "It is ended"), ConditionalProblems)
 )]
 #[post("/v1/records/{source}/{record_id}/end")]
 pub(crate) async fn end_record(
     state: Data<AppState>,
     path: Path<(String, String)>,
     _query: NoQuery,
+    request: HttpRequest,
     body: OptionalBody<AmendmentInput>,
 ) -> Result<HttpResponse, Problem> {
-    amend(&state, path.into_inner(), Amendment::End, body.0).await
+    amend(&state, path.into_inner(), Amendment::End, &request, body.0).await
 }
 
 /// Correct a record
 ///
 /// From the present day on it says what is given here, whole; what it said is kept for answers about earlier days. A
-/// repair or withdrawal that the correction is silent about stays.
+/// repair or withdrawal that the correction is silent about stays. With `If-Match` it changes only the record that the
+/// caller saw.
 #[utoipa::path(
     operation_id = "correct_record",
     tag = "records",
     params(
         ("source" = String, Path, description = "Source of the record", example = "penalties"),
-        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042"),
+        ("if-match" = Option<String>, Header, description = "Entity tag of the record that is to be changed, or `*`",
+            example = "\"3f0a377ba0a4a460ecb616f6507ce0d8\"")
     ),
     request_body(content = CorrectionInput, example = json!({"record": examples::record_input(),
         "by": "officer-17", "reason": "the amount was mistyped"})),
     responses(
-        (status = 200, description = "The record as it stands", body = RecordAnswer,
+        (status = 200, description = "The record as it stands",
+            headers(("etag" = String, description = "Entity tag of the record as it stands")), body = RecordAnswer,
             example = json!(examples::record())),
-        ChangeProblems
+        ConditionalProblems
     )
 )]
 #[put("/v1/records/{source}/{record_id}")]
@@ -239,8 +268,10 @@ pub(crate) async fn correct_record(
     state: Data<AppState>,
     path: Path<(String, String)>,
     _query: NoQuery,
+    request: HttpRequest,
     body: Body<CorrectionInput>,
-) -> Result<Json<RecordAnswer>, Problem> {
+) -> Result<HttpResponse, Problem> {
+    expect_if_match(request.headers(), state.settings.writes.require_if_match)?;
     let (source, record_id) = path.into_inner();
     let source = source_of_path(&source)?;
     let (content, said) = body
@@ -250,8 +281,53 @@ pub(crate) async fn correct_record(
             let prefix = if of_record { "/record" } else { "" };
             Problem::invalid_fields([field_item(prefix, error)])
         })?;
-    let (record, _) = state.service.correct_record(content, said).await?;
+    let headers = request.headers().clone();
+    let (record, _) = state
+        .service
+        .correct_record_if(content, said, move |record| {
+            fits_if_match(&headers, || tag_of(record))
+        })
+        .await?;
+    let tag = tag_of(&record);
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, tag))
+        .json(RecordAnswer::from(record)))
+}
+
+/// One record
+///
+/// As it stands: its last version that is known today. Its entity tag is what `If-Match` takes.
+#[utoipa::path(
+    operation_id = "get_record",
+    tag = "records",
+    params(
+        ("source" = String, Path, description = "Source of the record", example = "penalties"),
+        ("record_id" = String, Path, description = "Its id at the source", example = "P-2026-0042")
+    ),
+    responses(
+        (status = 200, description = "The record", body = RecordAnswer, example = json!(examples::record())),
+        ReadProblems
+    )
+)]
+#[get("/v1/records/{source}/{record_id}")]
+pub(crate) async fn get_record(
+    state: Data<AppState>,
+    path: Path<(String, String)>,
+    _query: NoQuery,
+) -> Result<Json<RecordAnswer>, Problem> {
+    let (source, record_id) = path.into_inner();
+    let source = source_of_path(&source)?;
+    let record = state
+        .run(move |service| service.record(&source, &record_id))
+        .await?;
     Ok(Json(record.into()))
+}
+
+/// The entity tag that the layer above gives the record as an answer.
+fn tag_of(record: &Record) -> String {
+    // Texts and numbers always serialise.
+    let bytes = serde_json::to_vec(&RecordAnswer::from(record.clone())).unwrap_or_default();
+    tag_of_bytes(&bytes)
 }
 
 /// The source that a path names.
@@ -264,15 +340,19 @@ async fn amend(
     state: &AppState,
     (source, record_id): (String, String),
     amendment: Amendment,
+    request: &HttpRequest,
     body: AmendmentInput,
 ) -> Result<HttpResponse, Problem> {
     let source = source_of_path(&source)?;
     let said = body
         .parse()
         .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
+    let headers = request.headers().clone();
     state
         .service
-        .amend_record(source, record_id, amendment, said)
+        .amend_record_if(source, record_id, amendment, said, move |record| {
+            fits_if_match(&headers, || tag_of(record))
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

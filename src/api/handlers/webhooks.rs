@@ -1,6 +1,6 @@
 //! Webhooks: changes of tiers, sent to those who subscribed.
 
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, delete, get, post};
 
@@ -22,14 +22,20 @@ use crate::service::secret_text;
 /// repeated changes by their `number`. Answer 2xx within ten seconds to take a delivery, 410 to be suspended. What is not
 /// taken is sent again after growing pauses; after three days without success (the operator may say otherwise) the webhook
 /// is suspended, keeps its place, and goes on when it is resumed. If changes were removed meanwhile,
-/// `{"type": "tiers.lost"}` says so.
+/// `{"type": "tiers.lost"}` says so. The `webhooks` of this document have the schemas of what is sent.
+///
+/// The answer holds the secret, so it is kept nowhere: a request that is repeated with its idempotency key subscribes
+/// nothing twice and is answered 409 `idempotency-unanswered`; delete the webhook whose secret was lost, and make another.
 #[utoipa::path(
     operation_id = "create_webhook",
     tag = "webhooks",
     request_body(content = WebhookInput, example = json!({"url": "https://draw.example.gov.cn/hooks/tiers"})),
     responses(
         (status = 201, description = "It is subscribed; the secret is not shown again",
-            headers(("location" = String, description = "Path of the webhook")),
+            headers(
+                ("location" = String, description = "Path of the webhook"),
+                ("cache-control" = String, description = "`no-store`: the answer holds a secret")
+            ),
             body = NewWebhook, example = json!({
                 "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "webhook": examples::webhook()})),
         CreateProblems
@@ -49,6 +55,8 @@ pub(crate) async fn create_webhook(
     let location = format!("/v1/webhooks/{}", webhook.webhook_id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
+        // Not even under an idempotency key.
+        .insert_header((CACHE_CONTROL, "no-store"))
         .json(NewWebhook {
             secret: secret_text(&webhook.secret),
             webhook: webhook.into(),

@@ -3,6 +3,7 @@
 use actix_web::http::header::RETRY_AFTER;
 
 use super::{Problem, ProblemItem, ProblemKind};
+use crate::api::dto::jobs::instant;
 use crate::domain::FieldError;
 use crate::service::{
     AllocationError, DrawError, FilesError, LineError, OpeningError, ServiceError, StoreError,
@@ -130,6 +131,11 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/jobs` lists those that do"),
             )
             .with_member("job_id", id),
+            ServiceError::ResultExpired { job_id, expired_at } => {
+                Self::new(ProblemKind::ResultExpired, detail)
+                    .with_member("job_id", job_id)
+                    .with_member("expired_at", instant(expired_at))
+            }
             ServiceError::UnknownImport(id) => Self::new(
                 ProblemKind::UnknownImport,
                 format!("{detail}; `GET /v1/imports` lists those that do"),
@@ -171,6 +177,15 @@ impl From<ServiceError> for Problem {
                     Some(revision) => problem.with_member("revision", revision),
                     None => problem,
                 }
+            }
+            ServiceError::StaleRecord {
+                source_name,
+                record_id,
+            } => Self::new(ProblemKind::PreconditionFailed, detail)
+                .with_member("source", source_name)
+                .with_member("record_id", record_id),
+            ServiceError::OtherEpoch { of: _, now } => {
+                Self::new(ProblemKind::StaleCursor, detail).with_member("epoch", now.to_string())
             }
             ServiceError::Unconditional { revision } => {
                 Self::new(ProblemKind::PreconditionRequired, detail)

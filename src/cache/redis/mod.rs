@@ -27,7 +27,7 @@ use super::{CacheError, CachedTier, CaughtUp, ChangeLog, Lookup, MissReason, Tic
 use crate::domain::{EnterpriseId, Epoch};
 use layout::{BucketKeys, LIVE, Layout};
 use node::{Call, Shared};
-use servers::{Reply, Routed, Servers, accepted};
+use servers::{Reply, Routed, Servers, Shape, accepted};
 use slots::{slot_of, slot_of_bucket};
 
 /// Ids per pipeline; each pipeline has its own budget.
@@ -45,14 +45,38 @@ const ANNOUNCE: &str = include_str!("lua/announce.lua");
 /// Where Redis is and how patient to be.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host:port[/database]`; several, separated by commas, are members of one Cluster.
+    /// `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS; several, separated by commas, are members of
+    /// one Cluster.
     pub url: String,
+    /// The authorities (PEM) that issue the servers' certificates; none means those of the system.
+    pub authorities: Option<Vec<u8>>,
     /// Time for one call, connecting included.
     pub budget: Duration,
     /// The identity of the store's change log, drawn at random when the store is made; letters, digits and `-`.
     pub log_id: String,
     /// How long entries live after they were last written, give or take a tenth.
     pub ttl: Duration,
+}
+
+/// What tells, when values are put, that Redis lost what it had since they were read from the store: a tombstone that would
+/// stop an older one may be gone then.
+enum Guard {
+    /// Nothing is looked at.
+    None,
+    /// The key of the position, which one server looks at in the same step.
+    Position(String),
+    /// Of every master of a Cluster a slot and the key of its witness, which are asked for behind the values, because no step
+    /// spans two slots.
+    Witnesses(Vec<(u16, String)>),
+}
+
+impl Guard {
+    fn witnesses(&self) -> &[(u16, String)] {
+        match self {
+            Self::None | Self::Position(_) => &[],
+            Self::Witnesses(witnesses) => witnesses,
+        }
+    }
 }
 
 /// The tier cache in Redis.
@@ -73,7 +97,7 @@ impl RedisCache {
         let trust = Arc::new(Trust::new("redis"));
         let shared = Arc::new(Shared::new(options.budget, Arc::clone(&trust)));
         Ok(Self {
-            servers: Servers::new(&options.url, Arc::clone(&shared))?,
+            servers: Servers::new(&options, Arc::clone(&shared))?,
             layout: Layout {
                 log_id: options.log_id,
                 ttl: options.ttl,
@@ -213,25 +237,29 @@ impl RedisCache {
         generation: u64,
         entries: &[(&EnterpriseId, Stored)],
     ) -> Result<(), CacheError> {
+        let guard = match call {
+            Call::Put => self.guard(epoch, generation),
+            Call::Read | Call::Invalidate | Call::Upkeep => Guard::None,
+        };
         for chunk in entries.chunks(CHUNK) {
             let places = by_bucket(chunk.iter().map(|(id, _)| *id));
             let replies = self
                 .servers
-                .each(call, self.puts(epoch, generation, chunk, &places))
+                .each(call, self.puts(epoch, generation, chunk, &places, &guard))
                 .await;
             let lacks_script = replies.iter().any(
                 |reply| matches!(reply, Ok(Value::ServerError(error)) if error.code() == "NOSCRIPT"),
             );
             if !lacks_script {
-                self.taken(call, replies)?;
+                self.taken(call, replies, &guard)?;
                 continue;
             }
             let mut teach = cmd("SCRIPT");
             teach.arg("LOAD").arg(PUT);
             self.servers.everywhere(call, &teach).await?;
             // Putting again what was put changes nothing.
-            let again = self.puts(epoch, generation, chunk, &places);
-            self.taken(call, self.servers.each(call, again).await)?;
+            let again = self.puts(epoch, generation, chunk, &places, &guard);
+            self.taken(call, self.servers.each(call, again).await, &guard)?;
         }
         Ok(())
     }
@@ -242,6 +270,7 @@ impl RedisCache {
         generation: u64,
         entries: &[(&EnterpriseId, Stored)],
         places: &[(u16, usize)],
+        guard: &Guard,
     ) -> Vec<Routed> {
         let mut keys = self.layout.buckets(epoch, generation);
         let mut commands = Vec::with_capacity(places.len());
@@ -256,21 +285,53 @@ impl RedisCache {
                 continue;
             }
             let mut command = cmd("EVALSHA");
-            command
-                .arg(self.put.get_hash())
-                .arg(1)
-                .arg(keys.of(bucket))
-                .arg(self.layout.bucket_ttl(bucket));
+            command.arg(self.put.get_hash());
+            match guard {
+                Guard::Position(position) => command.arg(2).arg(keys.of(bucket)).arg(position),
+                Guard::Witnesses(_) | Guard::None => command.arg(1).arg(keys.of(bucket)),
+            };
+            command.arg(self.layout.bucket_ttl(bucket));
             for (id, form) in forms {
                 command.arg(id.as_str()).arg(form.as_bytes());
             }
             commands.push((slot_of_bucket(bucket), command));
         }
+        // Asked behind the writes: each server answers in order.
+        for (slot, witness) in guard.witnesses() {
+            let mut command = cmd("GET");
+            command.arg(witness);
+            commands.push((*slot, command));
+        }
         commands
     }
 
-    /// Whether every write was taken.
-    fn taken(&self, call: Call, replies: Vec<Reply>) -> Result<(), CacheError> {
+    /// What tells that values go into a generation that is gone.
+    fn guard(&self, epoch: &Epoch, generation: u64) -> Guard {
+        match self.servers.shape().as_ref() {
+            Shape::Unknown => Guard::None,
+            Shape::Single(_) => Guard::Position(self.layout.applied(epoch)),
+            Shape::Cluster(cluster) => {
+                let buckets = cluster.masters().iter().filter_map(|master| master.bucket);
+                let witness = |bucket| {
+                    let key = self.layout.witness(epoch, generation, bucket);
+                    (slot_of_bucket(bucket), key)
+                };
+                Guard::Witnesses(buckets.map(witness).collect())
+            }
+        }
+    }
+
+    /// Whether every write was taken, by a generation that still counts.
+    fn taken(&self, call: Call, replies: Vec<Reply>, guard: &Guard) -> Result<(), CacheError> {
+        let puts = replies.len().saturating_sub(guard.witnesses().len());
+        let is_gone = replies.iter().enumerate().any(|(at, reply)| match reply {
+            Ok(Value::Int(0)) => matches!(guard, Guard::Position(_)),
+            Ok(Value::Nil) => at >= puts,
+            Ok(_) | Err(_) => false,
+        });
+        if is_gone {
+            self.trust.revoke("redis has lost what it had");
+        }
         for reply in replies {
             if let Ok(Value::ServerError(error)) = &reply {
                 self.shared.count_failure(call);

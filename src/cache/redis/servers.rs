@@ -10,8 +10,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::join_all;
-use redis::{Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, Value, cmd};
+use redis::{
+    Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, TlsCertificates,
+    Value, cmd,
+};
 
+use super::RedisOptions;
 use super::node::{Call, Node, Shared};
 use super::slots::{SLOTS, SlotRange, slot_of_bucket, slot_ranges};
 use crate::cache::{BUCKETS, CacheError};
@@ -56,13 +60,12 @@ pub(super) struct Master {
 
 impl Servers {
     /// Checks the addresses, which are separated by commas; several are members of one Cluster.
-    pub(super) fn new(urls: &str, shared: Arc<Shared>) -> Result<Self, CacheError> {
-        let seeds = urls
+    pub(super) fn new(options: &RedisOptions, shared: Arc<Shared>) -> Result<Self, CacheError> {
+        let authorities = options.authorities.as_deref();
+        let seeds = options
+            .url
             .split(',')
-            .map(|url| {
-                let info = url.trim().into_connection_info();
-                info.map_err(|error| CacheError::Address(error.to_string()))
-            })
+            .map(|url| seed(url.trim(), authorities))
             .collect::<Result<Vec<_>, _>>()?;
         for seed in &seeds {
             if !seed.addr().is_supported() {
@@ -369,6 +372,28 @@ async fn resend(call: Call, node: &Node, asking: bool, command: Cmd) -> Reply {
         .into_iter()
         .nth(1)
         .ok_or_else(|| CacheError::Unavailable("an answer is missing".to_owned()))
+}
+
+/// A given address, with the authorities that its certificate may come from.
+fn seed(url: &str, authorities: Option<&[u8]>) -> Result<ConnectionInfo, CacheError> {
+    let unusable = |error: redis::RedisError| CacheError::Address(error.to_string());
+    let info = url.into_connection_info().map_err(unusable)?;
+    let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+    match authorities {
+        None => Ok(info),
+        Some(_) if !is_tls => Err(CacheError::Address(format!(
+            "`{}` is no address with TLS, though authorities are given; write `rediss://`",
+            info.addr()
+        ))),
+        Some(pem) => {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert: Some(pem.to_vec()),
+            };
+            let client = Client::build_with_tls(info, certificates).map_err(unusable)?;
+            Ok(client.get_connection_info().clone())
+        }
+    }
 }
 
 /// How a member of a Cluster is reached: as the first address, but at its own host and port.

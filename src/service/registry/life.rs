@@ -392,7 +392,7 @@ impl Service {
                     model.id = promotion.model_id,
                     "a model is to become live"
                 );
-                Ok(Job::of(*run))
+                Ok(self.job_of(*run))
             }
             Asked::Busy { run_id, model_id } => {
                 Err(ServiceError::PromotionBusy { run_id, model_id })
@@ -435,7 +435,7 @@ impl Service {
             kind = kind.as_str(),
             "a job is asked for"
         );
-        Ok(Job::of(run))
+        Ok(self.job_of(run))
     }
 
     pub(super) fn step(

@@ -289,14 +289,23 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// When there is no such job, or it has no result (yet).
+    /// When there is no such job, it has no result (yet), or the result is kept no longer.
     pub fn job_result(&self, job_id: &str) -> Result<String, ServiceError> {
         let job = self.job(job_id)?;
-        self.store.task_result(job_id)?.ok_or_else(|| {
-            ServiceError::Conflict(format!(
+        let Some(expired_at) = job.result_expires_at else {
+            return Err(ServiceError::Conflict(format!(
                 "job `{job_id}` is {} and has no result",
                 job.run.state.as_str()
-            ))
+            )));
+        };
+        let kept = match job.is_result_kept {
+            true => self.store.task_result(job_id)?,
+            false => None,
+        };
+        // Another process may keep results for a shorter time, and has removed it then.
+        kept.ok_or_else(|| ServiceError::ResultExpired {
+            job_id: job_id.to_owned(),
+            expired_at: expired_at.min(job.run.read_at),
         })
     }
 

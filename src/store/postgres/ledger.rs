@@ -14,7 +14,8 @@ use crate::domain::dates::to_epoch_day;
 use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit};
 use crate::store::StoreError;
 use crate::store::ledger::{
-    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerFilter, LedgerStore, LedgerYear, Slot,
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, LedgerFilter, LedgerStore,
+    LedgerYear, Slot,
 };
 use crate::store::ledger_rows::{
     self, BY_ENTERPRISE, ITEM_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS, YEAR_COLUMNS, keeps_identity,
@@ -32,6 +33,29 @@ impl ItemStore for PostgresStore {
             let outcomes: Result<_, StoreError> =
                 batch.iter().map(|item| put_item(tx, item, day)).collect();
             Ok(End::Keep(outcomes?))
+        })
+    }
+
+    fn put_item_if(
+        &self,
+        item: &CheckItem,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<ItemWrite, StoreError> {
+        self.pool.write(|tx| {
+            Lock::Items.take(tx)?;
+            let last = tx.optional(
+                "SELECT version FROM item_versions WHERE item_code = $1 ORDER BY version DESC LIMIT 1",
+                &[&item.item_code.as_str()],
+            )?;
+            let version = match last {
+                Some(row) => Some(rows::number::<u64>(&row, 0, "version")?),
+                None => None,
+            };
+            if !condition(version) {
+                return Ok(End::Undo(ItemWrite::NotMet(version)));
+            }
+            Ok(End::Keep(ItemWrite::Written(put_item(tx, item, day)?)))
         })
     }
 

@@ -123,11 +123,25 @@ impl TaskStore for PostgresStore {
             return Ok(None);
         }
         self.pool.read(|tx| {
-            let found = tx.optional("SELECT result FROM runs WHERE run_id = $1", &[&run_id])?;
+            let found = tx.optional(
+                "SELECT nullif(result, '') FROM runs WHERE run_id = $1",
+                &[&run_id],
+            )?;
             match found {
                 Some(row) => tier_rows::owned(&row, 0, "result"),
                 None => Ok(None),
             }
+        })
+    }
+
+    fn forget_results(&self, keep_ms: i64, at_most: u64) -> Result<u64, StoreError> {
+        let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+        self.pool.write(|tx| {
+            let sql = format!(
+                "UPDATE runs SET result = '' WHERE run_id IN (SELECT run_id FROM runs \
+                 WHERE ended_at <= {NOW} - $1::bigint AND result IS NOT NULL AND result != '' LIMIT $2)"
+            );
+            Ok(End::Keep(tx.execute(&sql, &[&keep_ms, &at_most])?))
         })
     }
 }

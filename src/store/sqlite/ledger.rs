@@ -11,7 +11,8 @@ use crate::domain::dates::to_epoch_day;
 use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit};
 use crate::store::StoreError;
 use crate::store::ledger::{
-    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, LedgerFilter, LedgerStore, LedgerYear, Slot,
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, LedgerFilter, LedgerStore,
+    LedgerYear, Slot,
 };
 use crate::store::ledger_rows::{
     self, BY_ENTERPRISE, ITEM_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS, YEAR_COLUMNS, keeps_identity,
@@ -21,6 +22,23 @@ use crate::store::rows::to_json;
 impl ItemStore for SqliteStore {
     fn put_items(&self, batch: &[CheckItem], day: Date) -> Result<Vec<ItemOutcome>, StoreError> {
         self.write(|tx| batch.iter().map(|item| put_item(tx, item, day)).collect())
+    }
+
+    fn put_item_if(
+        &self,
+        item: &CheckItem,
+        day: Date,
+        condition: &dyn Fn(Option<u64>) -> bool,
+    ) -> Result<ItemWrite, StoreError> {
+        self.write(|tx| {
+            let sql = "SELECT max(version) FROM item_versions WHERE item_code = ?1";
+            let version: Option<u64> =
+                tx.query_row(sql, [item.item_code.as_str()], |row| row.get(0))?;
+            if !condition(version) {
+                return Ok(ItemWrite::NotMet(version));
+            }
+            put_item(tx, item, day).map(ItemWrite::Written)
+        })
     }
 
     fn item_versions(&self, item_code: &str) -> Result<Vec<ItemVersion>, StoreError> {

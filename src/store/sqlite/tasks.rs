@@ -123,10 +123,34 @@ impl TaskStore for SqliteStore {
 
     fn task_result(&self, run_id: &str) -> Result<Option<String>, StoreError> {
         self.read(|tx| {
-            let mut statement = tx.prepare_cached("SELECT result FROM runs WHERE run_id = ?1")?;
+            let mut statement =
+                tx.prepare_cached("SELECT nullif(result, '') FROM runs WHERE run_id = ?1")?;
             let found: Option<Option<String>> =
                 statement.query_row([run_id], |row| row.get(0)).optional()?;
             Ok(found.flatten())
+        })
+    }
+
+    fn forget_results(&self, keep_ms: i64, at_most: u64) -> Result<u64, StoreError> {
+        let old = format!("ended_at <= {NOW} - ?1 AND result IS NOT NULL AND result != ''");
+        // Looked for first, so that nothing is written where nothing is old.
+        let any = |tx: &rusqlite::Transaction<'_>| -> Result<bool, StoreError> {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM runs WHERE {old})");
+            Ok(tx
+                .prepare_cached(&sql)?
+                .query_row([keep_ms], |row| row.get(0))?)
+        };
+        if !self.read(any)? {
+            return Ok(0);
+        }
+        self.write(|tx| {
+            let forgotten = tx.execute(
+                &format!(
+                    "UPDATE runs SET result = '' WHERE run_id IN (SELECT run_id FROM runs WHERE {old} LIMIT ?2)"
+                ),
+                params![keep_ms, at_most],
+            )?;
+            Ok(u64::try_from(forgotten).unwrap_or(0))
         })
     }
 }

@@ -1,4 +1,6 @@
--- Puts entries of one bucket: KEYS[1] the bucket, ARGV the time to live and pairs of id and compact form.
+-- Puts entries of one bucket: KEYS[1] the bucket, ARGV the time to live and pairs of id and compact form. With KEYS[2],
+-- the position, nothing goes in and 0 is returned unless the bucket is of the generation that counts: after a flush the
+-- tombstone that would stop an older value is gone, and the position with it.
 --
 -- An entry goes in when its revision is later than the standing one's, or equal and its day not earlier (a tombstone
 -- has no day and so the earliest). What is not in our form counts as nothing. Numbers are compared as numbers: Lua
@@ -11,6 +13,11 @@ local function order(form)
   local revision = (((a * 256 + b) * 256 + c) * 256 + d) * 256 + e
   if size == 9 then return revision, -1 end
   return revision, (x * 256 + y) * 256 + z
+end
+if KEYS[2] then
+  local position = redis.pcall('GET', KEYS[2])
+  local generation = string.match(KEYS[1], '%-(%x+):{%d+}$')
+  if type(position) ~= 'string' or string.sub(position, 1, 16) ~= generation then return 0 end
 end
 local ids = {}
 for at = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[at] end
