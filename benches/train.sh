@@ -31,5 +31,6 @@ if [ $# -gt 1 ]; then
     roles=$here/../tests/data/chicago_food/roles.toml
     echo "==== the real sample, fitted to 2013-09-30"
     ours "$2/inspections.csv" "$roles" "--validate-from 2013-10-01"
-    python3 "$here/train_peers.py" "$2/inspections.csv" "$roles" 2013-10-01
+    python3 "$here/train_peers.py" "$2/inspections.csv" "$roles" 2013-10-01 \
+        "weights of evidence=$out/card-woe/scorecard.json" "boosting=$out/card-boost/scorecard.json"
 fi

@@ -38,6 +38,21 @@ pub(super) fn model_detail() -> Value {
     detail
 }
 
+/// A policy that is in force, or is not.
+pub(super) fn policy(is_in_force: bool) -> Value {
+    json!({
+        "policy_id": DIGEST, "number": 2, "name": "cn-general", "version": 2, "author": "analyst-3",
+        "added_at": "2026-11-22T08:00:00Z", "is_in_force": is_in_force
+    })
+}
+
+pub(super) fn policy_change() -> Value {
+    json!({
+        "seq": 4, "at": "2026-11-22T08:00:30.125Z", "policy_id": DIGEST, "what": "activation_asked",
+        "by": "head-2", "reason": "minutes of 2026-11-20"
+    })
+}
+
 pub(super) fn model_change() -> Value {
     json!({
         "seq": 7, "at": "2026-11-22T08:00:30.125Z", "model_id": MODEL_ID, "what": "promoted",

@@ -99,6 +99,8 @@ problem_kinds! {
     UnknownGroup = NOT_FOUND "unknown-group" "The coordinated group does not exist" "协同抽取组不存在",
     /// No such model.
     UnknownModel = NOT_FOUND "unknown-model" "The model does not exist" "模型不存在",
+    /// No such training table.
+    UnknownTable = NOT_FOUND "unknown-table" "The training table does not exist" "训练数据表不存在",
     /// No such policy.
     UnknownPolicy = NOT_FOUND "unknown-policy" "The policy does not exist" "策略不存在",
     /// No such job.

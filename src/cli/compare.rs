@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use super::compose::{CommonFlags, blocking, runtime};
 use super::exit::{Ended, Failure};
-use super::judging::{OutFlags, RegisterFlags, RoundFlags, ScoreFlags, TableFlags, ended, rule};
+use super::judging::{OutFlags, RegisterFlags, RoundFlags, ScoreFlags, TableFlags, ended};
 use super::judging_tables::{FIGURE_COLUMNS, figure_row, guards, heading};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
 use super::registers::{Registers, judged};
 use crate::domain::AsOf;
 use crate::report;
 use crate::service::figures::{Comparison, ComparisonVerdict};
-use crate::service::{Mapping, ModelFiles, Models, compare_tables};
+use crate::service::{ModelFiles, Models, compare_tables};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -67,9 +67,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             )),
             None => None,
         };
-        let (data, mapping) = (
+        let (data, outcome) = (
             arguments.register.data.clone(),
-            arguments.register.mapping.clone(),
+            arguments.register.outcome()?,
         );
         let (next_card, next_policy) = (
             arguments.candidate.clone(),
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                         .to_owned(),
                 ));
             }
-            let mapping = mapping.as_deref().map(Mapping::load).transpose()?;
+            let (mapping, rule) = outcome;
             let registers = Registers::open(&settings, data.as_deref(), mapping.as_ref())?;
             let service = registers.service(&settings)?;
             let current = judged(&service, &settings);
@@ -98,7 +98,6 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 ..ModelFiles::default()
             })?;
             let as_of = AsOf::monthly(service.today());
-            let rule = rule(mapping.as_ref())?;
             Ok(service.compare_register(&current, &candidate, as_of, &rule, rounds)?)
         }
     })?;

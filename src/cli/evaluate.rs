@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use super::compose::{CommonFlags, blocking, runtime};
 use super::exit::{Ended, Failure};
 use super::judging::{
-    OutFlags, RegisterFlags, RoundFlags, ScoreFlags, TableFlags, baseline, ended, rule,
+    OutFlags, RegisterFlags, RoundFlags, ScoreFlags, TableFlags, baseline, ended,
 };
 use super::judging_tables::{figures, guards, heading, tiers};
 use super::output::{OutputFormat, print_json, print_table, say};
 use super::registers::{Registers, judged};
 use crate::domain::AsOf;
 use crate::report;
-use crate::service::{Mapping, Models, evaluate_table};
+use crate::service::{Models, evaluate_table};
 use crate::telemetry::init_logs;
 
 #[derive(Debug, Args)]
@@ -54,9 +54,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             .as_deref()
             .map(|table| arguments.table.spec(table, line_bytes));
         let against = arguments.baseline.as_deref().map(baseline);
-        let (data, mapping) = (
+        let (data, outcome) = (
             arguments.register.data.clone(),
-            arguments.register.mapping.clone(),
+            arguments.register.outcome()?,
         );
         move || {
             if let Some((spec, scoring)) = spec.zip(scoring) {
@@ -69,12 +69,11 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                     &models,
                 )?);
             }
-            let mapping = mapping.as_deref().map(Mapping::load).transpose()?;
+            let (mapping, rule) = outcome;
             let registers = Registers::open(&settings, data.as_deref(), mapping.as_ref())?;
             let service = registers.service(&settings)?;
             let as_of = AsOf::monthly(service.today());
             let models = judged(&service, &settings);
-            let rule = rule(mapping.as_ref())?;
             Ok(service.evaluate_register(&models, as_of, &rule, rounds)?)
         }
     })?;

@@ -56,6 +56,8 @@ pub(super) enum Failure {
     #[error(transparent)]
     Model(#[from] crate::service::RegisterModelError),
     #[error(transparent)]
+    Policy(#[from] crate::service::RegisterPolicyError),
+    #[error(transparent)]
     Training(#[from] crate::service::training::TrainingError),
     #[error(transparent)]
     Server(#[from] crate::api::StartError),

@@ -65,10 +65,22 @@ pub(super) struct RegisterFlags {
     /// Classify the files of this folder instead of the store; nothing is kept.
     #[arg(long, value_name = "DIR", conflicts_with = "table")]
     pub(super) data: Option<PathBuf>,
-    /// Mapping file (TOML) whose `[demo.outcome]` says which later inspections count and what a problem is; default:
-    /// none.
+    /// Mapping file (TOML) of that folder; its `[demo.outcome]` says which later inspections count and what a problem is
+    /// unless `--outcomes` does; default: none.
     #[arg(long, value_name = "FILE")]
     pub(super) mapping: Option<PathBuf>,
+    /// What result codes say (TOML); default: that of the mapping, else the codes of the national platform.
+    #[arg(long, value_name = "FILE", conflicts_with = "table")]
+    pub(super) outcomes: Option<PathBuf>,
+}
+
+impl RegisterFlags {
+    /// The mapping, and what counts as a problem.
+    pub(super) fn outcome(&self) -> Result<(Option<Mapping>, OutcomeRule), Failure> {
+        let mapping = self.mapping.as_deref().map(Mapping::load).transpose()?;
+        let rule = outcome_rule(self.outcomes.as_deref(), mapping.as_ref())?;
+        Ok((mapping, rule))
+    }
 }
 
 /// How intervals are made.
@@ -187,19 +199,6 @@ pub(super) fn outcome_rule(
         Some(outcome) => Ok(OutcomeRule::from(outcome)),
         None => Ok(OutcomeRule::compiled_in()?),
     }
-}
-
-pub(super) fn rule(mapping: Option<&Mapping>) -> Result<OutcomeRule, Failure> {
-    mapping
-        .and_then(Mapping::demo)
-        .and_then(|demo| demo.outcome.as_ref())
-        .map(OutcomeRule::from)
-        .ok_or_else(|| {
-            Failure::Other(
-                "what counts as a problem is unknown: give `--table`, or a `--mapping` with a `[demo.outcome]` part"
-                    .to_owned(),
-            )
-        })
 }
 
 /// Tells broken guards and gives the exit code.

@@ -33,6 +33,7 @@ mod output;
 mod overrides;
 mod persons;
 mod plan;
+mod policies;
 mod policy;
 mod progress;
 mod reclassify;
@@ -111,7 +112,7 @@ enum Command {
     Items(items::Arguments),
     /// Visits over all plans: list, show, sum up, enter, note as done.
     Ledger(ledger::Arguments),
-    /// Try policies against each other, and explain the rates of a plan.
+    /// Register policies and bring them into force, try them against each other, and explain the rates of a plan.
     Policy(policy::Arguments),
     /// Rows of several departments and items on shared tickets, as one list of visits.
     Joint(Box<joint::Arguments>),

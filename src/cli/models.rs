@@ -608,7 +608,8 @@ fn drift(service: &Service, list: bool, format: OutputFormat) -> Ended {
     Ok(answer(list || rows.iter().all(|row| !row.is_alert)))
 }
 
-fn instant(milliseconds: i64) -> String {
+/// An instant in milliseconds since 1970, as it is written.
+pub(super) fn instant(milliseconds: i64) -> String {
     Timestamp::from_millisecond(milliseconds)
         .unwrap_or_default()
         .to_string()

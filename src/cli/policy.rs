@@ -1,14 +1,15 @@
-//! `risktier policy`: policies tried against each other, and rates explained.
+//! `risktier policy`: the registry of policies, policies tried against each other, and rates explained.
 
 use clap::{Args, Subcommand};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compose::{CommonFlags, service};
+use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
 use super::persons::fault;
 use super::plan::{PlanFlags, ground};
+use super::policies::Registry;
 use crate::domain::{Tier, field};
 use crate::service::{
     Entropy, ObjectRate, PoolPlace, Simulation, SimulationRequest, SimulationSide,
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    #[command(flatten)]
+    Registry(Registry),
     /// Try a candidate against another policy on the same frame: nothing is drawn, no secret is made.
     Simulate {
         /// The candidate: a policy file (TOML).
@@ -52,6 +55,13 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     let settings = arguments.common.settings(None)?;
     init_logs(&settings.log)?;
     match arguments.what {
+        What::Registry(verb) => {
+            let runtime = runtime()?;
+            return blocking(&runtime, move || {
+                let service = service(&settings, Entropy::System)?;
+                verb.carry_out(&service, arguments.format)
+            });
+        }
         What::Simulate {
             candidate,
             current,

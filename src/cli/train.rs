@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::compose::{CommonFlags, blocking, runtime};
 use super::exit::{Ended, ExitCode, Failure};
@@ -16,8 +17,8 @@ use crate::service::training::{
     Unplanned, read_card_rows, read_table, write_roles, write_training,
 };
 use crate::service::{
-    CalibrationMethod, CutoffRule, Fitter, Mapping, Scaling, Scorecard, TrainParams, TrainReport,
-    Trained, Validation, train,
+    CalibrationMethod, CutoffRule, Fitter, Mapping, Models, Scaling, Scorecard, TrainParams,
+    TrainReport, Trained, Validation, train,
 };
 use crate::telemetry::init_logs;
 
@@ -57,23 +58,25 @@ pub(super) struct Arguments {
     #[arg(long)]
     gap_days: Option<u16>,
     /// Shares of tiers B, C and D among the fitted rows; default: 0.29,0.065,0.025.
-    #[arg(long, value_name = "B,C,D", value_delimiter = ',', num_args = 3, conflicts_with_all = ["cutoffs", "problem_rates"])]
-    shares: Option<Vec<f64>>,
+    #[arg(long, value_name = "B,C,D", value_parser = numbers::<f64, 3>, conflicts_with_all = ["cutoffs", "problem_rates"])]
+    shares: Option<[f64; 3]>,
     /// Least points of tiers B, C and D; default: from the shares.
-    #[arg(
-        long,
-        value_name = "B,C,D",
-        value_delimiter = ',',
-        num_args = 3,
-        conflicts_with = "problem_rates"
-    )]
-    cutoffs: Option<Vec<u16>>,
+    #[arg(long, value_name = "B,C,D", value_parser = numbers::<u16, 3>, conflicts_with = "problem_rates")]
+    cutoffs: Option<[u16; 3]>,
     /// Least probabilities of a problem in tiers B, C and D; default: from the shares.
-    #[arg(long, value_name = "B,C,D", value_delimiter = ',', num_args = 3)]
-    problem_rates: Option<Vec<f64>>,
+    #[arg(long, value_name = "B,C,D", value_parser = numbers::<f64, 3>)]
+    problem_rates: Option<[f64; 3]>,
+    /// Visits that can be made and enterprises of the register: tiers B, C and D keep the proportion of their shares and
+    /// become as large as the visits allow; default: the shares as they are.
+    #[arg(long, value_name = "VISITS,ENTERPRISES", value_parser = numbers::<u64, 2>, conflicts_with_all = ["cutoffs", "problem_rates"])]
+    capacity: Option<[u64; 2]>,
+    /// Yearly rates of visits in tiers A, B, C and D that the capacity is spent at; default: those of general items in
+    /// `--policy`, or in the compiled-in policy.
+    #[arg(long, value_name = "A,B,C,D", value_parser = numbers::<f64, 4>, requires = "capacity")]
+    visit_rates: Option<[f64; 4]>,
     /// Points that double the odds, with points at even odds after a comma; default: the rows fill 0 to 1000.
-    #[arg(long, value_name = "PDO,POINTS", value_delimiter = ',', num_args = 2)]
-    pdo: Option<Vec<f64>>,
+    #[arg(long, value_name = "PDO,POINTS", value_parser = numbers::<f64, 2>)]
+    pdo: Option<[f64; 2]>,
     /// How points become probabilities; default: platt.
     #[arg(long, value_enum, default_value = "platt")]
     calibration: CalibrationFlag,
@@ -389,22 +392,22 @@ fn validation(arguments: &Arguments) -> Validation {
 }
 
 fn params(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<TrainParams, Failure> {
-    let three = |values: &Option<Vec<f64>>| match values.as_deref() {
-        Some([b, c, d]) => Some((*b, *c, *d)),
-        _ => None,
-    };
-    let cutoffs = if let Some((b, c, d)) = three(&arguments.shares) {
-        CutoffRule::Shares { b, c, d }
-    } else if let Some((b, c, d)) = three(&arguments.problem_rates) {
-        CutoffRule::ProblemRate { b, c, d }
-    } else if let Some([b, c, d]) = arguments.cutoffs.as_deref() {
-        CutoffRule::Fixed {
-            b: *b,
-            c: *c,
-            d: *d,
-        }
-    } else {
-        CutoffRule::default()
+    let cutoffs = match (
+        arguments.capacity,
+        arguments.cutoffs,
+        arguments.problem_rates,
+        arguments.shares,
+    ) {
+        (Some([visits, enterprises]), _, _, shares) => CutoffRule::Capacity {
+            enterprises,
+            visits,
+            rates: visit_rates(arguments)?,
+            shares: shares.unwrap_or(CutoffRule::DEFAULT_SHARES),
+        },
+        (None, Some([b, c, d]), _, _) => CutoffRule::Fixed { b, c, d },
+        (None, None, Some([b, c, d]), _) => CutoffRule::ProblemRate { b, c, d },
+        (None, None, None, Some([b, c, d])) => CutoffRule::Shares { b, c, d },
+        (None, None, None, None) => CutoffRule::default(),
     };
     let pair = |text: &String| match text.split_once(',') {
         Some((first, second)) => Ok([first.to_owned(), second.to_owned()]),
@@ -427,13 +430,13 @@ fn params(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<TrainPara
             .iter()
             .map(pair)
             .collect::<Result<_, _>>()?,
-        scaling: match arguments.pdo.as_deref() {
+        scaling: match arguments.pdo {
             Some([pdo, points]) => Scaling::Pdo {
-                pdo: *pdo,
-                points: *points,
+                pdo,
+                points,
                 odds: 1.0,
             },
-            _ => Scaling::Band,
+            None => Scaling::Band,
         },
         cutoffs,
         calibration: match arguments.calibration {
@@ -451,6 +454,31 @@ fn params(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<TrainPara
         }),
         ..TrainParams::default()
     })
+}
+
+/// The numbers of one flag, with a comma between.
+fn numbers<T: FromStr, const N: usize>(text: &str) -> Result<[T; N], String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let count = parts.len();
+    let read: Vec<T> = parts
+        .into_iter()
+        .map(|part| {
+            let number = part.parse();
+            number.map_err(|_| format!("`{part}` is not a number that fits here"))
+        })
+        .collect::<Result<_, _>>()?;
+    read.try_into()
+        .map_err(|_| format!("{count} numbers; write {N} of them with commas between"))
+}
+
+/// The rates at which the capacity is spent.
+fn visit_rates(arguments: &Arguments) -> Result<[f64; 4], Failure> {
+    if let Some(rates) = arguments.visit_rates {
+        return Ok(rates);
+    }
+    let models = Models::load(&arguments.common.table_files())?;
+    let rates = &models.sampling.rates.general;
+    Ok([rates.a, rates.b, rates.c, rates.d])
 }
 
 /// Says which column was taken for what, so that a wrong guess is seen before the card is used.

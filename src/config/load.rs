@@ -39,6 +39,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("RISKTIER_LIMITS_BODY_BYTES", "limits.body_bytes"),
     ("RISKTIER_LIMITS_IMPORT_BYTES", "limits.import_bytes"),
     ("RISKTIER_LIMITS_SPOOL_BYTES", "limits.spool_bytes"),
+    ("RISKTIER_LIMITS_TABLE_BYTES", "limits.table_bytes"),
     ("RISKTIER_LIMITS_LINE_BYTES", "limits.line_bytes"),
     ("RISKTIER_LIMITS_LOOKUP_IDS", "limits.lookup_ids"),
     ("RISKTIER_LIMITS_PAGE", "limits.page"),

@@ -126,6 +126,8 @@ pub struct Limits {
     pub import_bytes: u64,
     /// Most bytes kept on disk of a Parquet file that is imported from a stream.
     pub spool_bytes: u64,
+    /// Largest table that is sent for a training, in bytes after decompression.
+    pub table_bytes: u64,
     /// Longest line of an import, in bytes.
     pub line_bytes: usize,
     /// Most enterprises in one bulk look-up.
@@ -276,6 +278,7 @@ impl Settings {
             body_bytes,
             import_bytes,
             spool_bytes,
+            table_bytes,
             line_bytes,
             lookup_ids,
             page,
@@ -334,6 +337,7 @@ impl Settings {
         )?;
         in_range("limits.body_bytes", as_u64(*body_bytes), 1_024, 1 << 30)?;
         in_range("limits.import_bytes", *import_bytes, 1_024, 1 << 40)?;
+        in_range("limits.table_bytes", *table_bytes, 1_024, 1 << 29)?;
         in_range("limits.spool_bytes", *spool_bytes, 1_024, 1 << 40)?;
         in_range("limits.line_bytes", as_u64(*line_bytes), 256, 1 << 26)?;
         in_range("limits.lookup_ids", as_u64(*lookup_ids), 1, 100_000)?;

@@ -29,9 +29,7 @@ impl Label {
         let usable = !clean.is_empty()
             && clean.len() <= MAX_LABEL_BYTES
             && !clean.chars().any(char::is_control);
-        usable
-            .then(|| Self(clean.into()))
-            .ok_or(NotALabel)
+        usable.then(|| Self(clean.into())).ok_or(NotALabel)
     }
 
     /// Takes back the text of a label that was cleaned when it was kept; nothing but its length is looked at again.

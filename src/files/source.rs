@@ -232,6 +232,20 @@ impl Source {
         Arc::clone(&self.taken)
     }
 
+    /// All of its bytes after decompression; bound it before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read to its end.
+    pub fn into_bytes(self) -> Result<Vec<u8>, FilesError> {
+        let (name, compression) = (self.name.clone(), self.compression);
+        let mut bytes = Vec::new();
+        match self.into_stream().read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(cause) => Err(read_failure(&name, 0, compression, cause)),
+        }
+    }
+
     /// The bytes as a stream.
     pub(super) fn into_stream(self) -> Box<dyn BufRead + Send> {
         match self.content {

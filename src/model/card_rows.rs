@@ -135,6 +135,7 @@ impl Scorecard {
         let card = Self::from_parts(Parts {
             name: edited.name,
             version: self.version.saturating_add(1),
+            group_caps: edited.group_caps,
             cutoffs: edited.cutoffs,
             base: edited.base,
             indicators: edited.indicators,

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::card_parts::{PairAxis, PairTerm};
-use super::scorecard::{Card, MAX_POINTS, Scorecard};
+use super::scorecard::{Card, MAX_POINTS, MOST_POINTS_OF_ONE, Scorecard};
 
 impl Scorecard {
     /// A `SELECT` that adds `score_sum`, `points` and `tier` to every row of `table`, whose columns are named as the
@@ -90,13 +90,16 @@ fn single_case(code: &str, single: &Card) -> String {
         );
     }
     if let Some(linear) = single.linear {
-        // Half up, as in `Linear::points`; FLOOR is in every large database.
+        // Half up and bounded on both sides, as in `Linear::points`; FLOOR is in every large database.
         let points = format!("FLOOR({} * {column} + 0.5)", linear.points_per_unit);
-        let beyond = if linear.cap >= 0 { ">" } else { "<" };
+        let (least, most) = if linear.cap >= 0 {
+            (-MOST_POINTS_OF_ONE, linear.cap)
+        } else {
+            (linear.cap, MOST_POINTS_OF_ONE)
+        };
         let _ = write!(
             case,
-            " WHEN {points} {beyond} {0} THEN {0} ELSE {points} END",
-            linear.cap
+            " WHEN {points} > {most} THEN {most} WHEN {points} < {least} THEN {least} ELSE CAST({points} AS INTEGER) END"
         );
         return case;
     }

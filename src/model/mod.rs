@@ -45,7 +45,7 @@ pub use reason::{Reason, RecordRef, Step};
 pub use rules::{ColdStart, Condition, DirectRule, FloorRule, ShiftRule, TierRules};
 pub use scorecard::{Bin, Card, Cutoffs, Linear, Scorecard, ScorecardError};
 pub use scorecards::Scorecards;
-pub use table::{Beside, Column, Table, TableError, Values};
+pub use table::{Beside, Column, Table, TableError, Unused, Values};
 pub use table_reasons::{REASON_COUNT, TableReason};
 pub use table_score::{Scored, TableScoreError, TableScorer};
 pub use vectors::{Cell, LEAST_VECTORS, Vector, Vectors};

@@ -144,8 +144,16 @@ pub enum ScorecardError {
     )]
     NotInFormat(&'static str),
     /// Format 2 without its test vectors.
-    #[error("the scorecard has no test vectors; import it as an edited card, which computes them")]
+    #[error(
+        "the scorecard has no test vectors, or no digest beside them; import it as an edited card, which computes both"
+    )]
     NoVectors,
+    /// Something that no test vector shows differs from what the card was made with.
+    #[error(
+        "the calibration, the baseline or the manifest of the scorecard was changed by hand: its test vectors hold, and \
+         its digest does not; import it as an edited card, or take the unchanged file"
+    )]
+    Altered,
     /// A test vector gives something else.
     #[error(
         "test vector {number} gives {found} points where the scorecard says {expected}; the file was changed by hand: \
@@ -354,6 +362,7 @@ impl Linear {
 pub(super) struct Parts {
     pub(super) name: String,
     pub(super) version: u32,
+    pub(super) group_caps: BTreeMap<String, u16>,
     pub(super) cutoffs: Cutoffs,
     pub(super) base: i32,
     pub(super) indicators: BTreeMap<String, Card>,
@@ -401,7 +410,7 @@ impl Scorecard {
             format: TRAINED_FORMAT.to_owned(),
             name: parts.name,
             version: parts.version,
-            group_caps: BTreeMap::new(),
+            group_caps: parts.group_caps,
             cutoffs: parts.cutoffs,
             base: parts.base,
             indicators: parts.indicators,
@@ -412,8 +421,19 @@ impl Scorecard {
             manifest: in_canonical_form(&parts.manifest)?,
         };
         card.check_shape()?;
-        card.vectors = Some(Vectors::of(&card));
+        card.vectors = Some(Vectors::of(&card)?);
         Ok(card)
+    }
+
+    /// The SHA-256 of the card without its test vectors, which carry it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scorecard::to_canonical_json`].
+    pub fn digest_without_vectors(&self) -> Result<Digest, ScorecardError> {
+        let mut bare = self.clone();
+        bare.vectors = None;
+        bare.digest()
     }
 
     /// Whether the card is of the format that training writes.

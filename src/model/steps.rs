@@ -1,15 +1,16 @@
 //! Whole numbers by bin, for many values at once: the points of an indicator, or the cells of one side of a pair term.
 //!
 //! Values go through in small fixed groups without a branch, so that the compiler keeps a group in vector registers. Few
-//! edges are all compared and their steps added up; more are searched by halves, the same steps for every value.
+//! edges are all compared and their steps added up, by code of its own for each number of edges, in which every edge has
+//! its register; more are searched by halves, the same steps for every value.
 
 use std::hint::select_unpredictable;
 
 /// Values worked on at once: four vector registers of the plainest x86-64, and a multiple of those of any other.
-pub(super) const LANES: usize = 8;
+const LANES: usize = 8;
 
 /// Edges up to which comparing them all is quicker than a search.
-const MOST_COMPARED: usize = 10;
+const MOST_COMPARED: usize = 12;
 
 /// Places of the table that is searched; one more than the most edges in it.
 const PLACES: usize = 64;
@@ -25,7 +26,11 @@ pub(super) struct Steps {
 #[derive(Debug)]
 enum Climb {
     /// The value below every edge, and the step at each edge.
-    Compared { first: i32, steps: Vec<(f64, i32)> },
+    Compared {
+        first: i32,
+        edges: Vec<f64>,
+        steps: Vec<i32>,
+    },
     /// Edges, filled up with `NaN` that no value reaches, and the value by the number of edges reached.
     Searched {
         edges: Box<[f64; PLACES]>,
@@ -34,6 +39,16 @@ enum Climb {
     },
     /// More edges than any trained card has.
     Long { edges: Vec<f64>, values: Vec<i32> },
+}
+
+/// Calls a function that is made for the number of edges.
+macro_rules! for_count {
+    ($count:expr, $call:ident $arguments:tt, $($known:literal)+) => {
+        match $count {
+            $($known => $call::<$known> $arguments,)+
+            _ => $call::<MOST_COMPARED> $arguments,
+        }
+    };
 }
 
 impl Steps {
@@ -49,10 +64,9 @@ impl Steps {
             let before_and_after = values.iter().zip(values.iter().skip(1));
             Climb::Compared {
                 first,
-                steps: edges
-                    .iter()
-                    .zip(before_and_after)
-                    .map(|(edge, (before, after))| (*edge, after - before))
+                edges: edges.to_vec(),
+                steps: before_and_after
+                    .map(|(before, after)| after - before)
                     .collect(),
             }
         } else if edges.len() < PLACES {
@@ -84,44 +98,73 @@ impl Steps {
 
     /// Writes the value of every number; `NaN` is missing.
     pub(super) fn write(&self, numbers: &[f64], out: &mut [i32]) {
-        let (groups, rest) = numbers.as_chunks::<LANES>();
-        let (out_groups, out_rest) = out.as_chunks_mut::<LANES>();
-        for (group, out) in groups.iter().zip(out_groups) {
-            *out = self.group(group);
-        }
-        let mut last = [f64::NAN; LANES];
-        for (place, number) in last.iter_mut().zip(rest) {
-            *place = *number;
-        }
-        for (out, value) in out_rest.iter_mut().zip(self.group(&last)) {
-            *out = value;
-        }
-    }
-
-    #[inline(always)]
-    fn group(&self, numbers: &[f64; LANES]) -> [i32; LANES] {
-        let mut out = match &self.climb {
-            Climb::Compared { first, steps } => compared(numbers, *first, steps),
+        match &self.climb {
+            Climb::Compared {
+                first,
+                edges,
+                steps,
+            } => {
+                out.fill(0);
+                compared(numbers, out, None, (*first, self.missing), (edges, steps));
+            }
             Climb::Searched {
                 edges,
                 values,
                 half,
-            } => searched(numbers, edges, values, *half),
-            Climb::Long { edges, values } => numbers.map(|number| {
-                let reached = edges.partition_point(|edge| number >= *edge);
-                values.get(reached).copied().unwrap_or(0)
+            } => in_groups(numbers, out, |group| {
+                or_missing(group, searched(group, edges, values, *half), self.missing)
             }),
-        };
+            Climb::Long { edges, values } => in_groups(numbers, out, |group| {
+                let found = group.map(|number| {
+                    let reached = edges.partition_point(|edge| number >= *edge);
+                    values.get(reached).copied().unwrap_or(0)
+                });
+                or_missing(group, found, self.missing)
+            }),
+        }
         // The first of two equal codes counts, so it is written last.
         for (code, value) in self.specials.iter().rev() {
             for (out, number) in out.iter_mut().zip(numbers) {
                 *out = chosen(number == code, *value, *out);
             }
         }
-        for (out, number) in out.iter_mut().zip(numbers) {
-            *out = chosen(number.is_nan(), self.missing, *out);
+    }
+
+    /// Adds the value of every number to `sums` and, if `out` is given, writes it there, in one go; says no where that
+    /// takes two.
+    pub(super) fn add(&self, numbers: &[f64], sums: &mut [i32], out: Option<&mut [i32]>) -> bool {
+        match &self.climb {
+            Climb::Compared {
+                first,
+                edges,
+                steps,
+            } if self.specials.is_empty() => {
+                compared(numbers, sums, out, (*first, self.missing), (edges, steps));
+                true
+            }
+            Climb::Compared { .. } | Climb::Searched { .. } | Climb::Long { .. } => false,
         }
-        out
+    }
+}
+
+/// Goes through numbers in groups; the last one is filled up.
+#[inline(always)]
+fn in_groups(
+    numbers: &[f64],
+    out: &mut [i32],
+    mut group_of: impl FnMut(&[f64; LANES]) -> [i32; LANES],
+) {
+    let (groups, rest) = numbers.as_chunks::<LANES>();
+    let (out_groups, out_rest) = out.as_chunks_mut::<LANES>();
+    for (group, out) in groups.iter().zip(out_groups) {
+        *out = group_of(group);
+    }
+    let mut last = [f64::NAN; LANES];
+    for (place, number) in last.iter_mut().zip(rest) {
+        *place = *number;
+    }
+    for (out, value) in out_rest.iter_mut().zip(group_of(&last)) {
+        *out = value;
     }
 }
 
@@ -138,14 +181,87 @@ fn chosen(holds: bool, one: i32, other: i32) -> i32 {
 }
 
 #[inline(always)]
-fn compared(numbers: &[f64; LANES], first: i32, steps: &[(f64, i32)]) -> [i32; LANES] {
-    let mut out = [first; LANES];
-    for (edge, step) in steps {
-        for (out, number) in out.iter_mut().zip(numbers) {
-            *out += step & all_bits(*number >= *edge);
-        }
+fn or_missing(numbers: &[f64; LANES], mut found: [i32; LANES], missing: i32) -> [i32; LANES] {
+    for (out, number) in found.iter_mut().zip(numbers) {
+        *out = chosen(number.is_nan(), missing, *out);
     }
-    out
+    found
+}
+
+/// Adds to `sums` what the edges reached make of each number, and writes that to `out` if it is given.
+fn compared(
+    numbers: &[f64],
+    sums: &mut [i32],
+    out: Option<&mut [i32]>,
+    (first, missing): (i32, i32),
+    (edges, steps): (&[f64], &[i32]),
+) {
+    for_count!(
+        edges.len(),
+        compared_by(numbers, sums, out, (first, missing), (edges, steps)),
+        0 1 2 3 4 5 6 7 8 9 10 11
+    );
+}
+
+#[inline(never)]
+fn compared_by<const COUNT: usize>(
+    numbers: &[f64],
+    sums: &mut [i32],
+    out: Option<&mut [i32]>,
+    (first, missing): (i32, i32),
+    (edges, steps): (&[f64], &[i32]),
+) {
+    let (Some(edges), Some(steps)) = (
+        edges.first_chunk::<COUNT>().copied(),
+        steps.first_chunk::<COUNT>().copied(),
+    ) else {
+        return;
+    };
+    // A missing number reaches no edge.
+    let lack = missing - first;
+    let value = |group: &[f64; LANES]| {
+        let mut value = [first; LANES];
+        for (edge, step) in edges.iter().zip(&steps) {
+            for (value, number) in value.iter_mut().zip(group) {
+                *value += step & all_bits(*number >= *edge);
+            }
+        }
+        for (value, number) in value.iter_mut().zip(group) {
+            *value += lack & all_bits(number.is_nan());
+        }
+        value
+    };
+    let (groups, rest) = numbers.as_chunks::<LANES>();
+    let mut last = [f64::NAN; LANES];
+    for (place, number) in last.iter_mut().zip(rest) {
+        *place = *number;
+    }
+    let last = value(&last);
+    let (sum_groups, sum_rest) = sums.as_chunks_mut::<LANES>();
+    for (sum, value) in sum_rest.iter_mut().zip(last) {
+        *sum += value;
+    }
+    let groups = groups.iter().zip(sum_groups);
+    let Some(out) = out else {
+        for (group, sums) in groups {
+            let value = value(group);
+            for (sum, value) in sums.iter_mut().zip(value) {
+                *sum += value;
+            }
+        }
+        return;
+    };
+    let (out_groups, out_rest) = out.as_chunks_mut::<LANES>();
+    for (out, value) in out_rest.iter_mut().zip(last) {
+        *out = value;
+    }
+    for ((group, sums), out) in groups.zip(out_groups) {
+        let value = value(group);
+        for (sum, value) in sums.iter_mut().zip(value) {
+            *sum += value;
+        }
+        *out = value;
+    }
 }
 
 #[inline(always)]
@@ -179,13 +295,14 @@ mod tests {
     #[test]
     fn every_length_gives_what_counting_edges_gives() {
         let mut rng = SeededRng::new(1, "steps");
-        for count in [0, 1, 2, 7, 10, 11, 15, 16, 31, 32, 62, 63, 64, 100] {
+        for count in (0..=17).chain([31, 32, 62, 63, 64, 100]) {
             let mut edges: Vec<f64> = (0..count).map(|_| rng.unit_f64()).collect();
             edges.sort_by(f64::total_cmp);
             edges.dedup();
             let values: Vec<i32> = (0..=edges.len())
                 .map(|_| i32::try_from(rng.below(2_001)).unwrap() - 1_000)
                 .collect();
+            let plain = Steps::new(&edges, &values, 5_555, Vec::new());
             let specials = vec![(0.25, 7_777), (-3.0, -8_888)];
             let steps = Steps::new(&edges, &values, 5_555, specials);
             let mut numbers = vec![f64::NAN, 0.25, -3.0, 0.0, -0.0, -1.0, 2.0, f64::INFINITY];
@@ -205,6 +322,21 @@ mod tests {
                 };
                 assert_eq!(out, expected, "{number} among {count} edges");
             }
+            // Added to sums it gives the same, or says that it cannot.
+            let mut written = vec![0; numbers.len()];
+            plain.write(&numbers, &mut written);
+            let expected: Vec<i32> = written.iter().map(|value| value + 1_000).collect();
+            let mut sums = vec![1_000; numbers.len()];
+            let mut beside = vec![0; numbers.len()];
+            if plain.add(&numbers, &mut sums, None) {
+                assert_eq!(sums, expected, "{count} edges");
+                sums.fill(1_000);
+                assert!(plain.add(&numbers, &mut sums, Some(&mut beside)));
+                assert_eq!((&sums, &beside), (&expected, &written), "{count} edges");
+            } else {
+                assert!(edges.len() > MOST_COMPARED);
+            }
+            assert!(!steps.add(&numbers, &mut sums, None));
         }
     }
 }

@@ -82,6 +82,17 @@ pub struct Beside {
     pub group: Option<Vec<u64>>,
     /// Columns that are no features, kept for tables by group: division, industry, size.
     pub kept: Vec<Column>,
+    /// Columns that were to be features and are not in the table.
+    pub unused: Vec<Unused>,
+}
+
+/// A column that was to be a feature and cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// Its name.
+    pub column: String,
+    /// Why, and what to do.
+    pub reason: String,
 }
 
 /// Rows with features, outcome, weight, day and group.
@@ -250,6 +261,11 @@ impl Table {
         &self.beside.kept
     }
 
+    /// Columns that were to be features and are not in the table.
+    pub fn unused(&self) -> &[Unused] {
+        &self.beside.unused
+    }
+
     /// The kept column of this name.
     pub fn kept_column(&self, name: &str) -> Option<&Column> {
         self.beside.kept.iter().find(|column| column.name == name)
@@ -281,6 +297,7 @@ impl Table {
                 day: self.beside.day.as_ref().map(|all| pick(all, &rows)),
                 group: self.beside.group.as_ref().map(|all| pick(all, &rows)),
                 kept: columns(&self.beside.kept),
+                unused: self.beside.unused.clone(),
             },
         }
     }

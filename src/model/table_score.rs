@@ -356,8 +356,10 @@ impl<'a> TableScorer<'a> {
             let sums = sums.get_mut(..block.len()).unwrap_or_default();
             sums.fill(self.card.base);
             for feature in &self.features {
-                feature.write(block.clone(), part);
-                add(sums, part);
+                if !feature.add(block.clone(), sums, None) {
+                    feature.write(block.clone(), part);
+                    add(sums, part);
+                }
             }
             for pair in &self.pairs {
                 pair.write(block.clone(), &mut cells, part);
@@ -389,8 +391,10 @@ impl<'a> TableScorer<'a> {
             let (single, paired) = parts.split_at_mut(self.features.len());
             for (feature, part) in self.features.iter().zip(single) {
                 let part = part.get_mut(..length).unwrap_or_default();
-                feature.write(block.clone(), part);
-                add(sums, part);
+                if !feature.add(block.clone(), sums, Some(&mut *part)) {
+                    feature.write(block.clone(), part);
+                    add(sums, part);
+                }
             }
             for (pair, part) in self.pairs.iter().zip(paired) {
                 let part = part.get_mut(..length).unwrap_or_default();
@@ -488,6 +492,16 @@ impl<'a> TableScorer<'a> {
 }
 
 impl Feature<'_> {
+    /// As [`Steps::add`], for a block of rows.
+    fn add(&self, rows: Range<usize>, sums: &mut [i32], out: Option<&mut [i32]>) -> bool {
+        match (&self.map, &self.column.values) {
+            (Map::Steps(steps), Values::Numbers(numbers)) => {
+                steps.add(numbers.get(rows).unwrap_or_default(), sums, out)
+            }
+            (_, _) => false,
+        }
+    }
+
     fn write(&self, rows: Range<usize>, out: &mut [i32]) {
         self.map.write(self.single, self.column, rows, out);
     }

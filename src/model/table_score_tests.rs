@@ -124,6 +124,7 @@ impl Draw {
         Scorecard::from_parts(Parts {
             name: "random".to_owned(),
             version: 1,
+            group_caps: BTreeMap::new(),
             cutoffs: Cutoffs {
                 b: 100,
                 c: 200,

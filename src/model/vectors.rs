@@ -1,7 +1,8 @@
 //! Test vectors: rows with the points that a scorecard must give them, carried in the scorecard itself.
 //!
 //! They hold every bin edge and its two neighbouring numbers, missing and unseen values, every cell of every pair term,
-//! and mixed rows. Loading a card re-runs them, and an export to another language is re-scored against them.
+//! and mixed rows. Loading a card re-runs them, and an export to another language is re-scored against them. A digest beside
+//! them covers what no row shows: calibration, baseline and manifest.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,6 +21,9 @@ const UNSEEN: &str = "\u{fffd} unseen";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vectors {
+    /// SHA-256 of the card without its vectors, in canonical form, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_digest: Option<String>,
     /// The rows.
     pub rows: Vec<Vector>,
 }
@@ -50,7 +54,7 @@ pub enum Cell {
 
 impl Vectors {
     /// The vectors of a card, the same for the same card.
-    pub(super) fn of(card: &Scorecard) -> Self {
+    pub(super) fn of(card: &Scorecard) -> Result<Self, ScorecardError> {
         let choices: BTreeMap<&String, Vec<Cell>> = card
             .indicators
             .iter()
@@ -84,15 +88,16 @@ impl Vectors {
         for _ in 0..mixed {
             rows.push(mixed_row(&choices, &mut rng));
         }
-        Self {
+        Ok(Self {
+            card_digest: Some(card.digest_without_vectors()?.to_string()),
             rows: rows
                 .into_iter()
                 .map(|values| scored(card, values))
                 .collect(),
-        }
+        })
     }
 
-    /// Re-runs every vector.
+    /// Re-runs every vector, and computes the digest of the rest of the card anew.
     pub(super) fn check(&self, card: &Scorecard) -> Result<(), ScorecardError> {
         for (position, vector) in self.rows.iter().enumerate() {
             let found = scored(card, vector.values.clone());
@@ -104,7 +109,12 @@ impl Vectors {
                 });
             }
         }
-        Ok(())
+        let found = card.digest_without_vectors()?.to_string();
+        match &self.card_digest {
+            Some(digest) if *digest == found => Ok(()),
+            Some(_) => Err(ScorecardError::Altered),
+            None => Err(ScorecardError::NoVectors),
+        }
     }
 }
 

@@ -136,13 +136,16 @@ fn limit(told: &str) -> Text {
 /// The guard rails.
 pub(super) fn guards(page: &mut Page, results: &[GuardResult]) {
     page.section("guards", &t("护栏", "Guard rails"));
-    let mut grid = Grid::new(&[
-        (t("护栏", "guard"), false),
-        (t("值", "value"), true),
-        (t("界限", "limit"), false),
-        (t("状态", "state"), false),
-    ]);
-    // Broken ones first.
+    let [mut grid, mut steady] = [(); 2].map(|()| {
+        Grid::new(&[
+            (t("护栏", "guard"), false),
+            (t("值", "value"), true),
+            (t("界限", "limit"), false),
+            (t("状态", "state"), false),
+        ])
+    });
+    let mut steady_count = 0;
+    // Broken ones first; features that hold are many and say little.
     let mut ordered: Vec<&GuardResult> = results.iter().collect();
     ordered.sort_by_key(|result| match result.state {
         GuardState::Broken => 0,
@@ -159,17 +162,27 @@ pub(super) fn guards(page: &mut Page, results: &[GuardResult]) {
             Some(("tier_share", _)) => Form::Percent.or_dash(result.value),
             Some(_) | None => Form::Plain.or_dash(result.value),
         };
-        grid.marked_row(
-            "",
-            vec![
-                (guard_name(&result.guard), ""),
-                (same(value), ""),
-                (limit(&result.limit), ""),
-                (told, class),
-            ],
-        );
+        let row = vec![
+            (guard_name(&result.guard), ""),
+            (same(value), ""),
+            (limit(&result.limit), ""),
+            (told, class),
+        ];
+        if result.state == GuardState::Holds && result.guard.starts_with("feature_shift.") {
+            steady_count += 1;
+            steady.marked_row("", row);
+        } else {
+            grid.marked_row("", row);
+        }
     }
     page.grid(&grid);
+    if steady_count > 0 {
+        let title = t(
+            format!("另有 {steady_count} 个特征稳定"),
+            format!("{steady_count} more features are stable"),
+        );
+        page.folded(&title, &steady);
+    }
 }
 
 /// The card of one model.

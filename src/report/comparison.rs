@@ -5,12 +5,23 @@ use super::ranking::weighting_name;
 use super::text::{Form, Language, Text, count, interval_of, same, t, value_of};
 use super::{calibration, card, drift, groups, ranking, tiers};
 use crate::domain::Tier;
-use crate::service::figures::{Comparison, ComparisonVerdict, Differences, Expected, Figure, Move};
+use crate::service::figures::{
+    Comparison, ComparisonVerdict, Differences, Expected, Figure, Move, Subject,
+};
 
 /// The report on two models as a self-contained HTML page.
 pub fn comparison_page(comparison: &Comparison, language: Language) -> String {
     let (current, candidate) = (&comparison.current, &comparison.candidate);
-    let names = format!("{} → {}", current.subject.model, candidate.subject.model);
+    // Two cards of one name are told apart by their digests.
+    let is_one_name = current.subject.model == candidate.subject.model;
+    let name = |subject: &Subject| match &subject.digest {
+        Some(digest) if is_one_name => {
+            let first: String = digest.chars().take(8).collect();
+            format!("{} ({first})", subject.model)
+        }
+        Some(_) | None => subject.model.clone(),
+    };
+    let names = format!("{} → {}", name(&current.subject), name(&candidate.subject));
     let mut page = Page::new(t(
         format!("模型比较：{names}"),
         format!("Comparison: {names}"),

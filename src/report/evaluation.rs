@@ -13,8 +13,8 @@ pub fn evaluation_page(evaluation: &Evaluation, language: Language) -> String {
         format!("Evaluation of {model}"),
     ));
     card::summary(&mut page, evaluation);
-    card::guards(&mut page, &evaluation.guards);
     ranking::headline(&mut page, evaluation);
+    card::guards(&mut page, &evaluation.guards);
     if let Some(view) = evaluation.views.last() {
         let views = [(view, t("模型", "model"))];
         tiers::tiers(&mut page, &views, "model");

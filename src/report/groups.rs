@@ -110,16 +110,39 @@ fn grouping_part(page: &mut Page, grouping: &Grouping, number: usize) {
 
 /// Names that would leave the plot are cut; the table has them whole.
 pub(super) fn shortened(text: Text) -> Text {
-    let cut = |text: String, most: usize| {
-        if text.chars().count() > most {
-            text.chars().take(most - 1).chain(['…']).collect()
-        } else {
-            text
-        }
-    };
-    let wide = |text: &str| if text.is_ascii() { 24 } else { 13 };
-    let (zh, en) = (wide(&text.zh), wide(&text.en));
-    t(cut(text.zh, zh), cut(text.en, en))
+    t(cut(text.zh), cut(text.en))
+}
+
+/// Room for a name beside a plot, in tenths of the pixels of its text.
+const ROOM: u32 = 1_550;
+
+/// How wide a letter is about, in the same.
+fn width_of(letter: char) -> u32 {
+    match letter {
+        'f' | 'i' | 'j' | 'l' | 'r' | 't' | ' ' | '.' | ',' | '|' | '\'' => 46,
+        'm' | 'w' | 'M' | 'W' => 110,
+        'A'..='Z' | '×' | '…' => 90,
+        letter if letter.is_ascii() => 77,
+        _ => 125,
+    }
+}
+
+/// A name as it fits, with a mark where something is left out.
+fn cut(text: String) -> String {
+    let whole: u32 = text.chars().map(width_of).sum();
+    if whole <= ROOM {
+        return text;
+    }
+    let mut taken = width_of('…');
+    let mut kept: String = text
+        .chars()
+        .take_while(|letter| {
+            taken += width_of(*letter);
+            taken <= ROOM
+        })
+        .collect();
+    kept.push('…');
+    kept
 }
 
 /// Which reasons are given.

@@ -68,6 +68,15 @@ impl Page {
         self.raw(&format!("<div class=\"wide\">{}</div>", grid.html()));
     }
 
+    /// A table that is opened when it is asked for.
+    pub(super) fn folded(&mut self, title: &Text, grid: &Grid) {
+        self.raw(&format!(
+            "<details><summary>{}</summary><div class=\"wide\">{}</div></details>",
+            title.html(),
+            grid.html()
+        ));
+    }
+
     pub(super) fn finish(self, language: Language) -> String {
         let (lang, zh, en) = match language {
             Language::Zh => ("zh-CN", " checked", ""),

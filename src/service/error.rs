@@ -158,6 +158,14 @@ pub enum ServiceError {
     /// No such model.
     #[error("model `{0}` does not exist")]
     UnknownModel(String),
+    /// No such table for a training.
+    #[error(
+        "training table `{0}` does not exist; it may have been removed after a day without use: send it again"
+    )]
+    UnknownTable(String),
+    /// No such policy.
+    #[error("policy `{0}` does not exist")]
+    UnknownPolicy(String),
     /// A step that the model's state does not allow.
     #[error(
         "model `{model_id}` is {}; it can be {step} only while it is {}", .state.as_str(), one_of(.needed)

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::registry::keep_files;
+use super::registry::{keep_files, keep_policy};
 use super::{Models, Service, ServiceError};
 use crate::domain::Epoch;
 use crate::model::Statistics;
@@ -115,7 +115,7 @@ impl Following {
                     from_on: today,
                 };
                 // Of two that start at once one is first, and both serve its files.
-                let put = store.put_in_force(None, &first)?;
+                let put = store.put_in_force(None, &first, None)?;
                 match put {
                     Some(entry) => entry,
                     None => store
@@ -125,10 +125,11 @@ impl Following {
             }
         };
         let current = Current::load(store, entry)?;
-        // A database of an earlier release did not note whose card is live.
+        // A database of an earlier release did not note whose card is live, or which policy is in force.
         if store.model_of_set(current.models.files_id())?.is_none() {
             keep_files(store, &current.models)?;
         }
+        keep_policy(store, &current.models)?;
         Ok(Self {
             now: RwLock::new(Arc::new(current)),
             past: Mutex::default(),
@@ -325,15 +326,10 @@ impl Service {
         }
         self.keep_files(given)?;
         if given.classifier.files_digest() == current.models.classifier.files_digest() {
-            let entry = NewInForce {
-                epoch: *current.epoch(),
-                files_id: given.files_id().to_owned(),
-                statistics: current.statistics.clone(),
-                from_on: self.today(),
-            };
-            self.store.put_in_force(Some(current.number), &entry)?;
-            self.refresh()?;
-            return Ok(None);
+            // Where a run is putting other tiers in force, the files that were named last take its place by a run.
+            if self.put_at_once(given)? {
+                return Ok(None);
+            }
         }
         self.request_run(given.files_id(), RunCause::Files)
             .map(Some)

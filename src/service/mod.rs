@@ -100,8 +100,8 @@ pub use plans::{
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::{CacheError, CachedTier};
 pub use crate::files::{
-    ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping, MappingError,
-    ReadOptions, Sink, Source, TableWriter, Value,
+    CellRowsError, ColumnType, Compression, ExportWriter, FilesError, Format, LineError, Mapping,
+    MappingError, ReadOptions, Sink, Source, TableWriter, Value,
 };
 pub use crate::indicators::{Direction as Raises, Names};
 pub use crate::model::evaluation as figures;
@@ -123,8 +123,9 @@ pub use crate::sampling::{
 };
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, DriftRow, ItemOutcome, ItemVersion, JobKind, LedgerFilter,
-    ModelChange, ModelDeed, ModelRow, ModelState, Move, MoveKind, PastTier, RunCause, RunPhase,
-    RunState, StoreError, SummaryBy, TierFilter, Webhook,
+    ModelChange, ModelDeed, ModelRow, ModelState, Move, MoveKind, NewPolicyChange, PastTier,
+    PolicyChange, PolicyDeed, PolicyRow, RunCause, RunPhase, RunState, StoreError, SummaryBy,
+    TierFilter, Webhook,
 };
 pub(crate) use crate::store::{Attempt, KeptAnswer, Taken};
 pub(crate) use idempotency::{RENEWAL, attempting};
@@ -134,9 +135,9 @@ pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
 pub use registry::{
-    CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves, LedgerCheck, LiveModel,
-    ModelCard, ModelDetail, ModelValidation, RegisterModelError, TaskRequest, TierMove,
-    TrainRequest, ValidationAsk,
+    Activation, CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves,
+    LedgerCheck, LiveModel, ModelCard, ModelDetail, ModelValidation, RegisterModelError,
+    RegisterPolicyError, TableTrainRequest, TaskRequest, TierMove, TrainRequest, ValidationAsk,
 };
 pub use retier::RetierStep;
 pub use runs::{Job, RunObserver};

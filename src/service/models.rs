@@ -319,6 +319,45 @@ impl Models {
         Self::of(set)
     }
 
+    /// The same files with the general scorecard of others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Models::load`].
+    pub(in crate::service) fn with_card_of(&self, other: &Self) -> Result<Self, ModelsError> {
+        self.with_card(other.body(SCORECARD)?)
+    }
+
+    /// The same files with another policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Models::load`].
+    pub(in crate::service) fn with_policy(&self, policy: &[u8]) -> Result<Self, ModelsError> {
+        let mut set = self.files.clone();
+        set.retain(|file| file.role != POLICY);
+        set.push(model_file(
+            POLICY,
+            String::from_utf8_lossy(policy).into_owned(),
+        ));
+        Self::of(set)
+    }
+
+    /// The file of the policy.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, which a set that was checked never lacks.
+    pub(in crate::service) fn policy_body(&self) -> Result<&[u8], ModelsError> {
+        self.body(POLICY)
+    }
+
+    fn body(&self, role: &'static str) -> Result<&[u8], ModelsError> {
+        let file = self.files.iter().find(|file| file.role == role);
+        file.map(|file| file.body.as_slice())
+            .ok_or(ModelsError::Missing { role })
+    }
+
     /// The same files with statistics that a run has frozen.
     pub(in crate::service) fn with_statistics(&self, statistics: Arc<Statistics>) -> Self {
         Self {

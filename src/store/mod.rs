@@ -21,6 +21,7 @@ mod model_rows;
 mod models;
 mod overview;
 mod packed;
+mod policies;
 mod postgres;
 mod rows;
 mod runs;
@@ -57,6 +58,7 @@ pub use models::{
 };
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
 pub use packed::pack as packed_version;
+pub use policies::{NewPolicy, NewPolicyChange, PolicyChange, PolicyDeed, PolicyRow, PolicyStore};
 pub use runs::{
     JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,
     RunStore,
@@ -64,10 +66,10 @@ pub use runs::{
 pub use scan::{IdRange, Scan};
 pub use set_aside::{SetAside, VersionKey};
 pub use sqlite::SqliteStore;
-pub use tasks::{ClaimedTask, NewTask, TaskStore};
+pub use tasks::{ClaimedTask, NewTask, TaskStore, TrainingTable};
 pub use tiers::{
-    Alert, AlertKind, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, TierStore,
+    Alert, AlertKind, CarriedRun, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
+    PastTier, PresentTier, TierStore,
 };
 pub use webhooks::{Attempted, Webhook, WebhookStore};
 
@@ -84,6 +86,7 @@ pub trait Store:
     + LifeStore
     + ModelStore
     + Overview
+    + PolicyStore
     + RunStore
     + Scan
     + SetAside

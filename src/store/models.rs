@@ -258,6 +258,11 @@ pub enum Asked {
         /// Its model.
         model_id: String,
     },
+    /// A run that puts other files in force is under way.
+    OtherFiles {
+        /// The run.
+        run_id: String,
+    },
     /// The model is in a state that does not allow it; nothing for an unknown model.
     State(Option<ModelState>),
     /// Another model is live than the asker saw.
@@ -345,8 +350,8 @@ pub trait ModelStore {
         limit: usize,
     ) -> Result<Vec<ModelChange>, StoreError>;
 
-    /// Asks for the run of a promotion. An active run that promotes nothing is cancelled; one that promotes the same
-    /// model is given back.
+    /// Asks for the run of a promotion. An active run of the files in force is cancelled; one that promotes the same model
+    /// is given back.
     fn request_promotion(&self, run: &NewRun, promotion: &Promotion) -> Result<Asked, StoreError>;
 
     /// Keeps a measured drift and gives its number.

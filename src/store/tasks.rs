@@ -43,6 +43,31 @@ pub trait TaskStore {
     /// Forgets results of jobs that ended more than `keep_ms` ago, at most `at_most`; says how many. That a job has left
     /// one is still known.
     fn forget_results(&self, keep_ms: i64, at_most: u64) -> Result<u64, StoreError>;
+
+    /// Keeps a table for a training; one that is kept already counts as asked for again. Says whether it is new, or
+    /// nothing where `most` tables are kept.
+    fn put_training_table(
+        &self,
+        table: &TrainingTable,
+        most: usize,
+    ) -> Result<Option<bool>, StoreError>;
+
+    /// A table that is kept, which counts as asked for.
+    fn training_table(&self, table_id: &str) -> Result<Option<TrainingTable>, StoreError>;
+
+    /// Removes tables that nobody has asked for within so many milliseconds and no waiting job names; says how many.
+    fn forget_training_tables(&self, unused_ms: i64) -> Result<usize, StoreError>;
+}
+
+/// A table that waits for a training.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainingTable {
+    /// SHA-256 of its bytes, 64 hexadecimal digits.
+    pub table_id: String,
+    /// How its rows are laid out.
+    pub format: String,
+    /// Its bytes.
+    pub body: Vec<u8>,
 }
 
 /// A job that is asked for.

@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 
-use super::{Changed, StoreError, StoredTier, TierRow};
+use super::{Changed, JobKind, Run, StoreError, StoredTier, TierRow};
 use crate::domain::dates::{from_epoch_day, to_epoch_day};
 use crate::domain::{EnterpriseId, Epoch, Tier};
 
@@ -22,10 +22,14 @@ pub trait TierStore {
 
     /// Puts files in force without a run: the first files of a database (`instead_of` is `None`), or files that give the
     /// same tiers as entry `instead_of` of the log. `None` if something else is in force by now.
+    ///
+    /// An active run must not bring the files before back when it flips. One of these very files goes on with the new
+    /// ones; one of others does so as `carried` says, and without it nothing is put in force and `None` is returned.
     fn put_in_force(
         &self,
         instead_of: Option<u64>,
         new: &NewInForce,
+        carried: Option<&CarriedRun>,
     ) -> Result<Option<InForce>, StoreError>;
 
     /// Keeps a set of model files, by role, under an id; the same set may be kept again.
@@ -94,6 +98,35 @@ pub struct NewInForce {
     pub statistics: Option<String>,
     /// From which day.
     pub from_on: Date,
+}
+
+/// With which files an active run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedRun {
+    /// The run.
+    pub run_id: String,
+    /// The set of files that it was asked for with.
+    pub from_files: String,
+    /// The set that it flips to instead; it gives the same tiers.
+    pub to_files: String,
+}
+
+impl CarriedRun {
+    /// The set with which an active run goes on when `new` takes the place of `old`; `None` where nothing says so.
+    pub(super) fn files_of<'a>(
+        active: &Run,
+        (old, new): (Option<&str>, &'a str),
+        carried: Option<&'a Self>,
+    ) -> Option<&'a str> {
+        if active.kind == JobKind::Reclassify && Some(active.files_id.as_str()) == old {
+            return Some(new);
+        }
+        carried
+            .filter(|carried| {
+                carried.run_id == active.run_id && carried.from_files == active.files_id
+            })
+            .map(|carried| carried.to_files.as_str())
+    }
 }
 
 /// One file of a set.

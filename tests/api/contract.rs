@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 134;
+const OPERATIONS: usize = 141;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -100,6 +100,7 @@ fn every_operation_is_described() {
             "validate_",
             "shadow_",
             "promote_",
+            "activate_",
             "roll_back_",
             "retire_",
             "measure_",

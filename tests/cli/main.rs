@@ -25,6 +25,7 @@ mod life;
 mod models;
 mod plan_files;
 mod plans;
+mod policies;
 mod sample;
 mod serving;
 mod train;

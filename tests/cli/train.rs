@@ -115,6 +115,81 @@ fn a_trained_card_says_what_it_left_out_and_can_be_edited_as_a_table() {
     risktier::model::Scorecard::from_json(&card).unwrap();
 }
 
+/// The shares of tiers A to D among the fitted rows, and the cut-offs.
+fn tiers(folder: &Path, out: &str) -> ([f64; 4], serde_json::Value) {
+    let read = |file: &str| -> serde_json::Value {
+        let text = fs::read_to_string(folder.join(out).join(file)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let report = read("training.json");
+    let share = |tier: &str| report["tiers"][tier].as_f64().unwrap();
+    (
+        ["A", "B", "C", "D"].map(share),
+        read("scorecard.json")["cutoffs"].clone(),
+    )
+}
+
+#[test]
+fn cutoffs_follow_from_shares_points_problem_rates_or_visits() {
+    let folder = prepared();
+    let at = folder.path();
+    let run = |out: &str, more: &[&str]| {
+        let mut command = train(at, &["--out", out, "--fitter", "woe"]);
+        stdout(command.args(more), 0);
+        tiers(at, out)
+    };
+    let (shares, _) = run("shares", &["--shares", "0.3,0.2,0.1"]);
+    for (found, asked) in shares.iter().zip([0.4, 0.3, 0.2, 0.1]) {
+        assert!((found - asked).abs() < 0.04, "{shares:?}");
+    }
+    let (_, cutoffs) = run("points", &["--cutoffs", "200,400, 600"]);
+    assert_eq!(cutoffs, serde_json::json!({"B": 200, "C": 400, "D": 600}));
+    let (_, low) = run("low", &["--problem-rates", "0.1,0.2,0.3"]);
+    let (_, high) = run("high", &["--problem-rates", "0.2,0.3,0.4"]);
+    assert!(low["B"].as_u64() < high["B"].as_u64(), "{low} {high}");
+    let (pdo, _) = run("pdo", &["--pdo", "60,500"]);
+    assert!((pdo.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+
+    // Twice the visits make tiers B to D twice as large, as far as points tell rows apart: the visits are used up.
+    let rates = [0.02, 0.2, 0.4, 0.6];
+    for visits in [700.0, 1_100.0] {
+        let capacity = format!("{visits},10000");
+        let more = ["--capacity", &capacity, "--visit-rates", "0.02,0.2,0.4,0.6"];
+        let (shares, _) = run("visits", &more);
+        let taken: f64 = shares.iter().zip(rates).map(|(s, r)| s * r).sum::<f64>() * 10_000.0;
+        assert!((taken - visits).abs() < 120.0, "{taken} for {visits}");
+    }
+    // Without rates those of the policy are taken.
+    let (by_policy, _) = run("policy", &["--capacity", "500,10000"]);
+    assert!(by_policy[0] > 0.1, "{by_policy:?}");
+}
+
+#[test]
+fn a_flag_of_several_numbers_says_how_many_it_takes() {
+    let folder = prepared();
+    for (more, said) in [
+        (&["--shares", "0.3,0.2"][..], "2 numbers; write 3 of them"),
+        (&["--shares", "0.3", "0.2", "0.1"], "unexpected argument"),
+        (&["--shares", "0.3"], "1 numbers; write 3 of them"),
+        (&["--cutoffs", "100,200,x"], "`x` is not a number"),
+        (
+            &["--cutoffs", "100,200,-3"],
+            "`-3` is not a number that fits",
+        ),
+        (&["--pdo", "50"], "write 2 of them"),
+        (&["--visit-rates", "0.1,0.2,0.3,0.4"], "--capacity"),
+    ] {
+        let error = stderr(train(folder.path(), &["--out", "out"]).args(more), 2);
+        assert!(error.contains(said), "wanted: {said}\nfound: {error}");
+    }
+    let error = stderr(
+        train(folder.path(), &["--out", "out"]).args(["--shares", "0.6,0.3,0.2"]),
+        3,
+    );
+    assert!(error.contains("leave some for tier A"), "{error}");
+    assert!(!folder.path().join("out").exists());
+}
+
 #[test]
 fn what_cannot_be_trained_is_said_by_line_and_column() {
     let folder = prepared();

@@ -113,6 +113,16 @@ fn columns_without_use_and_columns_that_know_too_much_are_named_and_training_goe
             }),
             "warning: `fine_paid` alone tells the outcome apart with an area of 1.000; it may be known only after the outcome",
         ),
+        (
+            table("founded", ROWS, &|row, _| {
+                format!("20{:02}-05-06", row % 25)
+            }),
+            "left out `founded`: it holds days, which are no quantity",
+        ),
+        (
+            table("name", 24_000, &|row, _| format!("n{}", row % 10_001)),
+            "left out `name`: it holds more than 10000 different texts, which are names and no categories",
+        ),
     ] {
         let told = train(folder.path(), &text, 0);
         assert!(told.contains(said), "wanted: {said}\nfound: {told}");
@@ -161,7 +171,34 @@ fn a_card_that_was_edited_cut_short_or_written_by_a_later_release_is_refused() {
     let card = fs::read_to_string(&path).unwrap();
     let edited = card.replacen("\"missing\":", "\"missing\":7", 1);
     let later = card.replacen("risktier-scorecard/2", "risktier-scorecard/9", 1);
+    // What no test vector shows: probabilities, the rows that drift is measured against, the figures of the training.
+    let changed = |pointer: &str, to: serde_json::Value| {
+        let mut changed: serde_json::Value = serde_json::from_str(&card).unwrap();
+        *changed.pointer_mut(pointer).unwrap() = to;
+        changed.to_string()
+    };
+    let unmarked = {
+        let mut unmarked: serde_json::Value = serde_json::from_str(&card).unwrap();
+        unmarked["vectors"]
+            .as_object_mut()
+            .unwrap()
+            .remove("card_digest");
+        unmarked.to_string()
+    };
+    let by_hand =
+        "the calibration, the baseline or the manifest of the scorecard was changed by hand";
     for (wrong, said) in [
+        (
+            changed("/calibration/levels/0/knots/0/probability", 0.0.into()),
+            by_hand,
+        ),
+        (changed("/calibration/method", "isotonic".into()), by_hand),
+        (changed("/baseline/row_count", 7.into()), by_hand),
+        (
+            changed("/manifest/metrics/fitted/auc", 0.99.into()),
+            by_hand,
+        ),
+        (unmarked, "has no test vectors, or no digest beside them"),
         (
             edited,
             "the file was changed by hand: import it as an edited card, or take the unchanged file",
@@ -183,10 +220,28 @@ fn a_card_that_was_edited_cut_short_or_written_by_a_later_release_is_refused() {
         let error = stderr(&mut command, 3);
         assert!(error.contains(said), "wanted: {said}\nfound: {error}");
         let mut command = risktier(folder.path());
+        command.args(["models", "add", "out/scorecard.json", "--by", "analyst-1"]);
+        let error = stderr(&mut command, 3);
+        assert!(error.contains(said), "wanted: {said}\nfound: {error}");
+        let mut command = risktier(folder.path());
         command.args(["train", "--table", "table.csv", "--out", "child"]);
         command.args(["--parent", "out/scorecard.json"]);
         let error = stderr(&mut command, 3);
         assert!(error.contains(said), "wanted: {said}\nfound: {error}");
         assert!(!folder.path().join("child").exists());
     }
+    // The same content in another writing is the same card.
+    let pretty: serde_json::Value = serde_json::from_str(&card).unwrap();
+    fs::write(&path, serde_json::to_string_pretty(&pretty).unwrap()).unwrap();
+    let mut command = risktier(folder.path());
+    command.args(["evaluate", "--table", "table.csv", "--outcome", "outcome"]);
+    command.args(["--scorecard", "out/scorecard.json", "--rounds", "20"]);
+    assert!(command.output().unwrap().status.code() < Some(2));
+    let mut command = risktier(folder.path());
+    let listed = super::stdout(command.args(["models", "list", "--format", "csv"]), 0);
+    assert_eq!(
+        listed.lines().count(),
+        2,
+        "nothing of what was refused is registered: {listed}"
+    );
 }

@@ -27,6 +27,7 @@ mod child;
 mod clock;
 mod full;
 mod kill;
+mod promotion;
 mod replicas;
 mod whole;
 mod world;

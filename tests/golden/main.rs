@@ -9,6 +9,10 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "../support/postgres_server.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod postgres_server;
+
 mod draw;
 mod python_verifier;
 mod scorecard_export;

@@ -1,9 +1,11 @@
-//! The SQL of a trained card, run by a database on the card's own test vectors.
+//! The SQL of a card, run by SQLite and by PostgreSQL on the card's own test vectors.
 
 use risktier::domain::rng::SeededRng;
 use risktier::model::train::{Fitter, TrainParams, train};
-use risktier::model::{Beside, Cell, Column, Scorecard, Table, Values};
+use risktier::model::{Beside, Cell, Column, LEAST_VECTORS, Scorecard, Table, Values};
 use rusqlite::types::Value;
+
+use crate::postgres_server::PostgresServer;
 
 fn trained() -> Scorecard {
     let mut rng = SeededRng::new(4, "export");
@@ -64,29 +66,63 @@ fn trained() -> Scorecard {
         .card
 }
 
-#[test]
-fn the_sql_of_a_card_gives_every_test_vector_its_points_and_tier() {
-    let card = trained();
-    assert!(!card.pairs.is_empty() && !card.indicators["amount"].specials.is_empty());
-    let vectors = &card.vectors.as_ref().unwrap().rows;
-    let names: Vec<&String> = card.indicators.keys().collect();
-    let quoted: Vec<String> = names
+/// A card in the format of training with straight lines: beyond their caps, and far out on the other side.
+fn with_lines() -> Scorecard {
+    let text = serde_json::json!({
+        "format": "risktier-scorecard/1", "name": "lines", "version": 1, "group_caps": {},
+        "cutoffs": { "B": 20, "C": 40, "D": 60 },
+        "indicators": {
+            "visits": { "linear": { "points_per_unit": 15, "cap": 45 }, "missing": 4 },
+            "years": { "linear": { "points_per_unit": -7, "cap": -35 }, "missing": 0 },
+            "count": { "bins": [{ "points": 0 }, { "from": 2.5, "points": 11 }], "missing": 3 }
+        },
+        "manifest": {}
+    });
+    let card = Scorecard::from_json(&text.to_string()).unwrap();
+    // An edited card has test vectors.
+    let rows: Vec<[String; 4]> = card
+        .rows()
         .iter()
-        .map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
+        .map(risktier::model::CardRow::cells)
         .collect();
+    card.with_rows(&rows).unwrap()
+}
+
+/// What a database must find for a row of the table: its test vector.
+type Found = (i64, i64, i64, String);
+
+fn expected(card: &Scorecard) -> Vec<Found> {
+    let vectors = &card.vectors.as_ref().unwrap().rows;
+    vectors
+        .iter()
+        .zip(0..)
+        .map(|(vector, number)| {
+            let points = i64::from(vector.points);
+            (number, vector.sum.into(), points, vector.tier.to_string())
+        })
+        .collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn in_sqlite(card: &Scorecard) -> Vec<Found> {
+    let names: Vec<&String> = card.indicators.keys().collect();
+    let columns: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     let database = rusqlite::Connection::open_in_memory().unwrap();
     database
         .execute_batch(&format!(
             "CREATE TABLE enterprises (number INTEGER PRIMARY KEY, {})",
-            quoted.join(", ")
+            columns.join(", ")
         ))
         .unwrap();
     let marks = vec!["?"; names.len() + 1].join(", ");
     let mut insert = database
         .prepare(&format!("INSERT INTO enterprises VALUES ({marks})"))
         .unwrap();
-    for (number, vector) in vectors.iter().enumerate() {
-        let mut row = vec![Value::Integer(i64::try_from(number).unwrap())];
+    for (vector, number) in card.vectors.as_ref().unwrap().rows.iter().zip(0..) {
+        let mut row = vec![Value::Integer(number)];
         row.extend(names.iter().map(|name| match vector.values.get(*name) {
             None => Value::Null,
             Some(Cell::Number(number)) => Value::Real(*number),
@@ -95,23 +131,98 @@ fn the_sql_of_a_card_gives_every_test_vector_its_points_and_tier() {
         insert.execute(rusqlite::params_from_iter(row)).unwrap();
     }
     let mut select = database.prepare(&card.to_sql("enterprises")).unwrap();
-    let mut rows = select.query([]).unwrap();
-    let mut seen = 0;
-    while let Some(row) = rows.next().unwrap() {
-        let number: usize = row.get("number").unwrap();
-        let vector = &vectors[number];
-        let found: (i32, u16, String) = (
-            row.get("score_sum").unwrap(),
-            row.get("points").unwrap(),
-            row.get("tier").unwrap(),
-        );
-        assert_eq!(
-            found,
-            (vector.sum, vector.points, vector.tier.to_string()),
-            "{:?}",
-            vector.values
-        );
-        seen += 1;
+    let mut found: Vec<Found> = select
+        .query_map([], |row| {
+            Ok((
+                row.get("number")?,
+                row.get("score_sum")?,
+                row.get("points")?,
+                row.get("tier")?,
+            ))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    found.sort();
+    found
+}
+
+fn in_postgresql(card: &Scorecard) -> Vec<Found> {
+    let url = PostgresServer::shared().new_database();
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    let columns: Vec<String> = card
+        .indicators
+        .iter()
+        .map(|(name, single)| {
+            let holds = if single.is_categorical() {
+                "text"
+            } else {
+                "double precision"
+            };
+            format!("{} {holds}", quoted(name))
+        })
+        .collect();
+    let table = format!(
+        "CREATE TABLE enterprises (number bigint, {})",
+        columns.join(", ")
+    );
+    client.batch_execute(&table).unwrap();
+    let marks: Vec<String> = (1..=columns.len() + 1).map(|at| format!("${at}")).collect();
+    let insert = client
+        .prepare(&format!(
+            "INSERT INTO enterprises VALUES ({})",
+            marks.join(", ")
+        ))
+        .unwrap();
+    for (vector, number) in card.vectors.as_ref().unwrap().rows.iter().zip(0_i64..) {
+        let mut row: Vec<Box<dyn postgres::types::ToSql + Sync>> = vec![Box::new(number)];
+        for (name, single) in &card.indicators {
+            row.push(match vector.values.get(name) {
+                None if single.is_categorical() => Box::new(None::<String>),
+                None => Box::new(None::<f64>),
+                Some(Cell::Number(number)) => Box::new(*number),
+                Some(Cell::Category(text)) => Box::new(text.clone()),
+            });
+        }
+        let row: Vec<&(dyn postgres::types::ToSql + Sync)> =
+            row.iter().map(AsRef::as_ref).collect();
+        client.execute(&insert, &row).unwrap();
     }
-    assert_eq!(seen, vectors.len());
+    let mut found: Vec<Found> = client
+        .query(&card.to_sql("enterprises"), &[])
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let number = |name: &str| i64::from(row.get::<_, i32>(name));
+            (
+                row.get("number"),
+                number("score_sum"),
+                number("points"),
+                row.get("tier"),
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn the_sql_of_a_card_gives_every_test_vector_its_points_and_tier() {
+    let card = trained();
+    assert!(!card.pairs.is_empty() && !card.indicators["amount"].specials.is_empty());
+    // Straight lines need FLOOR, which SQLite has only where it is built with its mathematical functions.
+    let lines = with_lines();
+    for (card, databases) in [
+        (
+            &card,
+            &[in_sqlite as fn(&Scorecard) -> Vec<Found>, in_postgresql][..],
+        ),
+        (&lines, &[in_postgresql]),
+    ] {
+        let expected = expected(card);
+        assert!(expected.len() >= LEAST_VECTORS);
+        for database in databases {
+            assert_eq!(database(card), expected);
+        }
+    }
 }

@@ -36,6 +36,7 @@ mod plan_faults;
 mod plan_groups;
 mod plan_steps;
 mod plans;
+mod policies;
 mod postgres;
 mod rates;
 mod redis;

@@ -27,6 +27,7 @@ mod log_laws;
 mod plan_laws;
 mod postgres;
 mod register_laws;
+mod registry_laws;
 mod scan_laws;
 mod serving_laws;
 mod set_aside_laws;

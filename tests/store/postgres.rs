@@ -169,7 +169,7 @@ fn of_one_enterprise_twice_in_a_batch_the_later_tier_stays() {
         next_change_on: None,
     };
     store
-        .put_in_force(None, &laws::in_force(laws::EPOCH))
+        .put_in_force(None, &laws::in_force(laws::EPOCH), None)
         .unwrap();
     let batch = [(2, 1), (2, 2), (1, 3)].map(|(revision, points)| {
         let new = laws::new(1, tier(revision, points));

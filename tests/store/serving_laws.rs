@@ -253,7 +253,10 @@ pub mod laws {
 
     pub fn moves_tell_first_tiers_and_other_letters_and_nothing_else(place: &dyn Place) {
         let store = with_enterprises(place, 3);
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         assert_eq!(store.moves_range().unwrap(), (0, 0));
         let put = |tiers: &[(usize, u64, Tier)]| {
             let tiers: Vec<_> = tiers
@@ -295,7 +298,10 @@ pub mod laws {
         const WRITERS: usize = 6;
         const ROUNDS: u64 = 30;
         let store = with_enterprises(place, 5);
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         let is_over = AtomicBool::new(false);
         let seen: Vec<Move> = thread::scope(|scope| {
             let follower = scope.spawn(|| {
@@ -351,7 +357,10 @@ pub mod laws {
 
     pub fn a_follower_behind_the_removed_moves_is_told(place: &dyn Place) {
         let store = with_enterprises(place, 6);
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         let put = |numbers: std::ops::RangeInclusive<usize>, tier| {
             let tiers: Vec<_> = numbers.map(|number| new(number, stored(1, tier))).collect();
             store.put_tiers(&epoch(EPOCH), &tiers).unwrap();
@@ -375,7 +384,10 @@ pub mod laws {
 
     pub fn a_webhook_is_held_by_one_and_keeps_its_place(place: &dyn Place) {
         let store = with_enterprises(place, 3);
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         let put = |number, tier| {
             let tiers = [new(number, stored(1, tier))];
             store.put_tiers(&epoch(EPOCH), &tiers).unwrap();

@@ -45,7 +45,10 @@ pub mod laws {
     /// A database in which [`EPOCH`] is in force.
     fn served(place: &dyn Place) -> std::sync::Arc<dyn Store> {
         let store = place.open();
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         store
     }
 
@@ -91,7 +94,10 @@ pub mod laws {
         };
         assert_eq!(store.tier(&id(1)).unwrap(), Some(row(None)));
         assert_eq!(store.in_force().unwrap(), None);
-        store.put_in_force(None, &in_force(EPOCH)).unwrap().unwrap();
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
         assert_eq!(store.tier(&id(1)).unwrap(), Some(row(Some(epoch(EPOCH)))));
         assert_eq!(store.tier(&id(2)).unwrap(), None);
     }
@@ -163,13 +169,13 @@ pub mod laws {
             from_on: add_days(TODAY, -10),
             ..in_force(EPOCH)
         };
-        let second = store.put_in_force(Some(1), &rates).unwrap().unwrap();
+        let second = store.put_in_force(Some(1), &rates, None).unwrap().unwrap();
         assert_eq!((second.number, second.files_id.as_str()), (2, "other"));
-        assert_eq!(store.put_in_force(Some(1), &rates).unwrap(), None);
-        assert_eq!(store.put_in_force(None, &rates).unwrap(), None);
+        assert_eq!(store.put_in_force(Some(1), &rates, None).unwrap(), None);
+        assert_eq!(store.put_in_force(None, &rates, None).unwrap(), None);
         assert!(
             store
-                .put_in_force(Some(2), &in_force("fedcba9876543210"))
+                .put_in_force(Some(2), &in_force("fedcba9876543210"), None)
                 .is_err()
         );
 

@@ -329,6 +329,13 @@ mirror! {
 }
 
 mirror! {
+    /// What a person did with a policy.
+    PolicyDeed of service::PolicyDeed {
+        Registered = "registered", ActivationAsked = "activation_asked",
+    }
+}
+
+mirror! {
     /// The language that a page opens in.
     PageLanguage of language::Language {
         Chinese = "zh", English = "en",

@@ -27,6 +27,7 @@ pub(crate) mod plan_input;
 pub(crate) mod plan_proofs;
 pub(crate) mod plan_results;
 pub(crate) mod plans;
+pub(crate) mod policies;
 pub(crate) mod records;
 pub(crate) mod sheets;
 pub(crate) mod simulation;

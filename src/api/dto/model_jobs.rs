@@ -9,10 +9,10 @@ use super::jobs::instant;
 use super::present;
 use crate::domain::{FieldError, Label, field};
 use crate::service::figures::Settings;
-use crate::service::training::{self, RegisterSplit, RowRules};
+use crate::service::training::{self, RegisterSplit, Roles, RowRules, TakenTable};
 use crate::service::{
-    CutoffRule, DriftRow, OutcomeRule, TaskRequest, TrainParams, TrainRequest, ValidationAsk,
-    person, reason_of,
+    CutoffRule, DriftRow, OutcomeRule, TableTrainRequest, TaskRequest, TrainParams, TrainRequest,
+    Validation, ValidationAsk, person, reason_of,
 };
 
 /// What result codes of inspections say.
@@ -246,10 +246,44 @@ impl ValidationInput {
     }
 }
 
-/// How a model is trained on the register.
+/// A table that was sent, to train on in place of the register.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with `table_id`")]
+pub(crate) struct TableInput {
+    /// The table.
+    #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
+    table_id: String,
+    /// Roles of its columns (TOML, `risktier-roles/1`); what they leave out is inferred from the names of the columns.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "format = \"risktier-roles/1\"\noutcome = \"found\"\n")]
+    roles: Option<String>,
+    /// The outcome column, over the roles; default the one that they name, or `outcome`, `label` or `target`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "found")]
+    outcome: Option<String>,
+}
+
+impl TableInput {
+    fn roles(&self) -> Result<Roles, FieldError> {
+        let mut roles = match &self.roles {
+            Some(text) => Roles::from_toml(text)
+                .map_err(|error| FieldError::new("table.roles", "", error.to_string()))?,
+            None => Roles::none(),
+        };
+        if let Some(outcome) = &self.outcome {
+            roles.outcome = Some(outcome.clone());
+        }
+        Ok(roles)
+    }
+}
+
+/// How a model is trained on the register, or on a table.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with `by`")]
 pub(crate) struct TrainInput {
+    /// A table to train on; default the register.
+    #[serde(default, deserialize_with = "present")]
+    table: Option<TableInput>,
     /// Who asks, and is the author of the model; a later release takes it from the caller's token.
     #[schema(example = "analyst-3", min_length = 1, max_length = 64)]
     by: String,
@@ -286,11 +320,11 @@ pub(crate) struct TrainInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(format = Date, example = "2026-04-01")]
     validate_from: Option<String>,
-    /// Share of the rows that only validate; default 0.3.
+    /// Share of the rows that only validate; default 0.3, of a table 0.2.
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 0.3, minimum = 0.0, maximum = 1.0)]
     validate_share: Option<f64>,
-    /// Days before validation whose rows are used for nothing; default 30.
+    /// Days before validation whose rows are used for nothing; default 30, of a table 0.
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 30)]
     gap_days: Option<u16>,
@@ -337,6 +371,44 @@ impl TrainInput {
                 return Err(FieldError::new("shares", &other.len().to_string(), reason));
             }
         };
+        if let Some(table) = &self.table {
+            let of_register = [
+                ("outcome", self.outcome.is_some()),
+                ("since", self.since.is_some()),
+                ("until", self.until.is_some()),
+                ("unplanned", self.unplanned.is_some()),
+                ("split", self.split.is_some()),
+            ];
+            if let Some((name, _)) = of_register.iter().find(|(_, given)| *given) {
+                let reason =
+                    "is about inspections of the register; leave it out where there is a `table`";
+                return Err(FieldError::new(name, "", reason));
+            }
+            let gap_days = self.gap_days.unwrap_or(0);
+            let validation = match day("validate_from", self.validate_from.as_deref())? {
+                Some(day) => Validation::From { day, gap_days },
+                None => Validation::Share {
+                    share: self.validate_share.unwrap_or(0.2),
+                    gap_days,
+                },
+            };
+            return Ok(TaskRequest::TrainOnTable(Box::new(TableTrainRequest {
+                by: person("by", &self.by)?,
+                reason: self.reason.as_deref().map(reason_of).transpose()?,
+                table_id: table.table_id.clone(),
+                roles: table.roles()?,
+                params: TrainParams {
+                    name: self.name.unwrap_or(default.name.clone()),
+                    version: self.version.unwrap_or(default.version),
+                    seed,
+                    fitter: self.fitter.map_or(default.fitter, Into::into),
+                    pairs: self.pairs.unwrap_or(default.pairs),
+                    cutoffs,
+                    validation,
+                    ..default
+                },
+            })));
+        }
         let split = match self.split.unwrap_or(RegisterSplitBy::Day) {
             RegisterSplitBy::Day => RegisterSplit::Day {
                 from: day("validate_from", self.validate_from.as_deref())?,
@@ -367,6 +439,36 @@ impl TrainInput {
                 ..default
             },
         })))
+    }
+}
+
+/// A table that was taken in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TableAnswer {
+    /// SHA-256 of its bytes after decompression.
+    #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
+    table_id: String,
+    /// How many bytes.
+    #[schema(example = 1_048_576)]
+    byte_count: u64,
+    /// Its columns, in order.
+    #[schema(example = json!(["enterprise_id", "day", "fines", "outcome"]))]
+    columns: Vec<String>,
+}
+
+impl From<TakenTable> for TableAnswer {
+    fn from(taken: TakenTable) -> Self {
+        let TakenTable {
+            table_id,
+            byte_count,
+            columns,
+            is_new: _,
+        } = taken;
+        Self {
+            table_id,
+            byte_count,
+            columns,
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::api::state::AppState;
 use crate::api::upload::{Cut, upload};
 use crate::domain::FieldError;
 use crate::service::{
-    Format, ImportOptions, ImportReport, ReadOptions, Resume, Service, ServiceError, Source, label,
+    FilesError, Format, ImportOptions, ImportReport, ReadOptions, Resume, Service, ServiceError,
+    Source, label,
 };
 
 /// What messages call the file.
@@ -254,31 +255,14 @@ pub(super) async fn receive(
     run: impl FnOnce(&Service, Source) -> Result<ImportReport, ServiceError> + Send + 'static,
 ) -> Result<ImportReport, Problem> {
     expect_import(request)?;
-    let media_type = request.content_type().to_ascii_lowercase();
-    let format = match media_type.as_str() {
-        CSV => Format::Csv,
-        PARQUET => Format::Parquet,
-        _ => Format::Ndjson,
-    };
     let limit = state.settings.limits.import_bytes;
-    let (pump, body, note) = upload(body);
-    let too_large = Arc::new(AtomicBool::new(false));
-    let exceeded = Arc::clone(&too_large);
-    let service = Arc::clone(&state.service);
-    let mut task = tokio::task::spawn_blocking(move || {
-        let source = Source::from_reader(NAME, format, body)?.bounded(limit, exceeded);
-        run(&service, source)
-    });
-    // The import may end before the body does: then nobody waits for the rest of it.
-    let ended = tokio::select! {
-        ended = &mut task => ended,
-        () = pump.run() => task.await,
-    };
-    let cut = |report: &ImportReport| {
-        let large = too_large.load(Ordering::Relaxed);
-        broken_off(large.then_some(limit), note.read(), report)
-    };
-    match ended.map_err(Problem::internal)? {
+    let Streamed {
+        result,
+        limit: exceeded,
+        cut: how,
+    } = stream(state, request, limit, body, run).await?;
+    let cut = |report: &ImportReport| broken_off(exceeded, how.clone(), report);
+    match result {
         Ok(report) => match (cut(&report), &report.failure) {
             (Some(problem), _) => Err(problem),
             (None, Some(failure)) => {
@@ -295,8 +279,56 @@ pub(super) async fn receive(
     }
 }
 
+/// What came of a body that was streamed.
+pub(super) struct Streamed<T, E> {
+    /// What its reader gave.
+    pub(super) result: Result<T, E>,
+    /// The limit, where the body was larger.
+    pub(super) limit: Option<u64>,
+    /// Why it ended early, where it did.
+    pub(super) cut: Option<Cut>,
+}
+
+/// Hands the rows of a body of at most `limit` bytes to `run` while they arrive.
+pub(super) async fn stream<T: Send + 'static, E: From<FilesError> + Send + 'static>(
+    state: &AppState,
+    request: &HttpRequest,
+    limit: u64,
+    body: Payload,
+    run: impl FnOnce(&Service, Source) -> Result<T, E> + Send + 'static,
+) -> Result<Streamed<T, E>, Problem> {
+    let media_type = request.content_type().to_ascii_lowercase();
+    let format = match media_type.as_str() {
+        CSV => Format::Csv,
+        PARQUET => Format::Parquet,
+        _ => Format::Ndjson,
+    };
+    let (pump, body, note) = upload(body);
+    let too_large = Arc::new(AtomicBool::new(false));
+    let exceeded = Arc::clone(&too_large);
+    let service = Arc::clone(&state.service);
+    let mut task = tokio::task::spawn_blocking(move || {
+        let source = Source::from_reader(NAME, format, body)?.bounded(limit, exceeded);
+        run(&service, source)
+    });
+    // The import may end before the body does: then nobody waits for the rest of it.
+    let ended = tokio::select! {
+        ended = &mut task => ended,
+        () = pump.run() => task.await,
+    };
+    Ok(Streamed {
+        result: ended.map_err(Problem::internal)?,
+        limit: too_large.load(Ordering::Relaxed).then_some(limit),
+        cut: note.read(),
+    })
+}
+
 /// The problem of a body that was larger than `limit` or cut, if it was.
-fn broken_off(limit: Option<u64>, cut: Option<Cut>, report: &ImportReport) -> Option<Problem> {
+pub(super) fn broken_off(
+    limit: Option<u64>,
+    cut: Option<Cut>,
+    report: &ImportReport,
+) -> Option<Problem> {
     let read = if report.nothing_written {
         "nothing was written".to_owned()
     } else {

@@ -24,6 +24,7 @@ pub(super) mod plan_groups;
 pub(super) mod plan_proofs;
 pub(super) mod plan_steps;
 pub(super) mod plans;
+pub(super) mod policies;
 pub(super) mod records;
 pub(super) mod set_aside;
 pub(super) mod sheets;

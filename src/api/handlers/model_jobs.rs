@@ -1,38 +1,87 @@
 //! Jobs about models: training, judging, comparing, validating, drift, and what they leave.
 
-use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{HttpResponse, get, post};
+use actix_web::web::{Data, Json, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 
 use super::decisions::wrong;
+use super::imports::{Streamed, broken_off, stream};
 use super::jobs::accepted;
 use super::models::{html, language_of, number_of};
 use crate::api::cursor::{List, page_limit};
 use crate::api::dto::jobs::JobAnswer;
 use crate::api::dto::model_jobs::{
-    ComparisonInput, DriftAnswer, JudgingInput, TrainInput, ValidationInput,
+    ComparisonInput, DriftAnswer, JudgingInput, TableAnswer, TrainInput, ValidationInput,
 };
 use crate::api::dto::models::PageLanguageQuery;
 use crate::api::dto::page::{Page, PageQuery};
 use crate::api::examples;
-use crate::api::extract::Body;
+use crate::api::extract::{Body, CSV, PARQUET, expect_media_type};
 use crate::api::optional::{NoQuery, OptionalBody};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::responses::{
-    BodyProblems, ListProblems, ResultProblems, StateProblems, StepProblems,
+    ChangeProblems, ImportProblems, ListProblems, ResultProblems, StateProblems, StepProblems,
 };
 use crate::api::state::AppState;
 use crate::report;
-use crate::service::{JobKind, ServiceError, TaskRequest};
+use crate::service::training::TrainingError;
+use crate::service::{CellRowsError, ImportReport, JobKind, ServiceError, TaskRequest};
 
 async fn ask(state: &Data<AppState>, request: TaskRequest) -> Result<HttpResponse, Problem> {
     let job = state.run(move |service| service.ask_task(&request)).await?;
     Ok(accepted(job))
 }
 
-/// Train a model on the register
+/// Send a table for a training
 ///
-/// One row per inspection: what was known on the day before, and what it found. The card is registered as a draft; the
-/// result of the job names it and carries rows and report.
+/// CSV or Parquet, plain, gzip or zstd, up to `limits.table_bytes` after decompression. It is kept under the SHA-256 of its
+/// bytes until a day has passed in which nobody asked for it, and as long as a job waits that names it; `train_model` takes
+/// its id. The same bytes again give the table that is there.
+#[utoipa::path(
+    operation_id = "import_training_table",
+    tag = "models",
+    request_body(description = "CSV with a header, or Parquet; plain, gzip or zstd", content(
+        (String = "text/csv", example = "enterprise_id,day,fines,outcome\n91990000MA00000017,2026-03-02,2,1\n"),
+        (String = "application/vnd.apache.parquet", example = "PAR1…")
+    )),
+    responses(
+        (status = 200, description = "It is kept", body = TableAnswer, example = json!({
+            "table_id": examples::MODEL_ID, "byte_count": 1_048_576,
+            "columns": ["enterprise_id", "day", "fines", "outcome"]})),
+        ImportProblems
+    )
+)]
+#[post("/v1/training-tables/import")]
+pub(crate) async fn import_training_table(
+    state: Data<AppState>,
+    request: HttpRequest,
+    _query: NoQuery,
+    body: Payload,
+) -> Result<Json<TableAnswer>, Problem> {
+    expect_media_type(&request, &[CSV, PARQUET])?;
+    let limit = state.settings.limits.table_bytes;
+    let Streamed { result, limit, cut } =
+        stream(&state, &request, limit, body, |service, source| {
+            service.add_training_table(source)
+        })
+        .await?;
+    if let Some(problem) = broken_off(limit, cut, &ImportReport::default()) {
+        return Err(problem);
+    }
+    match result {
+        Ok(taken) => Ok(Json(taken.into())),
+        Err(TrainingError::Service(error)) => Err(error.into()),
+        Err(TrainingError::Table(CellRowsError::File(error)) | TrainingError::Files(error)) => {
+            Err(Problem::unreadable(&error))
+        }
+        Err(error) => Err(Problem::new(ProblemKind::MalformedBody, error.to_string())),
+    }
+}
+
+/// Train a model
+///
+/// On the register: one row per inspection, what was known on the day before and what it found. Or on a `table` that was
+/// sent. The card is registered as a draft; the result of the job names it and carries rows and report. A card of columns
+/// that are no indicators of the register is not registered and stands in the result itself.
 #[utoipa::path(
     operation_id = "train_model",
     tag = "models",
@@ -41,7 +90,7 @@ async fn ask(state: &Data<AppState>, request: TaskRequest) -> Result<HttpRespons
         (status = 202, description = "The job is queued",
             headers(("location" = String, description = "Path of the job")),
             body = JobAnswer, example = json!(examples::task("train"))),
-        BodyProblems
+        ChangeProblems
     )
 )]
 #[post("/v1/models/train")]

@@ -101,6 +101,14 @@ impl From<ServiceError> for Problem {
                 format!("{detail}; `GET /v1/models` lists those that do"),
             )
             .with_member("model_id", id),
+            ServiceError::UnknownTable(id) => {
+                Self::new(ProblemKind::UnknownTable, detail).with_member("table_id", id)
+            }
+            ServiceError::UnknownPolicy(id) => Self::new(
+                ProblemKind::UnknownPolicy,
+                format!("{detail}; `GET /v1/policies` lists those that do"),
+            )
+            .with_member("policy_id", id),
             ServiceError::ModelState {
                 model_id,
                 state,

@@ -31,6 +31,8 @@ mod woe;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trap_tests;
 
 pub use bins::LeftOut;
 pub use error::TrainError;

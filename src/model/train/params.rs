@@ -98,14 +98,15 @@ pub enum CutoffRule {
     },
 }
 
+impl CutoffRule {
+    /// Shares of B, C and D within the published tier mixes (A 48–74, B 18–42, C 5–8, D 1.5–3.5 percent).
+    pub const DEFAULT_SHARES: [f64; 3] = [0.29, 0.065, 0.025];
+}
+
 impl Default for CutoffRule {
-    /// Within the published tier mixes (A 48–74, B 18–42, C 5–8, D 1.5–3.5 percent).
     fn default() -> Self {
-        Self::Shares {
-            b: 0.29,
-            c: 0.065,
-            d: 0.025,
-        }
+        let [b, c, d] = Self::DEFAULT_SHARES;
+        Self::Shares { b, c, d }
     }
 }
 

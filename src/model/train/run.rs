@@ -80,6 +80,10 @@ pub fn train(
     };
     progress("cutting features into bins");
     let (bins, mut left_out) = cut_all(&fit_table, weight, params);
+    left_out.extend(table.unused().iter().map(|unused| LeftOut {
+        feature: unused.column.clone(),
+        reason: unused.reason.clone(),
+    }));
     if bins.is_empty() {
         return Err(TrainError::NoFeatures(listed(&left_out)));
     }
@@ -138,6 +142,7 @@ pub fn train(
     let mut card_parts = Parts {
         name: params.name.clone(),
         version: params.version,
+        group_caps: BTreeMap::new(),
         cutoffs: Cutoffs { b: 1, c: 2, d: 3 },
         base: parts.base,
         indicators: parts.cards,
@@ -207,9 +212,12 @@ pub fn train(
 }
 
 fn check_names(table: &Table, params: &TrainParams) -> Result<(), TrainError> {
+    let is_unused = |name: &String| table.unused().iter().any(|unused| unused.column == *name);
+    // What is declared of a column that cannot be used does not matter; a pair of it is asked for and cannot be given.
     let declared = params
         .features
         .keys()
+        .filter(|name| !is_unused(name))
         .chain(params.declared_pairs.iter().flatten());
     match declared
         .into_iter()

@@ -14,7 +14,7 @@ use crate::model::{Beside, Column, Scorecard, Table, Values};
 
 /// Rows whose risk rises with `up`, falls with `down`, has a bump in `bump`, depends on `kind`, and on `up` and `down`
 /// together; `noise` says nothing. One in six `up` is missing.
-fn sample(rows: usize, seed: u64) -> Table {
+pub(super) fn sample(rows: usize, seed: u64) -> Table {
     let mut rng = SeededRng::new(seed, "train-sample");
     let mut columns: Vec<Vec<f64>> = vec![Vec::new(); 5];
     let mut codes = Vec::new();
@@ -65,7 +65,7 @@ fn sample(rows: usize, seed: u64) -> Table {
     Table::new(features, beside).unwrap()
 }
 
-fn params(fitter: Fitter) -> TrainParams {
+pub(super) fn params(fitter: Fitter) -> TrainParams {
     let declared = |direction| FeatureRule {
         direction: Some(direction),
         ..FeatureRule::default()
@@ -82,17 +82,17 @@ fn params(fitter: Fitter) -> TrainParams {
     }
 }
 
-fn run(table: &Table, params: TrainParams) -> Result<Trained, TrainError> {
+pub(super) fn run(table: &Table, params: TrainParams) -> Result<Trained, TrainError> {
     train(table, &params.valid()?, &mut |_| {})
 }
 
-fn beside(table: &Table) -> Beside {
+pub(super) fn beside(table: &Table) -> Beside {
     Beside {
         outcome: table.outcome().map(<[u8]>::to_vec),
         weight: table.weight().map(<[f64]>::to_vec),
         day: table.day().map(<[jiff::civil::Date]>::to_vec),
         group: table.group().map(<[u64]>::to_vec),
-        kept: Vec::new(),
+        ..Beside::default()
     }
 }
 
@@ -550,7 +550,7 @@ fn tables_that_cannot_be_fitted_say_why() {
     };
     for (table, params, said) in [
         (&one_class, params(Fitter::Woe), "every one of the"),
-        (&table.select(&few), params(Fitter::Woe), ""),
+        (&table.select(&few), params(Fitter::Woe), "too few to fit"),
         (&none, params(Fitter::Woe), "no outcome"),
         (&table, gone, "`gone`"),
         (&table, by_day, "no day column"),

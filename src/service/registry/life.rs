@@ -397,6 +397,9 @@ impl Service {
             Asked::Busy { run_id, model_id } => {
                 Err(ServiceError::PromotionBusy { run_id, model_id })
             }
+            Asked::OtherFiles { run_id } => Err(ServiceError::Conflict(format!(
+                "run `{run_id}` is putting other files in force; wait until it has ended, or cancel it"
+            ))),
             Asked::State(Some(state)) => Err(wrong_state(
                 &promotion.model_id,
                 state,
@@ -460,7 +463,7 @@ impl Service {
     }
 }
 
-/// Keeps files with whose card they hold.
+/// Keeps files with whose card and policy they hold.
 pub(in crate::service) fn keep_files(
     store: &dyn crate::store::Store,
     models: &Models,
@@ -471,7 +474,7 @@ pub(in crate::service) fn keep_files(
         let new = NewModel::of(card).map_err(|error| ServiceError::Internal(error.to_string()))?;
         store.note_set_model(models.files_id(), &new)?;
     }
-    Ok(())
+    super::keep_policy(store, models)
 }
 
 fn changed(what: ModelDeed, to: ModelState, person: &Person) -> NewModelChange {

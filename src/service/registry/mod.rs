@@ -1,4 +1,4 @@
-//! The registry of models: what is registered, how it gets from draft to live and back, and who did that.
+//! The registry of models and policies: what is registered, how it gets from draft to live and back, and who did that.
 //!
 //! The order is law: `draft → validated → approved → shadow → live → retired`. Shadow may be left out; a retired model
 //! comes back by a rollback alone. The author does not approve. A promotion reclassifies the whole register beside what
@@ -11,6 +11,7 @@ mod gates;
 mod ledger;
 mod life;
 mod model_card;
+mod policies;
 mod tasks;
 
 pub use disagreement::{Disagreement, GroupMoves, TierMove};
@@ -20,4 +21,6 @@ pub use ledger::{LedgerCheck, LiveModel};
 pub(in crate::service) use life::keep_files;
 pub use life::{ModelDetail, RegisterModelError};
 pub use model_card::{CardInput, CardValidation, ModelCard};
-pub use tasks::{TaskRequest, TrainRequest};
+pub(in crate::service) use policies::keep_policy;
+pub use policies::{Activation, RegisterPolicyError};
+pub use tasks::{TableTrainRequest, TaskRequest, TrainRequest};

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::RegisterModelError;
 use super::gates::ValidationAsk;
 use crate::domain::{AsOf, Label};
 use crate::model::evaluation::Settings;
 use crate::model::train::TrainParams;
 use crate::service::runs::Job;
-use crate::service::training::{RowRules, TrainingError};
+use crate::service::training::{Roles, RowRules, TrainingError};
 use crate::service::{Models, OutcomeRule, Service, ServiceError};
 use crate::store::{ClaimedTask, JobKind, ModelPaper, ModelState, StoreError};
 
@@ -31,6 +32,8 @@ const MOST_ATTEMPTS: u32 = 3;
 pub enum TaskRequest {
     /// Train on the register.
     Train(Box<TrainRequest>),
+    /// Train on a table that was sent.
+    TrainOnTable(Box<TableTrainRequest>),
     /// Judge a model by later inspections.
     Evaluate {
         /// The model.
@@ -85,10 +88,26 @@ pub struct TrainRequest {
     pub params: TrainParams,
 }
 
+/// A training on a table that is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableTrainRequest {
+    /// Who asks, and is the author of the model.
+    pub by: Label,
+    /// Why.
+    pub reason: Option<String>,
+    /// The table.
+    pub table_id: String,
+    /// The roles of its columns; what they leave out is inferred.
+    pub roles: Roles,
+    /// How the card is trained; what is declared about features follows from the roles.
+    pub params: TrainParams,
+}
+
 impl TaskRequest {
     fn kind(&self) -> JobKind {
         match self {
-            Self::Train(_) => JobKind::Train,
+            Self::Train(_) | Self::TrainOnTable(_) => JobKind::Train,
             Self::Evaluate { .. } => JobKind::Evaluate,
             Self::Compare { .. } => JobKind::Compare,
             Self::Validate { .. } => JobKind::Validate,
@@ -243,6 +262,12 @@ impl Service {
                     crate::domain::FieldError::new("params", "", error.to_string())
                 })?;
             }
+            TaskRequest::TrainOnTable(train) => {
+                train.params.clone().valid().map_err(|error| {
+                    crate::domain::FieldError::new("params", "", error.to_string())
+                })?;
+                self.ask_for_table(&train.table_id)?;
+            }
             TaskRequest::Evaluate { model_id, .. } => {
                 self.model(model_id)?;
             }
@@ -346,6 +371,7 @@ impl Service {
         let request: TaskRequest = serde_json::from_str(request)?;
         match request {
             TaskRequest::Train(train) => self.train_task(*train, beating),
+            TaskRequest::TrainOnTable(train) => self.table_task(*train, beating),
             TaskRequest::Evaluate {
                 model_id,
                 as_of,
@@ -452,6 +478,72 @@ impl Service {
             "rows": trained.rows,
             "report": trained.trained.report,
         });
+        Ok(result.to_string())
+    }
+
+    /// Trains on a table. A card that goes with the catalogue in force is registered as a draft; any other one stands in
+    /// the result.
+    fn table_task(
+        &self,
+        train: TableTrainRequest,
+        beating: &Beating<'_>,
+    ) -> Result<String, Stopped> {
+        let TableTrainRequest {
+            by,
+            reason,
+            table_id,
+            roles,
+            params,
+        } = train;
+        beating.tell("reading the table", 5);
+        let read = self.read_training_table(&table_id, roles)?;
+        let params = TrainParams {
+            features: read.roles.feature.clone(),
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            ..params
+        }
+        .valid()
+        .map_err(TrainingError::from)?;
+        let mut steps = 0_u8;
+        let trained = crate::model::train::train(&read.table, &params, &mut |step| {
+            steps = steps.saturating_add(1);
+            beating.tell(step, steps.saturating_mul(8).clamp(10, 90));
+        })
+        .map_err(TrainingError::from)?;
+        if !beating.beat().map_err(ServiceError::from)? {
+            return Err(Stopped::Failed("it was cancelled".to_owned()));
+        }
+        let card = trained
+            .card
+            .to_canonical_json()
+            .map_err(TrainingError::from)?;
+        let card = String::from_utf8_lossy(&card);
+        let columns: Vec<serde_json::Value> = read
+            .columns
+            .iter()
+            .map(|(column, role, holds)| {
+                serde_json::json!({"column": column, "role": role, "holds": holds})
+            })
+            .collect();
+        let paper =
+            serde_json::json!({"table_id": table_id, "columns": columns, "report": trained.report});
+        let mut result = serde_json::json!({
+            "table_id": table_id,
+            "columns": columns,
+            "report": trained.report,
+        });
+        let more = match self.add_model(&card, &by, reason.as_deref(), Some(&paper.to_string())) {
+            Ok((row, is_new)) => serde_json::json!({"model_id": row.model_id, "is_new": is_new}),
+            // Columns that are no indicators of the register make a card for other uses.
+            Err(RegisterModelError::Files(error)) => serde_json::json!({
+                "not_registered": error.to_string(),
+                "scorecard": trained.card,
+            }),
+            Err(error) => return Err(error.into()),
+        };
+        if let (Some(result), serde_json::Value::Object(more)) = (result.as_object_mut(), more) {
+            result.extend(more);
+        }
         Ok(result.to_string())
     }
 

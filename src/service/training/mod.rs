@@ -7,12 +7,14 @@ mod read;
 mod register;
 mod roles;
 mod run;
+mod tables;
 
 pub use folder::{TrainingFolder, read_card_rows, write_training};
 pub use read::{TableRead, read_table};
 pub use register::{RegisterRows, RegisterSplit, RowRules, RowsWritten, SplitBy, Unplanned};
 pub use roles::{ColumnRole, Roles, RolesError};
 pub use run::{RegisterTrained, write_roles};
+pub use tables::TakenTable;
 
 use crate::files::{CellRowsError, FilesError};
 use crate::model::train::TrainError;

@@ -10,7 +10,7 @@ use crate::domain::dates::parse_date;
 use crate::domain::digest::HashAlgorithm;
 use crate::files::{CellRows, CellRowsError, LineError, ReadOptions, Source};
 use crate::model::table::{MAX_OUTCOME, MISSING_CODE};
-use crate::model::{Beside, Column, Table, Values};
+use crate::model::{Beside, Column, Table, Unused, Values};
 
 /// Distinct texts beyond which a column is a name and not a category.
 const MOST_CATEGORIES: usize = 10_000;
@@ -220,7 +220,15 @@ fn keep(
         without_outcome,
         apart,
     };
-    for ((growing, name), role) in growing.into_iter().zip(header).zip(column_roles) {
+    for (((growing, name), role), holds) in
+        growing.into_iter().zip(header).zip(column_roles).zip(holds)
+    {
+        if let Some(reason) = unusable(&growing, *role, *holds) {
+            kept.beside.unused.push(Unused {
+                column: name.clone(),
+                reason,
+            });
+        }
         place(&mut kept, growing, name, *role);
     }
     Ok(kept)
@@ -295,6 +303,30 @@ fn number(cell: &str) -> Result<f64, String> {
                 .to_owned(),
         ),
         Err(_) => Err("is not a number; correct it, or name its text under `missing`".to_owned()),
+    }
+}
+
+/// Why a column that was to be a feature, or to be kept, is neither.
+fn unusable(growing: &Growing, role: ColumnRole, holds: Holds) -> Option<String> {
+    if !matches!(role, ColumnRole::Feature | ColumnRole::Keep) {
+        return None;
+    }
+    match growing {
+        Growing::Texts { too_many: true, .. } => Some(format!(
+            "it holds more than {MOST_CATEGORIES} different texts, which are names and no categories: group them, or \
+             name the column under `ignore`"
+        )),
+        Growing::Passed if holds == Holds::Days => Some(
+            "it holds days, which are no quantity: give the days or years that have passed instead, or name the column \
+             under `ignore`"
+                .to_owned(),
+        ),
+        Growing::Texts { .. }
+        | Growing::Passed
+        | Growing::Numbers(_)
+        | Growing::Outcome(_)
+        | Growing::Days(_)
+        | Growing::Groups(_) => None,
     }
 }
 
@@ -406,6 +438,33 @@ mod tests {
         assert_eq!(column(&one).0, [1, 0]);
         assert_eq!(column(&other).0, [0, 1]);
         assert_eq!(column(&one).1, column(&other).1);
+    }
+
+    #[test]
+    fn a_column_that_cannot_be_a_feature_is_named_with_the_reason() {
+        let mut text = "outcome,name,founded,size\n".to_owned();
+        for row in 0..=MOST_CATEGORIES {
+            text.push_str(&format!("{},n{row},2001-05-06,{}\n", row % 2, row % 9));
+        }
+        let read = read(&text, Roles::none()).unwrap();
+        let names: Vec<&str> = read
+            .table
+            .features()
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        assert_eq!(names, ["size"]);
+        let unused: Vec<(&str, &str)> = read
+            .table
+            .unused()
+            .iter()
+            .map(|unused| (unused.column.as_str(), unused.reason.as_str()))
+            .collect();
+        assert_eq!(unused.len(), 2);
+        assert_eq!(unused[0].0, "name");
+        assert!(unused[0].1.contains("10000 different texts"), "{unused:?}");
+        assert_eq!(unused[1].0, "founded");
+        assert!(unused[1].1.contains("days"), "{unused:?}");
     }
 
     #[test]

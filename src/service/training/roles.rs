@@ -161,7 +161,16 @@ impl Roles {
             path: path.display().to_string(),
             cause,
         })?;
-        let roles: Self = toml::from_str(&text)?;
+        Self::from_toml(&text)
+    }
+
+    /// Reads the text of a roles file.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another shape or format.
+    pub fn from_toml(text: &str) -> Result<Self, RolesError> {
+        let roles: Self = toml::from_str(text)?;
         if roles.format != FORMAT {
             return Err(RolesError::Format(roles.format));
         }

@@ -33,6 +33,7 @@ mod migrate;
 mod models;
 mod overview;
 mod plans;
+mod policies;
 mod pool;
 mod register;
 mod row;

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::runs::{active, end, found};
-use super::tiers::{NOW, limited, signed};
+use super::tiers::{NOW, in_force, limited, signed};
 use super::{PostgresStore, unstorable};
 use crate::domain::dates::to_epoch_day;
 use crate::store::model_rows::{
@@ -19,7 +19,7 @@ use crate::store::models::{
     NewModelChange, Promotion,
 };
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS};
-use crate::store::{InForce, JobKind, NewRun, RunState, StoreError, rows};
+use crate::store::{InForce, JobKind, NewRun, RunCause, RunState, StoreError, rows};
 
 impl ModelStore for PostgresStore {
     fn put_model(
@@ -220,6 +220,12 @@ impl ModelStore for PostgresStore {
             let live = live_model(tx)?;
             if live != promotion.live_before {
                 return Ok(End::Undo(Asked::LiveMoved(live)));
+            }
+            if let Some(active) = &active
+                && active.cause == RunCause::Files
+                && in_force(tx)?.is_some_and(|entry| entry.files_id != active.files_id)
+            {
+                return Ok(End::Undo(Asked::OtherFiles { run_id: active.run_id.clone() }));
             }
             if let Some(active) = active {
                 end(tx, &active.run_id, RunState::Cancelled, None)?;

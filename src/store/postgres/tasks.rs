@@ -1,11 +1,12 @@
 //! Jobs beside the runs.
 
 use super::PostgresStore;
-use super::pool::End;
+use super::lock::Lock;
+use super::pool::{End, Session};
 use super::runs::found;
-use super::tiers::NOW;
+use super::tiers::{NOW, bytes};
 use crate::domain::dates::to_epoch_day;
-use crate::store::tasks::{ClaimedTask, NewTask, TaskStore, ended_state};
+use crate::store::tasks::{ClaimedTask, NewTask, TaskStore, TrainingTable, ended_state};
 use crate::store::{Run, StoreError, rows, tier_rows};
 
 impl TaskStore for PostgresStore {
@@ -144,4 +145,64 @@ impl TaskStore for PostgresStore {
             Ok(End::Keep(tx.execute(&sql, &[&keep_ms, &at_most])?))
         })
     }
+
+    fn put_training_table(
+        &self,
+        table: &TrainingTable,
+        most: usize,
+    ) -> Result<Option<bool>, StoreError> {
+        self.pool.write(|tx| {
+            // So that two at once do not both see room for one.
+            Lock::Models.take(tx)?;
+            if ask_for(tx, &table.table_id)? {
+                return Ok(End::Keep(Some(false)));
+            }
+            let row = tx.one("SELECT count(*) FROM training_tables", &[])?;
+            if rows::number::<usize>(&row, 0, "count")? >= most {
+                return Ok(End::Undo(None));
+            }
+            tx.execute(
+                &format!(
+                    "INSERT INTO training_tables (table_id, format, used_at, body) VALUES ($1, $2, {NOW}, $3)"
+                ),
+                &[&table.table_id, &table.format, &table.body],
+            )?;
+            Ok(End::Keep(Some(true)))
+        })
+    }
+
+    fn training_table(&self, table_id: &str) -> Result<Option<TrainingTable>, StoreError> {
+        if super::unstorable(table_id) {
+            return Ok(None);
+        }
+        self.pool.write(|tx| {
+            if !ask_for(tx, table_id)? {
+                return Ok(End::Undo(None));
+            }
+            let sql = "SELECT format, body FROM training_tables WHERE table_id = $1";
+            let row = tx.one(sql, &[&table_id])?;
+            Ok(End::Keep(Some(TrainingTable {
+                table_id: table_id.to_owned(),
+                format: rows::text(&row, 0, "format")?.to_owned(),
+                body: bytes(&row, 1, "body")?.to_vec(),
+            })))
+        })
+    }
+
+    fn forget_training_tables(&self, unused_ms: i64) -> Result<usize, StoreError> {
+        self.pool.write(|tx| {
+            let sql = format!(
+                "DELETE FROM training_tables WHERE used_at < {NOW} - $1::bigint AND NOT EXISTS (SELECT 1 FROM runs \
+                 WHERE state IN ('queued', 'running') AND strpos(request, table_id) > 0)"
+            );
+            let removed = tx.execute(&sql, &[&unused_ms])?;
+            Ok(End::Keep(usize::try_from(removed).unwrap_or(usize::MAX)))
+        })
+    }
+}
+
+/// Notes that a table was asked for; says whether there is such a one.
+fn ask_for(tx: &mut Session, table_id: &str) -> Result<bool, StoreError> {
+    let sql = format!("UPDATE training_tables SET used_at = {NOW} WHERE table_id = $1");
+    Ok(tx.execute(&sql, &[&table_id])? == 1)
 }

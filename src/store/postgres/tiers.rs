@@ -11,14 +11,15 @@ use super::life::successors;
 use super::lock::Lock;
 use super::models::follow;
 use super::pool::{End, Session, WAITING};
+use super::runs::active;
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
 use crate::store::{
-    AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, StoreError, TierRow, TierStore,
+    AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
+    PastTier, PresentTier, StoreError, TierRow, TierStore,
 };
 
 /// The present instant in milliseconds since 1970.
@@ -96,12 +97,24 @@ impl TierStore for PostgresStore {
         &self,
         instead_of: Option<u64>,
         new: &NewInForce,
+        carried: Option<&CarriedRun>,
     ) -> Result<Option<InForce>, StoreError> {
         self.pool.write(|tx| {
             Lock::Runs.take(tx)?;
             let live = live(tx, LiveLock::Move)?;
             if live.as_ref().map(|live| live.number) != instead_of {
                 return Ok(End::Undo(None));
+            }
+            let old = in_force(tx)?.map(|entry| entry.files_id);
+            if let Some(active) = active(tx)? {
+                let between = (old.as_deref(), new.files_id.as_str());
+                let Some(files_id) = CarriedRun::files_of(&active, between, carried) else {
+                    return Ok(End::Undo(None));
+                };
+                tx.execute(
+                    "UPDATE runs SET files_id = $2 WHERE run_id = $1",
+                    &[&active.run_id, &files_id],
+                )?;
             }
             let slot = match &live {
                 Some(live) if live.epoch != new.epoch => {
@@ -265,7 +278,7 @@ pub(super) fn whole_tables(tx: &mut Session) -> Result<(), StoreError> {
     )
 }
 
-fn in_force(tx: &mut Session) -> Result<Option<InForce>, StoreError> {
+pub(super) fn in_force(tx: &mut Session) -> Result<Option<InForce>, StoreError> {
     let sql = format!(
         "SELECT {IN_FORCE_COLUMNS} FROM live JOIN in_force f USING (number) WHERE live.one = 1"
     );

@@ -13,6 +13,7 @@ mod life;
 mod models;
 mod overview;
 mod plans;
+mod policies;
 mod register;
 mod row;
 mod runs;
@@ -51,6 +52,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),
     include_str!("../migrations/0011_scale.sql"),
+    include_str!("../migrations/0012_registry.sql"),
 ];
 
 /// The embedded store.

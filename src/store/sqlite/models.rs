@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
 use super::runs::{active, end, find};
-use super::tiers::{NOW, all, one};
+use super::tiers::{NOW, all, in_force, one};
 use crate::domain::dates::to_epoch_day;
 use crate::store::model_rows::{
     self, CHANGE_COLUMNS, DRIFT_COLUMNS, LedgerEnd, MODEL_COLUMNS, PROMOTE, PROMOTION_COLUMNS,
@@ -16,7 +16,7 @@ use crate::store::models::{
     NewModelChange, Promotion,
 };
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS};
-use crate::store::{InForce, JobKind, NewRun, RunState, StoreError, rows};
+use crate::store::{InForce, JobKind, NewRun, RunCause, RunState, StoreError, rows};
 
 impl ModelStore for SqliteStore {
     fn put_model(
@@ -191,6 +191,12 @@ impl ModelStore for SqliteStore {
             let live = live_model(tx)?;
             if live != promotion.live_before {
                 return Ok(Asked::LiveMoved(live));
+            }
+            if let Some(active) = &active
+                && active.cause == RunCause::Files
+                && in_force(tx)?.is_some_and(|entry| entry.files_id != active.files_id)
+            {
+                return Ok(Asked::OtherFiles { run_id: active.run_id.clone() });
             }
             if let Some(active) = active {
                 end(tx, &active.run_id, RunState::Cancelled, None)?;

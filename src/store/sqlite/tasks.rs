@@ -1,12 +1,12 @@
 //! Jobs beside the runs.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
 use super::runs::find;
 use super::tiers::NOW;
 use crate::domain::dates::to_epoch_day;
-use crate::store::tasks::{ClaimedTask, NewTask, TaskStore, ended_state};
+use crate::store::tasks::{ClaimedTask, NewTask, TaskStore, TrainingTable, ended_state};
 use crate::store::{Run, StoreError};
 
 impl TaskStore for SqliteStore {
@@ -153,4 +153,62 @@ impl TaskStore for SqliteStore {
             Ok(u64::try_from(forgotten).unwrap_or(0))
         })
     }
+
+    fn put_training_table(
+        &self,
+        table: &TrainingTable,
+        most: usize,
+    ) -> Result<Option<bool>, StoreError> {
+        self.write(|tx| {
+            if ask_for(tx, &table.table_id)? {
+                return Ok(Some(false));
+            }
+            let kept: usize =
+                tx.query_row("SELECT count(*) FROM training_tables", [], |row| row.get(0))?;
+            if kept >= most {
+                return Ok(None);
+            }
+            tx.execute(
+                &format!(
+                    "INSERT INTO training_tables (table_id, format, used_at, body) VALUES (?1, ?2, {NOW}, ?3)"
+                ),
+                params![table.table_id, table.format, table.body],
+            )?;
+            Ok(Some(true))
+        })
+    }
+
+    fn training_table(&self, table_id: &str) -> Result<Option<TrainingTable>, StoreError> {
+        self.write(|tx| {
+            if !ask_for(tx, table_id)? {
+                return Ok(None);
+            }
+            let sql = "SELECT format, body FROM training_tables WHERE table_id = ?1";
+            Ok(Some(tx.query_row(sql, [table_id], |row| {
+                Ok(TrainingTable {
+                    table_id: table_id.to_owned(),
+                    format: row.get(0)?,
+                    body: row.get(1)?,
+                })
+            })?))
+        })
+    }
+
+    fn forget_training_tables(&self, unused_ms: i64) -> Result<usize, StoreError> {
+        self.write(|tx| {
+            Ok(tx.execute(
+                &format!(
+                    "DELETE FROM training_tables WHERE used_at < {NOW} - ?1 AND NOT EXISTS (SELECT 1 FROM runs \
+                     WHERE state IN ('queued', 'running') AND instr(request, table_id) > 0)"
+                ),
+                [unused_ms],
+            )?)
+        })
+    }
+}
+
+/// Notes that a table was asked for; says whether there is such a one.
+fn ask_for(tx: &Transaction<'_>, table_id: &str) -> Result<bool, StoreError> {
+    let sql = format!("UPDATE training_tables SET used_at = {NOW} WHERE table_id = ?1");
+    Ok(tx.execute(&sql, [table_id])? == 1)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::life::successors;
 use super::models::follow;
+use super::runs::active;
 use super::write::touch;
 use super::{SqliteStore, feed};
 use crate::domain::dates::to_epoch_day;
@@ -15,8 +16,8 @@ use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
 use crate::store::{
-    AlertKind, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier, PastTier,
-    PresentTier, StoreError, TierRow, TierStore,
+    AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
+    PastTier, PresentTier, StoreError, TierRow, TierStore,
 };
 
 /// The present instant in milliseconds since 1970.
@@ -76,11 +77,23 @@ impl TierStore for SqliteStore {
         &self,
         instead_of: Option<u64>,
         new: &NewInForce,
+        carried: Option<&CarriedRun>,
     ) -> Result<Option<InForce>, StoreError> {
         self.write(|tx| {
             let live = live(tx)?;
             if live.as_ref().map(|live| live.number) != instead_of {
                 return Ok(None);
+            }
+            let old = in_force(tx)?.map(|entry| entry.files_id);
+            if let Some(active) = active(tx)? {
+                let between = (old.as_deref(), new.files_id.as_str());
+                let Some(files_id) = CarriedRun::files_of(&active, between, carried) else {
+                    return Ok(None);
+                };
+                tx.execute(
+                    "UPDATE runs SET files_id = ?2 WHERE run_id = ?1",
+                    params![active.run_id, files_id],
+                )?;
             }
             let slot = match &live {
                 Some(live) if live.epoch != new.epoch => {
@@ -232,7 +245,7 @@ impl TierStore for SqliteStore {
     }
 }
 
-fn in_force(tx: &Transaction<'_>) -> Result<Option<InForce>, StoreError> {
+pub(super) fn in_force(tx: &Transaction<'_>) -> Result<Option<InForce>, StoreError> {
     let sql = format!(
         "SELECT {IN_FORCE_COLUMNS} FROM live JOIN in_force f USING (number) WHERE live.one = 1"
     );
