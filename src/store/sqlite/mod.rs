@@ -51,6 +51,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_schedule.sql"),
     include_str!("../migrations/0010_serving.sql"),
     include_str!("../migrations/0011_scale.sql"),
+    include_str!("../migrations/0013_shared_visits.sql"),
 ];
 
 /// The embedded store.
