@@ -3,8 +3,9 @@
 //!
 //! 1,000 strata of log-normal size, of which 1, 3, 10 and 30 % are drawn in turn; ids of 18 characters; `N` and a tenth
 //! of it, 5,000,000 objects by default. The bare loop knows neither files nor digests nor a transcript: it makes a ticket
-//! for every object in the order of the file and selects the smallest of each stratum, on one thread. Every figure is a
-//! median; every ratio is to the bare loop within the same run. `--pandas` writes the pool as CSV for
+//! for every object in the order of the file, keeps those that may be among the smallest of their stratum, and selects the
+//! smallest; once on one thread and once on all. Every figure is a median; every ratio is to a bare loop within the same
+//! run. At the end each bound that is to be met stands with what was measured. `--pandas` writes the pool as CSV for
 //! `benches/draw_pandas.py`.
 
 #![allow(
@@ -28,7 +29,7 @@ use risktier::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, PlannedContribution, SERVER,
 };
 use risktier::sampling::draw::Draw;
-use risktier::sampling::merkle::pool_root;
+use risktier::sampling::merkle::{pool_commitments, pool_root};
 use risktier::sampling::plan::{FrozenPlan, PLAN_FORMAT, PPB};
 use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use risktier::sampling::seed::{Seed, Tickets};
@@ -37,6 +38,10 @@ use risktier::sampling::verification::{VerifyInput, verify};
 
 const STRATA: usize = 1_000;
 const PERCENT: [u64; 4] = [1, 3, 10, 30];
+const BARE_ONE: &str = "bare loop, one thread";
+const BARE_ALL: &str = "bare loop, all threads";
+const FREEZE: &str = "freeze: pool, file, digest, root";
+const DRAW: &str = "draw equal";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -50,8 +55,7 @@ fn main() {
         write_csv(&made_up(objects), &path);
         return;
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{threads} threads, medians of {runs}");
+    println!("{} threads, medians of {runs}", threads());
     let small = measure(objects / 10, runs);
     let large = measure(objects, runs);
     println!(
@@ -107,8 +111,9 @@ fn build(rows: &[(String, u32)]) -> Pool {
         .map(|key| StratumKey::new(format!("S{key:04}")).unwrap())
         .collect();
     let mut builder = PoolBuilder::new();
+    let strata: Vec<_> = keys.iter().map(|key| builder.stratum(key)).collect();
     for (id, stratum) in rows {
-        builder.push(id, &keys[*stratum as usize], 1).unwrap();
+        builder.push_in(id, strata[*stratum as usize], 1).unwrap();
     }
     builder.build().unwrap()
 }
@@ -152,20 +157,61 @@ fn plan(
     (serde_json::from_value(plan).unwrap(), vec![server])
 }
 
-/// Only hashes and selects: the tickets' leading bits in the order of the file, and the smallest of each stratum.
-fn bare(ids: &[(&[u8], u32)], sizes: &[usize], tickets: &Tickets) -> usize {
+/// Only hashes and selects, on so many threads: the tickets' leading bits in the order of the file, those that may be among
+/// the smallest of their stratum, and of them the smallest.
+fn bare(
+    ids: &[(&[u8], u32)],
+    sizes: &[usize],
+    limits: &[u64],
+    tickets: &Tickets,
+    threads: usize,
+) -> usize {
+    let hash = |part: &[(&[u8], u32)], from: usize| -> Vec<(u32, u64, u32)> {
+        let mut kept = Vec::new();
+        for (index, (id, stratum)) in (from as u32..).zip(part) {
+            let ticket = tickets.ticket(id).leading_u64();
+            if ticket <= limits[*stratum as usize] {
+                kept.push((*stratum, ticket, index));
+            }
+        }
+        kept
+    };
+    let piece = ids.len().div_ceil(threads).max(1);
+    let kept: Vec<Vec<(u32, u64, u32)>> = if threads == 1 {
+        vec![hash(ids, 0)]
+    } else {
+        std::thread::scope(|scope| {
+            let hash = &hash;
+            let parts: Vec<_> = ids
+                .chunks(piece)
+                .enumerate()
+                .map(|(part, ids)| scope.spawn(move || hash(ids, part * piece)))
+                .collect();
+            parts.into_iter().map(|part| part.join().unwrap()).collect()
+        })
+    };
     let mut strata: Vec<Vec<(u64, u32)>> = vec![Vec::new(); sizes.len()];
-    for (index, (id, stratum)) in (0..).zip(ids) {
-        strata[*stratum as usize].push((tickets.ticket(id).leading_u64(), index));
+    for (stratum, ticket, index) in kept.into_iter().flatten() {
+        strata[stratum as usize].push((ticket, index));
     }
     let mut selected = 0;
     for (keys, size) in strata.iter_mut().zip(sizes) {
+        assert!(keys.len() >= *size, "a limit was too low");
         if *size > 0 && *size < keys.len() {
             keys.select_nth_unstable(*size - 1);
         }
         selected += black_box(&keys[..*size]).len();
     }
     selected
+}
+
+/// The tickets' leading bits up to which `size` of `count` objects are found but for one case in 10^9.
+fn limit(size: usize, count: u32) -> u64 {
+    if size == 0 {
+        return 0;
+    }
+    let wanted = size as f64 + 6.0 * (size as f64).sqrt() + 8.0;
+    (wanted / f64::from(count) * u64::MAX as f64) as u64
 }
 
 /// Medians of the time on the clock and of the processor time over all threads.
@@ -231,9 +277,13 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
         let pool = build(&rows);
         let mut file = Vec::new();
         pool.write(&mut file).unwrap();
-        (pool_root(sha, &secret, &pool), pool.digest(sha), file.len())
+        (pool_commitments(sha, &secret, &pool), file.len())
     };
-    let mut found = vec![("freeze: pool, file, digest, root", timed(runs, freeze))];
+    let mut found = vec![(FREEZE, timed(runs, freeze))];
+    found.push((
+        "  of it the pool and its file",
+        timed(runs, || build(&rows)),
+    ));
 
     let pool = build(&rows);
     let root = pool_root(sha, &secret, &pool);
@@ -256,21 +306,27 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
             .iter()
             .map(|(key, count)| drawn(key.as_str(), u64::from(*count)) as usize)
             .collect();
+        let counts = strata.iter().map(|(_, count)| *count);
+        let limits: Vec<u64> = sizes
+            .iter()
+            .zip(counts)
+            .map(|(size, count)| limit(*size, count))
+            .collect();
         let tickets = Tickets::new(sha, &seed);
-        found.insert(
-            0,
-            (
-                "bare loop, one thread",
-                timed(runs, || bare(&ids, &sizes, &tickets)),
-            ),
-        );
+        for (place, (name, threads)) in [(BARE_ONE, 1), (BARE_ALL, threads())]
+            .into_iter()
+            .enumerate()
+        {
+            let work = || bare(&ids, &sizes, &limits, &tickets, threads);
+            found.insert(place, (name, timed(runs, work)));
+        }
     }
     drop(rows);
 
     let explored = (objects / 100) as u64;
     let mut memory = 0.0;
     for (name, hash, method, exploration) in [
-        ("draw equal", sha, "equal", 0),
+        (DRAW, sha, "equal", 0),
         ("draw equal with exploration", sha, "equal", explored),
         ("draw pareto", sha, "pareto", 0),
         ("draw equal under SM3", HashAlgorithm::Sm3, "equal", 0),
@@ -306,26 +362,57 @@ fn measure(objects: usize, runs: usize) -> Vec<(&'static str, Took)> {
         pool.strata().len(),
         outcome.lines.len()
     );
-    let base = found[0].1;
-    println!("{:38} {:>10}           {:>10}", "", "clock", "processor");
+    let of = |name: &str| found.iter().find(|(other, _)| *other == name).unwrap().1;
+    let (one, all) = (of(BARE_ONE), of(BARE_ALL));
+    println!(
+        "{:38} {:>10}  {:>10}  {:>11}  {:>10}",
+        "", "clock", "× one", "× all", "processor"
+    );
     for (name, took) in &found {
         let (wall, cpu) = (took.wall.as_secs_f64(), took.cpu.as_secs_f64());
         println!(
-            "{name:38} {wall:8.3} s  × {:.2}  {cpu:8.2} s  × {:.2}",
-            wall / base.wall.as_secs_f64(),
-            cpu / base.cpu.as_secs_f64()
+            "{name:38} {wall:8.3} s  × {:8.2}  × {:9.2}  {cpu:8.2} s",
+            wall / one.wall.as_secs_f64(),
+            wall / all.wall.as_secs_f64(),
         );
     }
-    let sum = |of: fn(&Took) -> Duration| -> f64 {
-        ["freeze: pool, file, digest, root", "draw equal"]
-            .iter()
-            .map(|name| of(&found.iter().find(|(other, _)| other == name).unwrap().1).as_secs_f64())
-            .sum()
-    };
-    println!(
-        "verification is × {:.2} of freeze and draw by the clock, × {:.2} by processor time\n",
-        verified.wall.as_secs_f64() / sum(|took| took.wall),
-        verified.cpu.as_secs_f64() / sum(|took| took.cpu)
-    );
+    let ratio = |took: Took, base: Took| took.wall.as_secs_f64() / base.wall.as_secs_f64();
+    let whole = of(FREEZE).wall + of(DRAW).wall;
+    for (what, value, bound) in [
+        ("draw, × bare loop on one thread", ratio(of(DRAW), one), 2.0),
+        (
+            "draw, × bare loop on all threads",
+            ratio(of(DRAW), all),
+            2.0,
+        ),
+        ("draw, MB over the pool", memory, 150.0),
+        (
+            "freeze, × bare loop on one thread",
+            ratio(of(FREEZE), one),
+            8.0,
+        ),
+        (
+            "freeze, × bare loop on all threads",
+            ratio(of(FREEZE), all),
+            8.0,
+        ),
+        (
+            "verification, × freeze and draw",
+            verified.wall.as_secs_f64() / whole.as_secs_f64(),
+            1.0,
+        ),
+    ] {
+        let holds = if value <= bound {
+            "holds"
+        } else {
+            "DOES NOT HOLD"
+        };
+        println!("{what:38} {value:8.2}  at most {bound:5}  {holds}");
+    }
+    println!();
     found
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

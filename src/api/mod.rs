@@ -176,6 +176,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::joint::create_joint_plan)
         .service(handlers::joint::get_joint_plan)
         .service(handlers::joint::list_joint_visits)
+        .service(handlers::joint::close_joint_visits)
         .service(handlers::calendars::create_calendar)
         .service(handlers::calendars::list_calendars)
         .service(handlers::calendars::get_calendar)

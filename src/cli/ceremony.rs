@@ -8,7 +8,7 @@ use super::contributions::OpenedFlags;
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_json, print_table};
 use super::persons::fault;
-use super::plan::write_files;
+use super::plan::{put_sample, write_files};
 use super::progress::watched;
 use super::verify::show_verification;
 use crate::domain::{ReplaceReason, field};
@@ -76,6 +76,14 @@ enum What {
         #[arg(long, value_name = "PERSON")]
         by: String,
     },
+    /// Write the drawn objects of a plan with their inclusion probabilities and design weights, and who took whose place.
+    Sample {
+        /// Id of the plan.
+        plan_id: String,
+        /// The file: CSV, NDJSON, Parquet or TSV (the normative form: what was drawn) by its name, also .gz or .zst.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
     /// List the replacements of a plan in their order.
     Replacements {
         /// Id of the plan.
@@ -136,8 +144,14 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 note,
                 by: person("by", &by).map_err(fault)?,
             };
-            let replacement = service.replace_object(&plan_id, &request)?;
-            return show_replacements(&[replacement], arguments.format);
+            let replaced = service.replace_object(&plan_id, &request)?;
+            let mut all = vec![replaced.replacement];
+            all.extend(replaced.passed_over);
+            return show_replacements(&all, arguments.format);
+        }
+        What::Sample { plan_id, out } => {
+            put_sample(&service, &plan_id, &out)?;
+            return Ok(ExitCode::Done);
         }
         What::Replacements { plan_id } => {
             return show_replacements(&service.replacements(&plan_id)?, arguments.format);

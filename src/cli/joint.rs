@@ -11,12 +11,14 @@ use super::compose::{CommonFlags, blocking, runtime, service};
 use super::contributions::PlannedFlags;
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
+use super::persons::fault;
 use super::plan::Hash;
 use super::progress::watched;
 use crate::domain::digest::HashAlgorithm;
 use crate::service::{
     AllocationRequest, Entropy, Format, GroupRequest, ItemClass, JointOutlook, JointRequest,
-    JointView, Method, Period, PlanRequest, PoolFilter, Rounding, Service, Sink,
+    JointView, Method, Period, PlanRequest, PoolFilter, Rounding, Service, Sink, person,
+    read_done_notes,
 };
 use crate::telemetry::init_logs;
 
@@ -57,6 +59,17 @@ enum What {
         /// File: CSV, NDJSON or Parquet by its name; default: CSV on standard output.
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
+    },
+    /// Note joint visits as done, in the ledger: a file with the columns enterprise_id and done_on, such as the list of
+    /// visits with its column done_on filled in; rows without a day are passed over.
+    Done {
+        /// Id of the group.
+        group_id: String,
+        /// CSV, NDJSON or Parquet.
+        file: PathBuf,
+        /// Who notes it; default: nobody is named.
+        #[arg(long)]
+        by: Option<String>,
     },
 }
 
@@ -222,6 +235,17 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 let sink = Sink::create(&out, is_stdout.then_some(Format::Csv))?;
                 let count = service.export_joint_visits(&group_id, sink)?;
                 eprintln!("{count} visits");
+            }
+            What::Done { group_id, file, by } => {
+                let by = by
+                    .map(|by| person("--by", &by))
+                    .transpose()
+                    .map_err(fault)?;
+                let notes = read_done_notes(&file)?;
+                let noted = service.note_joint_visits(&group_id, &notes, by.as_ref())?;
+                let mut table = Table::new(&["noted", "unchanged"]);
+                table.row(vec![noted.noted.into(), noted.unchanged.into()]);
+                print_table(&table, arguments.format)?;
             }
         }
         Ok(ExitCode::Done)

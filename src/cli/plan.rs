@@ -16,9 +16,9 @@ use crate::config::Settings;
 use crate::domain::digest::HashAlgorithm;
 use crate::domain::{Label, Tier, UnknownCode};
 use crate::service::{
-    AllocationBy, AllocationRequest, Edition, Entropy, Format, ItemClass, Method, Period,
-    PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, SizeMeasure, Source,
-    StratumRule, default_exploration, label,
+    AllocationBy, AllocationRequest, Edition, Entropy, Format, FrameManifest, ItemClass, Method,
+    Period, PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, SizeMeasure,
+    Source, StrataBy, StrataByError, StratumRule, default_exploration, label, write_sample,
 };
 use crate::telemetry::init_logs;
 
@@ -67,6 +67,10 @@ pub(super) struct PlanFlags {
     /// given several times, the later one has the word; default: none.
     #[arg(long = "stratum", value_name = "RULE", value_parser = stratum_rule)]
     strata: Vec<StratumRule>,
+    /// What strata are of beside tier, complaint band and rate, such as city,industry: of division, city, province,
+    /// industry, kind, size; `none` for nothing; default: division.
+    #[arg(long, value_name = "LIST", value_parser = strata_by)]
+    strata_by: Option<StrataBy>,
     /// Class of the check items; default: that of the items, and general without any.
     #[arg(long, value_enum)]
     class: Option<Class>,
@@ -80,6 +84,14 @@ pub(super) struct PlanFlags {
     /// enterprise_id and tier are needed; default: freeze the register of the store.
     #[arg(long, value_name = "FILE")]
     frame: Option<PathBuf>,
+    /// What is known of the frame file, JSON as `GET /v1/frames/{id}` gives it: the plan names its model, and another frame
+    /// is refused; default: the model is not known, and its digest is zeros.
+    #[arg(long, value_name = "FILE", requires = "frame")]
+    frame_manifest: Option<PathBuf>,
+    /// Visits for general items that are booked already, for a plan from a frame file: CSV, NDJSON or Parquet as `risktier
+    /// ledger list --format csv` writes it; default: none, caps and gaps then hold within this plan only.
+    #[arg(long, value_name = "FILE", requires = "frame")]
+    ledger: Option<PathBuf>,
     /// List of check items (CSV, NDJSON or Parquet) for a plan from a frame file; default: none.
     #[arg(long, value_name = "FILE", requires = "frame")]
     item_list: Option<PathBuf>,
@@ -133,6 +145,18 @@ pub(super) struct PlanFlags {
     /// Freeze the register as of this day; default: the present day.
     #[arg(long, value_name = "DATE")]
     frame_day: Option<Date>,
+}
+
+/// Reads `city,industry` or `none`.
+fn strata_by(text: &str) -> Result<StrataBy, StrataByError> {
+    let attributes = match text {
+        "none" => Vec::new(),
+        list => list
+            .split(',')
+            .map(|name| name.trim().parse())
+            .collect::<Result<_, _>>()?,
+    };
+    StrataBy::new(&attributes)
 }
 
 /// Reads `tier=D,least=2,…`.
@@ -296,7 +320,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             })?;
         }
         if let Some(path) = &arguments.sample {
-            write_sample(&service, &plan, path)?;
+            put_sample(&service, &plan.plan_id, path)?;
         }
         show_plan(&plan, arguments.format)?;
         let verification = watched("verifying", || service.verify_plan(&plan.plan_id))?;
@@ -330,12 +354,34 @@ pub(super) fn ground(
         must_be_clean(&report)?;
     }
     let source = Source::open(file, None)?;
-    let day = flags.frame_day.unwrap_or_else(|| service.today());
+    let manifest = flags.frame_manifest.as_deref().map(manifest).transpose()?;
+    let said = manifest.as_ref().and_then(|manifest| manifest.as_of);
+    let day = flags.frame_day.or(said).unwrap_or_else(|| service.today());
     let frame = watched("reading the frame", || {
-        service.take_frame(source, &options, day)
+        service.take_frame(source, &options, day, manifest.as_ref())
     })?;
     let request = request(flags, frame.frame_id)?;
+    match &flags.ledger {
+        Some(ledger) => {
+            let taken = service.take_ledger(ledger)?;
+            eprintln!("{taken} visits of the ledger file are kept clear of");
+        }
+        None => eprintln!(
+            "note: a plan from a frame file has no ledger; visits of other plans are not seen (give --ledger FILE)"
+        ),
+    }
     Ok((service, request, Some(passing)))
+}
+
+/// What is known of a frame file.
+fn manifest(path: &Path) -> Result<FrameManifest, Failure> {
+    let text = fs::read_to_string(path).map_err(Failure::at(path))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::Other(format!(
+            "`{}` is no frame manifest: {error}; it needs at least `model_digest`, 64 lower-case hex characters",
+            path.display()
+        ))
+    })
 }
 
 fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failure> {
@@ -374,6 +420,7 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
             },
             inspector_days: arguments.inspector_days,
             strata: arguments.strata.clone(),
+            strata_by: arguments.strata_by.clone().unwrap_or_default(),
         },
         rounding: arguments.rounding(),
         exploration_share: arguments
@@ -399,14 +446,14 @@ impl From<Class> for ItemClass {
 }
 
 /// Writes the drawn objects in the form that the name of the file asks for.
-fn write_sample(service: &Service, plan: &PlanView, path: &Path) -> Result<(), Failure> {
+pub(super) fn put_sample(service: &Service, plan_id: &str, path: &Path) -> Result<(), Failure> {
     if path.extension().is_some_and(|ending| ending == "tsv") {
-        let file = service.sample_file(&plan.plan_id)?;
+        let file = service.sample_file(plan_id)?;
         return fs::write(path, file).map_err(Failure::at(path));
     }
     let is_stdout = path.as_os_str() == "-";
     let sink = Sink::create(path, is_stdout.then_some(Format::Csv))?;
-    service.write_sample(&plan.plan_id, sink)?;
+    write_sample(&service.weighted_sample(plan_id)?, sink)?;
     Ok(())
 }
 

@@ -43,5 +43,5 @@ pub use proceeding::ProceedingKind;
 pub use record::{Record, RecordDefaults, RecordDraft, RecordKind, Severity, carry_amendments};
 pub use replace_reason::ReplaceReason;
 pub use tier::Tier;
-pub use visit::{ExemptReason, Visit, VisitKind, VisitState};
+pub use visit::{ExemptReason, Visit, VisitKind, VisitState, united};
 pub use working_days::WorkingDays;

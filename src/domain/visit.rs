@@ -1,6 +1,7 @@
 //! Visits in the ledger: planned, done, or outside the plans.
 
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 use super::coded::coded_enum;
 use super::{EnterpriseId, Label};
@@ -100,4 +101,10 @@ impl Visit {
     pub fn is_joint(&self) -> bool {
         self.departments.len() > 1
     }
+}
+
+/// The labels of both lists, each once, in order: what a visit comes to that several plans need.
+pub fn united(one: &[Label], other: &[Label]) -> Vec<Label> {
+    let all: BTreeSet<&Label> = one.iter().chain(other).collect();
+    all.into_iter().cloned().collect()
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use super::plan::PPB;
 use super::strata::Stratum;
 use crate::domain::Tier;
-use solve::{Share, spread};
+use solve::{Share, Step, spread};
 
 /// How the number of visits is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +264,9 @@ pub fn allocate_within(
             });
         }
     }
-    Ok(spread(&shares, effort.min(allowed)))
+    // Rates are told per object, so their order holds to the last ppb; the optimum is held to the last ppb of a stratum.
+    let step = if neyman { Step::Stratum } else { Step::Object };
+    Ok(spread(&shares, effort.min(allowed), step))
 }
 
 /// `√(p(1 − p)) / √c` as a whole number, the same on any machine; at least 1.
@@ -296,6 +298,7 @@ fn never_less_for_more_risk(strata: &[Stratum], shares: &mut [Share]) {
 fn nowhere_riskier(lower: &Stratum, upper: &Stratum) -> bool {
     let (a, b) = (&lower.meaning, &upper.meaning);
     a.division == b.division
+        && a.beside == b.beside
         && a.tier <= b.tier
         && a.rate.band_multiplier_milli <= b.rate.band_multiplier_milli
         && a.rate.tag_multiplier_milli <= b.rate.tag_multiplier_milli

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::Pool;
 use crate::domain::digest::{Digest, HashAlgorithm, Secret32};
-use crate::domain::parallel::map_chunks;
+use crate::domain::parallel::{beside, map_chunks};
 
 /// Leaves hashed in one piece by one thread. A power of two, so that each piece is a complete subtree.
 const CHUNK: usize = 1 << 14;
@@ -146,6 +146,20 @@ pub fn pool_root(algorithm: HashAlgorithm, secret: &Secret32, pool: &Pool) -> Di
     let tops: Vec<Digest> = tops.into_iter().flatten().collect();
     // INVARIANT: a pool has at least one object, so there is at least one top.
     root_of_leaves(algorithm, &tops).unwrap_or(Digest::from_bytes([0; 32]))
+}
+
+/// Pool digest and pool root, what a freeze publishes of a pool: one hash runs over the whole file, and meanwhile the other
+/// cores hash its objects.
+#[must_use]
+pub fn pool_commitments(
+    algorithm: HashAlgorithm,
+    secret: &Secret32,
+    pool: &Pool,
+) -> (Digest, Digest) {
+    beside(
+        || pool.digest(algorithm),
+        || pool_root(algorithm, secret, pool),
+    )
 }
 
 /// The membership proof of the object at an index of the pool, and the row that it may be shown about itself; `None` where

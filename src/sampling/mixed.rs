@@ -5,6 +5,7 @@
 //! rate, every object keeps the inclusion probability that its own stratum would have given it.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::frame::Frame;
 use super::strata::{Stratum, StratumMeaning};
@@ -49,7 +50,7 @@ pub struct Mixed {
     pub sizes: Vec<Vec<u32>>,
 }
 
-/// Joins the strata of one tier and division. `targets_ppb` are the targets of the strata given.
+/// Joins the strata of one tier and division, and of whatever else they are of. `targets_ppb` are the targets of the strata given.
 #[must_use]
 pub fn mix(
     frame: &Frame,
@@ -57,8 +58,7 @@ pub fn mix(
     targets_ppb: &[u64],
     measure: SizeMeasure,
 ) -> Mixed {
-    let mut cells: Vec<Cell> = Vec::new();
-    // Strata come in the order of their meanings, of which tier and division are the first parts.
+    let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
     for (stratum, target_ppb) in strata.into_iter().zip(targets_ppb) {
         let each = target_ppb / (stratum.members.len() as u64).max(1);
         let size = |position: &usize| {
@@ -71,19 +71,19 @@ pub fn mix(
             (*position, u32::try_from(size.max(1)).unwrap_or(u32::MAX))
         };
         let members = stratum.members.iter().map(size);
-        match cells.last_mut() {
-            Some(cell) if cell.takes(&stratum.meaning) => {
-                cell.members.extend(members);
-                cell.target_ppb += target_ppb;
-                cell.add(&stratum);
-            }
-            _ => {
-                let members = members.collect();
-                let mut cell = Cell::new(&stratum.meaning, members, *target_ppb);
-                cell.add(&stratum);
-                cells.push(cell);
-            }
-        }
+        let StratumMeaning {
+            tier,
+            division,
+            beside,
+            complaint_band: _,
+            rate: _,
+        } = &stratum.meaning;
+        let cell = cells
+            .entry((*tier, division.clone(), beside.clone()))
+            .or_insert_with(|| Cell::new(&stratum.meaning));
+        cell.members.extend(members);
+        cell.target_ppb += target_ppb;
+        cell.add(&stratum);
     }
     let width = cells.len().to_string().len().max(3);
     let mut mixed = Mixed {
@@ -91,7 +91,7 @@ pub fn mix(
         targets_ppb: Vec::new(),
         sizes: Vec::new(),
     };
-    for (index, cell) in cells.into_iter().enumerate() {
+    for (index, cell) in cells.into_values().enumerate() {
         let meaning = cell.meaning();
         let mut members = cell.members;
         members.sort_unstable_by_key(|(position, _)| *position);
@@ -118,18 +118,14 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(first: &StratumMeaning, members: Vec<(usize, u32)>, target_ppb: u64) -> Self {
+    fn new(first: &StratumMeaning) -> Self {
         Self {
             first: first.clone(),
             is_mixed: false,
-            members,
-            target_ppb,
+            members: Vec::new(),
+            target_ppb: 0,
             sums: [0; 4],
         }
-    }
-
-    fn takes(&self, meaning: &StratumMeaning) -> bool {
-        (self.first.tier, &self.first.division) == (meaning.tier, &meaning.division)
     }
 
     fn add(&mut self, stratum: &Stratum) {

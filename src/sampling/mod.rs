@@ -9,6 +9,7 @@ pub mod contribution;
 pub mod draw;
 pub mod estimation;
 mod frame;
+pub mod inclusion;
 pub mod joint;
 mod ledger;
 pub mod merkle;
@@ -43,4 +44,6 @@ pub use policy::{
 };
 pub use precision::{Precision, expected_half_width};
 pub use rate::{ItemCap, Rate, RateFactor, RateRule, RateStep};
-pub use strata::{Stratum, StratumMeaning, stratify};
+pub use strata::{
+    StrataBy, StrataByError, Stratum, StratumAttribute, StratumMeaning, stratify, stratify_by,
+};

@@ -7,17 +7,21 @@
 mod builder;
 mod key;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 
 use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::parallel::map_chunks;
 
-pub use builder::PoolBuilder;
+pub use builder::{BuilderStratum, PoolBuilder};
 pub use key::{ALL, EXPLORE, IdError, KeyError, StratumKey, check_id};
 
 /// Line starts are kept in 32 bits.
 const MAX_FILE: usize = u32::MAX as usize;
+/// Bytes of a file that one thread reads in one piece, and the rest of the last line.
+const PIECE: usize = 1 << 20;
 /// What is wrong with one line of a pool file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -140,38 +144,26 @@ impl Pool {
         }
     }
 
-    /// Reads the columns of a pool file, which the pool does not hold yet.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes"
-    )]
+    /// Reads the columns of a pool file, which the pool does not hold yet, piece by piece on all cores.
     fn columns(file: &[u8]) -> Result<Self, PoolError> {
-        let mut rows = Rows::default();
-        let mut before: &[u8] = b"";
-        let mut start = 0_usize;
-        for (line, bytes) in (1_u64..).zip(file.split_inclusive(|&byte| byte == b'\n')) {
-            let fail = |problem| PoolError::Line { line, problem };
-            let (id, key, size) = split_line(bytes).map_err(fail)?;
-            if id <= before {
-                let text = String::from_utf8_lossy(id).into_owned();
-                return Err(fail(if id == before {
-                    LineError::Duplicate(text)
-                } else {
-                    LineError::Order(text)
-                }));
-            }
-            rows.starts.push(start as u32);
-            rows.id_lengths.push(id.len() as u8);
-            rows.sizes.push(size);
-            rows.count(key).map_err(|problem| fail(problem.into()))?;
-            start += bytes.len();
-            before = id;
+        let pieces = pieces(file);
+        let read = map_chunks(pieces.len(), 1, |range| {
+            let range = pieces.get(range.start).cloned().unwrap_or_default();
+            Rows::read(file, range)
+        });
+        let mut columns = Columns::default();
+        for rows in read {
+            // The first piece with an error has the first line that breaks a rule.
+            let before = columns.sizes.len() as u64;
+            columns.append(rows.map_err(|(line, problem)| PoolError::Line {
+                line: before + line,
+                problem,
+            })?);
         }
-        if rows.sizes.is_empty() {
+        if columns.sizes.is_empty() {
             return Err(PoolError::Empty);
         }
-        rows.starts.push(start as u32);
-        Ok(rows.into_pool())
+        Ok(columns.into_pool(file.len()))
     }
 
     /// Number of objects, at least one.
@@ -280,19 +272,66 @@ impl Pool {
     }
 }
 
-/// The columns while a file is read; strata are numbered as they appear.
+/// The pieces in which a file is read: whole lines, but for a last one that may be cut off.
+fn pieces(file: &[u8]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::with_capacity(file.len() / PIECE + 1);
+    let mut start = 0;
+    while start < file.len() {
+        let rest = file.get(start + PIECE..).unwrap_or_default();
+        let line_end = rest.iter().position(|&byte| byte == b'\n');
+        let end = line_end.map_or(file.len(), |at| start + PIECE + at + 1);
+        pieces.push(start..end);
+        start = end;
+    }
+    pieces
+}
+
+/// The columns of one piece; strata are numbered as they appear in it.
 #[derive(Default)]
 struct Rows<'a> {
     starts: Vec<u32>,
     id_lengths: Vec<u8>,
     sizes: Vec<u32>,
     strata: Vec<u32>,
-    seen: BTreeMap<StratumKey, u32>,
-    counts: Vec<u32>,
+    /// Looked up and never gone through, so that its order does not matter.
+    numbers: HashMap<&'a str, u32>,
+    /// Each key with the number of its objects.
+    keys: Vec<(StratumKey, u32)>,
     last: Option<(&'a str, u32)>,
 }
 
 impl<'a> Rows<'a> {
+    /// Reads a piece; an error is told with the number of its line within the piece, from 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: the file is under 4 GiB and ids under 65 bytes"
+    )]
+    fn read(file: &'a [u8], range: Range<usize>) -> Result<Self, (u64, LineError)> {
+        let mut rows = Self::default();
+        let mut start = range.start;
+        let mut before = id_before(file, start);
+        let piece = file.get(range).unwrap_or_default();
+        for (line, bytes) in (1_u64..).zip(piece.split_inclusive(|&byte| byte == b'\n')) {
+            let fail = |problem| (line, problem);
+            let (id, key, size) = split_line(bytes).map_err(fail)?;
+            if id <= before {
+                let text = String::from_utf8_lossy(id).into_owned();
+                return Err(fail(if id == before {
+                    LineError::Duplicate(text)
+                } else {
+                    LineError::Order(text)
+                }));
+            }
+            rows.starts.push(start as u32);
+            rows.id_lengths.push(id.len() as u8);
+            rows.sizes.push(size);
+            rows.count(key).map_err(|problem| fail(problem.into()))?;
+            start += bytes.len();
+            before = id;
+        }
+        Ok(rows)
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "INVARIANT: there are fewer strata than bytes in the file"
@@ -300,46 +339,95 @@ impl<'a> Rows<'a> {
     fn count(&mut self, key: &'a str) -> Result<(), KeyError> {
         let number = match &self.last {
             Some((last, number)) if *last == key => *number,
-            _ => {
-                let number = match self.seen.get(key) {
-                    Some(number) => *number,
-                    None => {
-                        self.seen
-                            .insert(StratumKey::new(key)?, self.counts.len() as u32);
-                        self.counts.len() as u32
-                    }
-                };
-                self.last = Some((key, number));
-                number
-            }
+            _ => match self.numbers.get(key) {
+                Some(number) => *number,
+                None => {
+                    let number = self.keys.len() as u32;
+                    self.keys.push((StratumKey::new(key)?, 0));
+                    self.numbers.insert(key, number);
+                    number
+                }
+            },
         };
-        match self.counts.get_mut(number as usize) {
-            Some(count) => *count += 1,
-            None => self.counts.push(1),
+        self.last = Some((key, number));
+        if let Some((_, count)) = self.keys.get_mut(number as usize) {
+            *count += 1;
         }
         self.strata.push(number);
         Ok(())
     }
+}
 
-    /// The pool without its file.
-    fn into_pool(mut self) -> Pool {
+/// The id of the line that ends where another begins. What is no line is no id either: whoever reads it says so.
+fn id_before(file: &[u8], start: usize) -> &[u8] {
+    let lines = file.get(..start).unwrap_or_default();
+    let line = lines.strip_suffix(b"\n").unwrap_or(lines);
+    let line = line.rsplit(|&byte| byte == b'\n').next();
+    let id = line.and_then(|line| line.split(|&byte| byte == b'\t').next());
+    id.unwrap_or_default()
+}
+
+/// The columns of a whole file; strata are numbered as they appear.
+#[derive(Default)]
+struct Columns {
+    starts: Vec<u32>,
+    id_lengths: Vec<u8>,
+    sizes: Vec<u32>,
+    strata: Vec<u32>,
+    numbers: BTreeMap<StratumKey, u32>,
+    counts: Vec<u32>,
+}
+
+impl Columns {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: there are fewer strata than bytes in the file"
+    )]
+    fn append(&mut self, rows: Rows<'_>) {
+        let mut numbers = Vec::with_capacity(rows.keys.len());
+        for (key, count) in rows.keys {
+            let number = match self.numbers.get(&key) {
+                Some(number) => *number,
+                None => {
+                    let number = self.counts.len() as u32;
+                    self.numbers.insert(key, number);
+                    self.counts.push(0);
+                    number
+                }
+            };
+            if let Some(sum) = self.counts.get_mut(number as usize) {
+                *sum += count;
+            }
+            numbers.push(number);
+        }
+        self.starts.extend_from_slice(&rows.starts);
+        self.id_lengths.extend_from_slice(&rows.id_lengths);
+        self.sizes.extend_from_slice(&rows.sizes);
+        let strata = rows.strata.iter();
+        self.strata.extend(
+            strata.map(|number| numbers.get(*number as usize).copied().unwrap_or_default()),
+        );
+    }
+
+    /// The pool without its file, which is so long.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: the file is under 4 GiB"
+    )]
+    fn into_pool(mut self, length: usize) -> Pool {
         let mut rank = vec![0_u32; self.counts.len()];
         let mut keys = Vec::with_capacity(self.counts.len());
-        for (position, (key, number)) in (0_u32..).zip(self.seen) {
+        for (position, (key, number)) in (0_u32..).zip(self.numbers) {
             if let Some(slot) = rank.get_mut(number as usize) {
                 *slot = position;
             }
-            keys.push((
-                key,
-                self.counts
-                    .get(number as usize)
-                    .copied()
-                    .unwrap_or_default(),
-            ));
+            let count = self.counts.get(number as usize).copied();
+            keys.push((key, count.unwrap_or_default()));
         }
         for stratum in &mut self.strata {
             *stratum = rank.get(*stratum as usize).copied().unwrap_or_default();
         }
+        self.starts.push(length as u32);
         Pool {
             file: Vec::new(),
             starts: self.starts,
@@ -434,6 +522,84 @@ mod tests {
                 problem(&format!("a\tS\t{size}\n")).contains("the size"),
                 "{size}"
             );
+        }
+    }
+
+    /// A file of several pieces, with ids of uneven length.
+    fn long_file() -> String {
+        let line = |number: u64| {
+            let tail = "x".repeat((number % 23) as usize);
+            format!(
+                "{number:08}{tail}\tS{:03}\t{}\n",
+                number * 7 % 501,
+                1 + number % 9
+            )
+        };
+        (0..120_000).map(line).collect()
+    }
+
+    #[test]
+    fn pieces_of_a_file_are_whole_lines_and_cover_it() {
+        let file = long_file();
+        let file = file.as_bytes();
+        let pieces = pieces(file);
+        assert!(pieces.len() > 2);
+        let mut end = 0;
+        for piece in &pieces {
+            assert_eq!(piece.start, end);
+            end = piece.end;
+            assert_eq!(file[end - 1], b'\n');
+        }
+        assert_eq!(end, file.len());
+
+        let pool = Pool::from_bytes(file.to_vec()).unwrap();
+
+        assert_eq!((pool.len(), pool.strata().len()), (120_000, 501));
+        let counted: u32 = pool.strata().iter().map(|(_, count)| count).sum();
+        assert_eq!(counted, 120_000);
+        for (index, line) in std::str::from_utf8(file).unwrap().lines().enumerate() {
+            let object = pool.object(index).unwrap();
+            let shown = format!("{}\t{}\t{}", object.id, object.stratum, object.size);
+            assert_eq!(shown, line);
+        }
+    }
+
+    #[test]
+    fn the_first_broken_line_is_named_in_whichever_piece_it_is() {
+        let file = long_file();
+        let borders: Vec<usize> = pieces(file.as_bytes())
+            .iter()
+            .map(|piece| file[..piece.start].lines().count())
+            .collect();
+        let lines: Vec<&str> = file.lines().collect();
+        let told = |bend: &dyn Fn(&mut Vec<&str>)| {
+            let mut bent = lines.clone();
+            bend(&mut bent);
+            problem(&(bent.join("\n") + "\n"))
+        };
+        for line in [borders[1], borders[2], borders[1] + 1, 119_999] {
+            let name = format!("line {}: ", line + 1);
+            let swapped = told(&|lines| lines.swap(line - 1, line));
+            assert!(
+                swapped.starts_with(&name) && swapped.contains("byte order"),
+                "{swapped}"
+            );
+            let twice = told(&|lines| lines[line] = lines[line - 1]);
+            assert!(
+                twice.starts_with(&name) && twice.contains("there twice"),
+                "{twice}"
+            );
+            let cut = told(&|lines| lines[line] = "zzz\tS001");
+            assert!(
+                cut.starts_with(&name) && cut.contains("three fields") || cut.contains("one tab"),
+                "{cut}"
+            );
+            // Of several the first.
+            let several = told(&|lines| {
+                lines[line] = "zzz\tS 1\t1";
+                lines[119_999] = "";
+            });
+            assert!(several.starts_with(&name), "{several}");
         }
     }
 }

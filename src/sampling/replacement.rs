@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draw::{DrawOutcome, ReserveObject, SampleKey};
+use super::draw::{DrawOutcome, ReserveObject, SampleKey, SampleLine};
 
 /// One object out, and who came in for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub enum ReplaceError {
 /// The sample of a draw as it stands after replacements.
 #[derive(Debug)]
 pub struct Standing<'a> {
-    outcome: &'a DrawOutcome,
+    /// The reserve of each stratum, in order.
+    reserves: Vec<&'a [ReserveObject]>,
     /// Everybody who is or was in the sample, with the key, and whether it was replaced.
     members: BTreeMap<u32, (SampleKey, bool)>,
     /// How many of each stratum's reserve have taken a place, by index.
@@ -48,13 +49,21 @@ impl<'a> Standing<'a> {
     /// The sample as it was drawn.
     #[must_use]
     pub fn new(outcome: &'a DrawOutcome) -> Self {
-        let members = outcome.lines.iter();
+        let reserves = outcome.strata.iter();
+        let reserves = reserves.map(|stratum| stratum.reserve.as_slice());
+        Self::of(&outcome.lines, reserves.collect())
+    }
+
+    /// The sample of these lines, with the reserve of each stratum that they name.
+    #[must_use]
+    pub fn of(lines: &[SampleLine], reserves: Vec<&'a [ReserveObject]>) -> Self {
+        let members = lines.iter();
         Self {
-            outcome,
             members: members
                 .map(|line| (line.object, (line.key, false)))
                 .collect(),
-            used: vec![0; outcome.strata.len()],
+            used: vec![0; reserves.len()],
+            reserves,
         }
     }
 
@@ -93,13 +102,7 @@ impl<'a> Standing<'a> {
 
     fn next(&mut self, stratum: usize) -> Option<ReserveObject> {
         let used = self.used.get_mut(stratum)?;
-        let taken = self
-            .outcome
-            .strata
-            .get(stratum)?
-            .reserve
-            .get(*used)
-            .copied()?;
+        let taken = self.reserves.get(stratum)?.get(*used).copied()?;
         *used += 1;
         Some(taken)
     }

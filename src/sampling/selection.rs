@@ -104,7 +104,8 @@ pub fn lowest_of_pool(pool: &Pool, tickets: &Tickets, length: u64) -> Vec<u32> {
         .unwrap_or_default()
 }
 
-fn sizes_by_stratum(pool: &Pool) -> Vec<Vec<u32>> {
+/// The sizes of the objects of each stratum, in the order of the pool.
+pub(super) fn sizes_by_stratum(pool: &Pool) -> Vec<Vec<u32>> {
     let mut sizes: Vec<Vec<u32>> = pool
         .strata()
         .iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::dossiers::Assembled;
 use super::{Current, Service, ServiceError};
 use crate::domain::digest::{Digest, HashAlgorithm};
-use crate::domain::{AsOf, Label, Tier};
+use crate::domain::{AsOf, FieldError, Label, Tier};
 use crate::files::{
     FilesError, LineError, ReadOptions, Row, Source, pack, read_frame, read_frame_rows, unpack,
     write_frame,
@@ -46,6 +46,23 @@ pub struct FrameSummary {
     pub complaint_bands: BTreeMap<String, u64>,
 }
 
+/// What others say of a frame that they have classified: the members of a frame's summary that count, of which all but
+/// the model's digest may be left out. Further members are passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FrameManifest {
+    /// Digest of catalogue and scorecard.
+    pub model_digest: Digest,
+    /// Epoch of its tiers.
+    #[serde(default)]
+    pub epoch: Option<String>,
+    /// The day its tiers speak for.
+    #[serde(default)]
+    pub as_of: Option<Date>,
+    /// SHA-256 over the frame's file form.
+    #[serde(default)]
+    pub frame_digest: Option<Digest>,
+}
+
 /// What a frame's tiers come from.
 struct Origin {
     epoch: String,
@@ -78,17 +95,18 @@ impl Service {
     }
 
     /// Takes a frame that others have classified: CSV, NDJSON or Parquet, of which only id and tier are needed. Its model
-    /// is not known, so its model digest is all zeros.
+    /// is what the manifest says; without one it is not known, and its model digest is all zeros.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, one of its rows is wrong, an id stands twice, or there is none. A frame is whole or
-    /// it is another one, so nothing is kept then.
+    /// When the file cannot be read, one of its rows is wrong, an id stands twice, there is none, or the manifest is that of
+    /// another frame. A frame is whole or it is another one, so nothing is kept then.
     pub fn take_frame(
         &self,
         source: Source,
         options: &ReadOptions,
         as_of: Date,
+        manifest: Option<&FrameManifest>,
     ) -> Result<FrameSummary, ServiceError> {
         let mut rows = Vec::new();
         for row in read_frame_rows(source, options)? {
@@ -105,11 +123,24 @@ impl Service {
             return Err(ServiceError::EmptyRegister);
         }
         let frame = Frame::from_rows(as_of, rows)?;
+        let epoch = manifest.and_then(|manifest| manifest.epoch.clone());
         let origin = Origin {
-            epoch: UNKNOWN_EPOCH.to_owned(),
-            model_digest: Digest::from_bytes([0; 32]),
+            epoch: epoch.unwrap_or_else(|| UNKNOWN_EPOCH.to_owned()),
+            model_digest: manifest.map_or(Digest::from_bytes([0; 32]), |said| said.model_digest),
             policy_digest: self.current().models.policy_digest,
         };
+        if let Some(said) = manifest.and_then(|manifest| manifest.frame_digest) {
+            let mut file = Vec::new();
+            write_frame(&frame, &mut file)?;
+            let found = HashAlgorithm::Sha256.hash(&[&file]);
+            if found != said {
+                let reason = format!(
+                    "is not the digest of the frame given, which is `{found}`; give the manifest of this frame, or leave \
+                     its digest out where rows or columns were changed"
+                );
+                return Err(FieldError::new("frame_digest", &said.to_string(), reason).into());
+            }
+        }
         self.keep_frame(&frame, origin)
     }
 

@@ -37,7 +37,7 @@ pub struct EnterpriseLedger {
     pub enterprise_id: EnterpriseId,
     /// Its visits by year, latest first; void and replaced ones are not counted.
     pub years: BTreeMap<i16, VisitCounts>,
-    /// All its visits, latest window first.
+    /// All its visits, latest window first, those under ids that are merged into it among them.
     pub visits: Vec<Visit>,
 }
 
@@ -201,7 +201,12 @@ impl Service {
     ///
     /// When neither register nor ledger knows it, or the store fails.
     pub fn enterprise_ledger(&self, id: &EnterpriseId) -> Result<EnterpriseLedger, ServiceError> {
-        let visits = self.store.visits_to(id)?;
+        let mut visits = self.store.visits_to(id)?;
+        let merged = self.successors()?;
+        for (old, _) in merged.iter().filter(|(_, into)| *into == id) {
+            visits.extend(self.store.visits_to(old)?);
+        }
+        visits.sort_by_key(|visit| std::cmp::Reverse((visit.from_on, visit.visit_no)));
         if visits.is_empty() && self.store.enterprise(id)?.is_none() {
             return Err(ServiceError::UnknownEnterprise(id.clone()));
         }
@@ -233,6 +238,7 @@ impl Service {
     /// When the store fails.
     pub fn ledger_summary(&self, year: Option<i16>) -> Result<LedgerSummary, ServiceError> {
         let year = year.unwrap_or_else(|| self.today().year());
+        let merged: Vec<_> = self.successors()?.into_iter().collect();
         let LedgerYear {
             general_count,
             key_count,
@@ -243,7 +249,7 @@ impl Service {
             repeat_count,
             general_enterprise_count: _,
             object_count,
-        } = self.store.ledger_year(year)?;
+        } = self.store.ledger_year(year, &merged)?;
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let bounds = self.current().models.sampling.overall;
         Ok(LedgerSummary {

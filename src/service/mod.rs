@@ -24,6 +24,7 @@ mod import;
 mod in_force;
 mod items;
 mod ledger;
+mod ledger_file;
 mod lineage;
 mod look_ups;
 mod merges;
@@ -74,7 +75,7 @@ pub use evaluation::{
     Baseline, EvaluateError, Scoring, TableSpec, compare_tables, drift_of_tables, evaluate_table,
 };
 pub use feed::Changes;
-pub use frames::{FrameSummary, TierCounts};
+pub use frames::{FrameManifest, FrameSummary, TierCounts};
 pub use history::{Cause, CauseKind, TierHistory, TierSpell};
 pub use import::{
     ImportKind, ImportObserver, ImportOptions, ImportReport, ImportState, ImportSummary,
@@ -92,10 +93,10 @@ pub use plans::{
     FrozenPart, GroupRequest, GroupState, GroupView, InternalPart, JointOutlook, JointPreview,
     JointRequest, JointRowView, JointSaving, JointView, JointVisitView, LimitCode, LimitNote,
     Membership, ObjectRate, PlanOverlap, PlanPreview, PlanRequest, PlanSheet, PlanState, PlanView,
-    PlanYear, PoolPlace, PublicContribution, ReplaceRequest, Replacement, SampleObject,
+    PlanYear, PoolPlace, PublicContribution, ReplaceRequest, Replaced, Replacement, SampleObject,
     SampleStanding, SealedPlan, SheetContribution, SheetReplacement, SheetStratum, Simulated,
     Simulation, SimulationRequest, SimulationSide, StratumPreview, StratumRule, TakenObject,
-    TierBandPreview, TierPreview, default_exploration,
+    TierBandPreview, TierPreview, WeightedObject, default_exploration, write_sample,
 };
 // What callers of the use-cases speak in, so that layer 4 needs no other layer.
 pub use crate::cache::{CacheError, CachedTier};
@@ -119,7 +120,8 @@ pub use crate::sampling::schedule::{Balance, BatchKind, Frequency, Month, TierFr
 pub use crate::sampling::transcript::Edition;
 pub use crate::sampling::verification::{Chain, Check, Outcome, Verification, VerifyInput, verify};
 pub use crate::sampling::{
-    AllocationError, ItemClass, PoolFilter, Rate, RateFactor, RateStep, SizeMeasure, StratumMeaning,
+    AllocationError, ItemClass, PoolFilter, Rate, RateFactor, RateStep, SizeMeasure, StrataBy,
+    StrataByError, StratumAttribute, StratumMeaning,
 };
 pub use crate::store::{
     Act, Alert, AlertFilter, AlertKind, DriftRow, ItemOutcome, ItemVersion, JobKind, LedgerFilter,

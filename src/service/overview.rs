@@ -6,6 +6,7 @@
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lineage::Lineage;
 use super::merges::Merge;
 use super::proceedings::document;
 use super::{Service, ServiceError};
@@ -179,6 +180,19 @@ impl Service {
             }
         }
         Ok(groups.into_values().collect())
+    }
+
+    /// The ids that are merged on the present day, each with the id that stands for it.
+    pub(super) fn successors(&self) -> Result<BTreeMap<EnterpriseId, EnterpriseId>, ServiceError> {
+        let merges = self.all_merges()?;
+        let today = self.today();
+        let ids: Vec<EnterpriseId> = merged_on(&merges, today).into_iter().collect();
+        let lineage = Lineage::new(merges);
+        let pairs = ids.into_iter().filter_map(|id| {
+            let into = lineage.successor_on(&id, today)?;
+            Some((id, into))
+        });
+        Ok(pairs.collect())
     }
 
     fn all_merges(&self) -> Result<Vec<Merge>, ServiceError> {

@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 
 use super::StoreError;
-use crate::domain::EnterpriseId;
+use crate::domain::{EnterpriseId, Visit};
 
 /// An edition as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +74,16 @@ pub trait CalendarStore {
         build: &mut BuildEdition<'_>,
     ) -> Result<bool, StoreError>;
 
-    /// Notes visits as done; what is noted already stays as it is. Returns how many are new; `None`, and nothing is
-    /// noted, if edition `edition_no` is no longer in force.
+    /// Notes visits as done, and enters each that is new into the ledger in the same transaction: `entry` says how it
+    /// stands there. The planned visit of the same plan to the enterprise in that year becomes it; where there is none left
+    /// it is added, for general items with the next slot. What is noted already stays as it is. Returns how many are new;
+    /// `None`, and nothing is noted, if edition `edition_no` is no longer in force.
     fn put_done_visits(
         &self,
         calendar_id: &str,
         edition_no: u64,
         done: &[DoneVisit],
+        entry: &dyn Fn(&DoneVisit) -> Visit,
     ) -> Result<Option<u64>, StoreError>;
 
     /// All visits that were done, in order of object and number.

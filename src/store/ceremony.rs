@@ -43,15 +43,6 @@ pub trait CeremonyStore {
         document: &str,
     ) -> Result<bool, StoreError>;
 
-    /// Adds the replacement with this number, counted from 1 within the plan; `false` if the plan is not drawn or closed,
-    /// or if it is not the next number.
-    fn add_replacement(
-        &self,
-        plan_id: &str,
-        number: u64,
-        document: &str,
-    ) -> Result<bool, StoreError>;
-
     /// The replacements of a plan in their order.
     fn replacements(&self, plan_id: &str) -> Result<Vec<String>, StoreError>;
 

@@ -69,22 +69,35 @@ pub trait LedgerStore {
     /// Enters visits in one transaction and returns their numbers; they take no slot.
     fn enter_visits(&self, visits: &[Visit]) -> Result<Vec<u64>, StoreError>;
 
-    /// Draws a frozen plan: `build` gets the slots taken in the years given, of all plans, and returns what the step
-    /// writes. Draws with years happen one after the other, so what `build` sees is what there is. `false` if the plan is
-    /// not in state `frozen`. `build` may run again when other writers were in the way.
+    /// Draws a frozen plan: `build` gets what the ledger holds around it and returns what the step writes. Draws and
+    /// replacements with years or companions happen one after the other, so what `build` sees is what there is. `false` if
+    /// the plan is not in state `frozen`. `build` may run again when other writers were in the way.
     ///
     /// # Errors
     ///
     /// Those of `build`, and a failure of the database if a visit is to have a slot that another one holds.
     fn draw_plan(
         &self,
-        plan_id: &str,
-        years: Option<(i16, i16)>,
-        build: &mut dyn FnMut(Vec<Slot>) -> Result<DrawnPlan, StoreError>,
+        scope: &LedgerScope<'_>,
+        build: &mut dyn FnMut(LedgerAround) -> Result<DrawnPlan, StoreError>,
+    ) -> Result<bool, StoreError>;
+
+    /// Replaces an object of a drawn or closed plan: `build` gets what the ledger holds around the plan, its own visits to
+    /// this enterprise and its replacements so far, and returns what the step writes, in one transaction. `false` if the
+    /// plan is not in state `drawn` or `closed`. `build` may run again when other writers were in the way.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerStore::draw_plan`].
+    fn replace_in_plan(
+        &self,
+        scope: &LedgerScope<'_>,
+        enterprise_id: &EnterpriseId,
+        build: &mut dyn FnMut(LedgerAround) -> Result<LedgerMoves, StoreError>,
     ) -> Result<bool, StoreError>;
 
     /// Gives up a plan: moves it from `from` to `void` and gives back the slots of its visits that have not taken place.
-    /// `false` if it is not in state `from`.
+    /// A visit that other plans share stays for them, without what this plan checks. `false` if it is not in state `from`.
     fn void_plan(&self, plan_id: &str, from: &str, document: &str) -> Result<bool, StoreError>;
 
     /// Changes one visit: `change` gets it as it is and returns it as it is to be; its number, enterprise and plan stay.
@@ -98,6 +111,9 @@ pub trait LedgerStore {
     /// The slots that are taken in the years from `first` to `last`.
     fn slots(&self, first: i16, last: i16) -> Result<Vec<Slot>, StoreError>;
 
+    /// Visits of these plans that are planned or done, in order of number; shared ones belong to each of their plans.
+    fn visits_of_plans(&self, plan_ids: &[String]) -> Result<Vec<Visit>, StoreError>;
+
     /// All visits to one enterprise, latest window first.
     fn visits_to(&self, id: &EnterpriseId) -> Result<Vec<Visit>, StoreError>;
 
@@ -109,8 +125,43 @@ pub trait LedgerStore {
         limit: usize,
     ) -> Result<Vec<Visit>, StoreError>;
 
-    /// The year in numbers.
-    fn ledger_year(&self, year: i16) -> Result<LedgerYear, StoreError>;
+    /// The year in numbers; the visits of a merged id count for the id that stands for it, given as pairs of the two.
+    fn ledger_year(
+        &self,
+        year: i16,
+        merged: &[(EnterpriseId, EnterpriseId)],
+    ) -> Result<LedgerYear, StoreError>;
+}
+
+/// Which part of the ledger a step of a plan sees.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerScope<'a> {
+    /// The plan.
+    pub plan_id: &'a str,
+    /// First and last year whose slots it sees; absent: none.
+    pub years: Option<(i16, i16)>,
+    /// Plans whose visits may be its visits too: the others of its coordinated group.
+    pub companions: &'a [String],
+}
+
+impl LedgerScope<'_> {
+    /// Whether what the step sees must stay so until it is written.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.years.is_some() || !self.companions.is_empty()
+    }
+}
+
+/// What the ledger holds around a plan at the instant of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerAround {
+    /// The slots taken in the years asked for, of all plans.
+    pub slots: Vec<Slot>,
+    /// Visits of the companions that are planned or done, in order of number.
+    pub shared: Vec<Visit>,
+    /// At a replacement: the plan's own visits to the enterprise that are planned or done.
+    pub own: Vec<Visit>,
+    /// At a replacement: documents of the earlier ones, in their order.
+    pub replacements: Vec<String>,
 }
 
 /// A slot that is taken.
@@ -139,23 +190,36 @@ pub struct DrawnPlan {
     pub document: String,
     /// The sample file, gzip.
     pub sample: Vec<u8>,
-    /// The visits, with their slots.
+    /// The file of the reserve, gzip.
+    pub reserve: Vec<u8>,
+    /// What it does to the ledger.
+    pub moves: LedgerMoves,
+}
+
+/// What a step of a plan does to the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerMoves {
+    /// New visits, with their slots.
     pub visits: Vec<Visit>,
     /// Visits that are there already and take up the items of this plan too: one visit, many items.
     pub joined: Vec<JoinedVisit>,
-    /// Documents of the replacements that come with the draw, in their order.
+    /// Departments of the plan on the visits that it joins.
+    pub departments: Vec<Label>,
+    /// Items of the plan on the visits that it joins.
+    pub items: Vec<Label>,
+    /// Numbers of planned visits that the plan no longer needs, because another object is visited instead.
+    pub left: Vec<u64>,
+    /// Documents of new replacements, in their order.
     pub replacements: Vec<String>,
 }
 
 /// A visit that takes up more items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinedVisit {
-    /// Who is visited.
-    pub enterprise_id: EnterpriseId,
-    /// In which year.
-    pub year: i16,
-    /// The slot of the visit.
-    pub slot: u16,
+    /// Its number.
+    pub visit_no: u64,
+    /// First and last day on which it may take place, for all plans that need it.
+    pub window: (Date, Date),
     /// All departments that take part now.
     pub departments: Vec<Label>,
     /// All items.

@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::ledger::{ItemVersion, LedgerYear, Slot};
 use super::rows::{self, Row};
-use crate::domain::{CheckItem, ExemptReason, Visit, VisitKind, VisitState};
+use crate::domain::{CheckItem, ExemptReason, Label, Visit, VisitKind, VisitState, united};
 
 /// Columns of `item_versions` in the order that [`item_version`] reads.
 pub(super) const ITEM_COLUMNS: &str = "version, from_on, document";
@@ -24,13 +24,67 @@ pub(super) const YEAR_COLUMNS: &str = "CAST(coalesce(sum(general), 0) AS bigint)
      CAST(coalesce(sum(CASE WHEN general + key > 1 THEN 1 ELSE 0 END), 0) AS bigint), \
      CAST(coalesce(sum(CASE WHEN general > 0 THEN 1 ELSE 0 END), 0) AS bigint)";
 
-/// The visits of a year that count, by enterprise; the mark of the year and the grouping follow. Kinds and states stand
-/// there by their numbers.
-pub(super) const BY_ENTERPRISE: &str = "SELECT enterprise_id, sum(CASE WHEN kind = 1 THEN 1 ELSE 0 END) AS general, \
+/// The visits of a year that count, by the enterprise that answers for them; the pairs `merged (id, into_id)`, the mark of
+/// the year and the grouping follow. Kinds and states stand there by their numbers.
+pub(super) const BY_ENTERPRISE: &str = "SELECT coalesce(merged.into_id, visits.enterprise_id) AS answering, \
+     sum(CASE WHEN kind = 1 THEN 1 ELSE 0 END) AS general, \
      sum(CASE WHEN kind = 2 THEN 1 ELSE 0 END) AS key, sum(CASE WHEN kind = 3 THEN 1 ELSE 0 END) AS exempt, \
      sum(CASE WHEN state = 2 THEN 1 ELSE 0 END) AS done, \
      sum(CASE WHEN is_joint AND kind < 3 THEN 1 ELSE 0 END) AS joint \
-     FROM visits WHERE state IN (1, 2) AND year = ";
+     FROM visits LEFT JOIN ";
+
+/// What follows on the pairs.
+pub(super) const IN_YEAR: &str =
+    " ON merged.id = visits.enterprise_id WHERE state IN (1, 2) AND year = ";
+
+/// Columns of `visit_shares` in the order that [`share`] reads.
+pub(super) const SHARE_COLUMNS: &str = "s.visit_no, s.plan_id, s.departments, s.items";
+
+/// What a plan checks on a visit that several plans need.
+pub(super) struct Share {
+    visit_no: u64,
+    plan_id: String,
+    departments: Vec<Label>,
+    items: Vec<Label>,
+}
+
+/// What is left of a shared visit for the plans that still need it.
+pub(super) struct Left {
+    pub(super) visit_no: u64,
+    /// The first of them.
+    pub(super) plan_id: String,
+    pub(super) departments: Vec<Label>,
+    pub(super) items: Vec<Label>,
+}
+
+pub(super) fn share(row: &impl Row) -> Result<Share, StoreError> {
+    Ok(Share {
+        visit_no: rows::number(row, 0, "visit_no")?,
+        plan_id: rows::text(row, 1, "plan_id")?.to_owned(),
+        departments: rows::labels(row, 2, "departments")?,
+        items: rows::labels(row, 3, "items")?,
+    })
+}
+
+/// The visits that others still need when a plan leaves them. `shares` come in order of visit and place.
+pub(super) fn without(plan_id: &str, shares: Vec<Share>) -> Vec<Left> {
+    let mut visits: Vec<Left> = Vec::new();
+    for share in shares.into_iter().filter(|share| share.plan_id != plan_id) {
+        match visits.last_mut() {
+            Some(left) if left.visit_no == share.visit_no => {
+                left.departments = united(&left.departments, &share.departments);
+                left.items = united(&left.items, &share.items);
+            }
+            _ => visits.push(Left {
+                visit_no: share.visit_no,
+                plan_id: share.plan_id,
+                departments: share.departments,
+                items: share.items,
+            }),
+        }
+    }
+    visits
+}
 
 pub(super) fn item_version(row: &impl Row) -> Result<ItemVersion, StoreError> {
     let corrupt = StoreError::Corrupt { column: "document" };

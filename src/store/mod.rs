@@ -48,8 +48,8 @@ pub use feed::{Feed, Move, MoveKind};
 pub use idempotency::{IdempotencyStore, KeptAnswer, Taken};
 pub use imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};
 pub use ledger::{
-    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, JoinedVisit, LedgerFilter,
-    LedgerStore, LedgerYear, Slot,
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, JoinedVisit, LedgerAround,
+    LedgerFilter, LedgerMoves, LedgerScope, LedgerStore, LedgerYear, Slot,
 };
 pub use life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 pub use models::{
@@ -375,4 +375,6 @@ pub enum PlanFile {
     Pool,
     /// `sample.tsv`.
     Sample,
+    /// `reserve.tsv`: who stands by, in order; absent for plans drawn before it was kept.
+    Reserve,
 }

@@ -80,7 +80,7 @@ async fn rows_on_shared_tickets_become_one_list_of_visits() {
     // the rounding of each stratum.
     assert!(saving["saved"].as_f64().unwrap() > 0.25, "{saving}");
     for (format, start) in [
-        ("csv", "enterprise_id,row_count,items,plan_ids\n"),
+        ("csv", "enterprise_id,row_count,items,plan_ids,done_on\n"),
         ("ndjson", "{"),
         ("parquet", "PAR1"),
     ] {
@@ -90,6 +90,54 @@ async fn rows_on_shared_tickets_become_one_list_of_visits() {
             "{format}"
         );
     }
+
+    // A joint visit that took place is done for all of its rows, here and in the ledger.
+    let visit = expected
+        .iter()
+        .find(|visit| visit["plan_ids"].as_array().unwrap().len() > 1)
+        .unwrap();
+    let id = visit["enterprise_id"].as_str().unwrap();
+    let close = format!("{location}/visits/close");
+    let note = json!({"visits": [{"enterprise_id": id, "done_on": "2026-11-20"}]});
+    let noted = ok(app.post(&close, &note).await, 200).await;
+    let again = ok(app.post(&close, &note).await, 200).await;
+    assert_eq!(noted, json!({"noted_count": 1, "unchanged_count": 0}));
+    assert_eq!(again, json!({"noted_count": 0, "unchanged_count": 1}));
+    let visits = app.json(&format!("{location}/visits")).await;
+    let done: Vec<&Value> = visits["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|visit| visit.get("done_on").is_some())
+        .collect();
+    assert_eq!((done.len(), &done[0]["enterprise_id"]), (1, &json!(id)));
+    let ledger = app.json(&format!("/v1/ledger/{id}")).await;
+    assert!(
+        ledger["visits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|visit| visit["state"] == "done" && visit["visited_on"] == "2026-11-20")
+    );
+    let mut bad = note.clone();
+    bad["visits"][0]["done_on"] = "2026-11-19".into();
+    problem(app.post(&close, &bad).await, 409, "conflict").await;
+    for (member, value) in [
+        ("enterprise_id", json!("NOBODY")),
+        ("done_on", json!("2099-01-01")),
+        ("visit", json!(1)),
+    ] {
+        let mut bad = note.clone();
+        bad["visits"][0][member] = value;
+        let refused = problem(app.post(&close, &bad).await, 422, "invalid-body").await;
+        assert_eq!(
+            pointers(&refused),
+            [format!("/visits/0/{member}")],
+            "{refused}"
+        );
+    }
+    let none = app.post("/v1/joint-plans/none/visits/close", &note).await;
+    problem(none, 404, "unknown-group").await;
 }
 
 #[tokio::test]

@@ -242,6 +242,21 @@ async fn visits_are_spread_as_the_request_says() {
             "rule-violated",
         ),
         (json!({"by": "guess"}), "/allocation/by", "invalid-body"),
+        (
+            json!({"strata_by": ["city", "province"]}),
+            "/allocation/strata_by",
+            "invalid-body",
+        ),
+        (
+            json!({"strata_by": ["colour"]}),
+            "/allocation/strata_by/0",
+            "invalid-body",
+        ),
+        (
+            json!({"strata_by": [], "strata": [{"division": "990101", "least": 1}]}),
+            "/allocation/strata/0/division",
+            "invalid-body",
+        ),
         (json!({"inspector_days": 3}), "/visits", "invalid-body"),
         (
             json!({"strata": [{"least": 100}]}),
@@ -267,6 +282,16 @@ async fn visits_are_spread_as_the_request_says() {
         .await;
         assert_eq!(pointers(&refused), [pointer], "{refused}");
     }
+    let coarse = with(json!({"strata_by": ["province", "industry"]}));
+    let preview = ok(app.post("/v1/plans/preview", &coarse).await, 200).await;
+    for stratum in preview["strata"].as_array().unwrap() {
+        assert_eq!(stratum["division"], "990000");
+        assert!(stratum["beside"]["industry"].as_str().unwrap().len() <= 1);
+    }
+    let plan = ok(app.post("/v1/plans", &coarse).await, 201).await;
+    let asked = &plan["request"]["allocation"]["strata_by"];
+    assert_eq!(*asked, json!(["province", "industry"]));
+
     let mut days = with(json!({"inspector_days": 6, "strata": [{"days_per_visit": 0.5}]}));
     days.as_object_mut().unwrap().remove("visits");
     let preview = ok(app.post("/v1/plans/preview", &days).await, 200).await;

@@ -1,10 +1,11 @@
 //! Replacements, membership proofs and the chain over HTTP.
 
+use reqwest::Method;
 use risktier::domain::{Enterprise, EnterpriseDraft};
 use risktier::files::{Format, Sink, enterprise_writer};
 use serde_json::{Value, json};
 
-use crate::helpers::{TestApp, ok, pointers, problem};
+use crate::helpers::{TestApp, header, ok, pointers, problem};
 use crate::plans::{drafted, input};
 
 /// A drawn plan whose strata have a reserve.
@@ -54,11 +55,41 @@ async fn a_replacement_is_kept_with_who_when_and_why() {
         .text()
         .await
         .unwrap();
-    assert!(csv.starts_with("enterprise_id,stratum,order,standing,reason,replaces\n"));
+    assert!(csv.starts_with(
+        "enterprise_id,stratum,order,standing,reason,replaces,inclusion_probability,design_weight\n"
+    ));
     assert!(
-        csv.contains(",replaced,ceased,\n") && csv.contains(&format!(",replacement,,{id}\n")),
+        csv.contains(",replaced,ceased,,") && csv.contains(&format!(",replacement,,{id},")),
         "{csv}"
     );
+    let accept = ("accept", "application/vnd.apache.parquet");
+    for parquet in [
+        app.get(&format!("{plan}/sample?format=parquet")).await,
+        app.request(Method::GET, &format!("{plan}/sample"))
+            .header(accept.0, accept.1)
+            .send()
+            .await
+            .unwrap(),
+    ] {
+        assert_eq!(header(&parquet, "content-type"), accept.1);
+        let named = header(&parquet, "content-disposition").to_owned();
+        assert!(named.ends_with(".parquet\""), "{named}");
+        assert!(parquet.bytes().await.unwrap().starts_with(b"PAR1"));
+    }
+    let ndjson = app.get(&format!("{plan}/sample?format=ndjson")).await;
+    let ndjson = ndjson.text().await.unwrap();
+    let lines: Vec<Value> = ndjson
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(&lines, items);
+    for item in items {
+        let number = |name: &str| item[name].as_f64().unwrap();
+        assert_eq!(
+            number("design_weight"),
+            1.0 / number("inclusion_probability")
+        );
+    }
 
     problem(app.post(&path, &body).await, 409, "conflict").await;
     for (member, value, pointer) in [

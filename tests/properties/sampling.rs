@@ -7,7 +7,9 @@ use risktier::domain::canonical::canonical_bytes;
 use risktier::domain::digest::{Digest, HashAlgorithm, Secret32};
 use risktier::sampling::contribution::{Contribution, ContributionName, ContributionValue};
 use risktier::sampling::draw::{Draw, DrawOutcome};
-use risktier::sampling::merkle::pool_root;
+use risktier::sampling::inclusion::{PlanInclusion, design_weight};
+use risktier::sampling::merkle::{PoolTree, pool_root, salt};
+use risktier::sampling::pareto::Design;
 use risktier::sampling::plan::{FrozenPlan, Method, PPB, PlannedStratum, Rounding};
 use risktier::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use risktier::sampling::seed::{Seed, Tickets};
@@ -427,6 +429,110 @@ proptest! {
         prop_assert!(after <= before && before - after <= strata.len() as u64);
         for (stratum, target) in strata.iter().zip(&targets) {
             prop_assert!(*target <= stratum.target_ppb && (!stratum.is_whole() || *target == stratum.target_ppb));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+
+    /// Acceptance test 17: the weight of every object is the inverse of the probability with which the plan draws it, as
+    /// whoever has transcript and pool works it out, and nobody who can be drawn has none.
+    #[test]
+    fn every_weight_is_the_inverse_of_the_probability_of_the_transcript(recipe in recipes()) {
+        let world = World::new(&recipe);
+        let outcome = world.draw();
+        let transcript: Value = serde_json::from_slice(&world.transcript(&outcome)).unwrap();
+        let plan = &transcript["plan"];
+        let whole = |value: &Value| u128::from(value.as_u64().unwrap());
+        let (explored, pool_size) = (whole(&plan["exploration_n"]), whole(&plan["pool_size"]));
+        let inclusion = PlanInclusion::new(&world.plan, &world.pool);
+
+        let mut expected_size = 0.0;
+        for (index, object) in world.pool.objects().enumerate() {
+            let probability = inclusion.of(index).unwrap();
+            let found = match recipe.method {
+                Method::Order => 1.0,
+                Method::Equal | Method::Pareto => {
+                    let strata = plan["strata"].as_array().unwrap();
+                    let stratum = strata.iter().find(|one| one["key"] == object.stratum.as_str()).unwrap();
+                    let (target, objects) = (whole(&stratum["target_ppb"]), whole(&stratum["pool"]));
+                    if recipe.method == Method::Equal {
+                        // π = 1 − (1 − t/N)(1 − e/P) as one fraction.
+                        let all = objects * u128::from(PPB);
+                        let numerator = target * pool_size + (all - target) * explored;
+                        numerator as f64 / (all * pool_size) as f64
+                    } else {
+                        let of_stratum = world.pool.objects().filter(|other| other.stratum == object.stratum);
+                        let sizes: Vec<u32> = of_stratum.map(|other| other.size).collect();
+                        let own = Design::new(sizes, (target / u128::from(PPB)) as u64).inclusion_probability(object.size);
+                        1.0 - (1.0 - own) * (1.0 - explored as f64 / pool_size as f64)
+                    }
+                }
+            };
+            prop_assert!((probability - found).abs() <= 4.0 * f64::EPSILON, "{} {}", probability, found);
+            prop_assert!((0.0..=1.0).contains(&probability));
+            match design_weight(probability) {
+                Some(weight) => prop_assert_eq!(weight, 1.0 / probability),
+                None => prop_assert_eq!(probability, 0.0),
+            }
+            expected_size += probability;
+        }
+        // Whoever is drawn or stands by has a weight, and the weights of the pool add up to the expected size.
+        let reserves = outcome.strata.iter().flat_map(|stratum| &stratum.reserve).map(|object| object.object);
+        for object in outcome.lines.iter().map(|line| line.object) {
+            prop_assert!(inclusion.of(object as usize).unwrap() > 0.0);
+        }
+        prop_assert!(reserves.count() <= world.pool.len());
+        prop_assert_eq!(inclusion.of(world.pool.len()), None);
+        if recipe.method != Method::Order && explored == 0 {
+            let targets: u64 = world.plan.strata().iter().map(|stratum| stratum.target_ppb).sum();
+            prop_assert!((expected_size - targets as f64 / PPB as f64).abs() < 1e-9);
+        }
+    }
+
+    /// Acceptance test 19: who knows an id, its stratum and everything that is published cannot tell whether a leaf holds
+    /// that stratum without the pool secret; with it anybody can.
+    #[test]
+    fn a_leaf_of_a_known_id_is_not_guessed_without_the_secret(recipe in recipes()) {
+        let world = World::new(&recipe);
+        let (hash, outcome) = (recipe.hash, world.draw());
+        let public = world.record(&outcome).public(&world.pool);
+        let mut rows: Vec<String> = world.pool.objects().map(|object| format!("{}\t{}", object.stratum, object.size)).collect();
+        rows.sort();
+        rows.dedup();
+        let published = [public.plan_digest, public.pool_root, world.plan.pool_digest, world.plan.frame_digest,
+            outcome.seed.expose_hex().parse().unwrap(), Digest::from_bytes([0; 32])];
+        let mut blinds = BTreeMap::new();
+        for proof in &public.selected {
+            let object = world.pool.object(world.pool.find(&proof.id).unwrap()).unwrap();
+            let own = format!("{}\t{}", object.stratum, object.size);
+            let id = proof.id.as_bytes();
+            // What could stand in for the secret: nothing, or anything that is published.
+            let mut salts = vec![hash.hash(&[id]), hash.hash(&[])];
+            salts.extend(published.iter().map(|known| hash.hash(&[known.as_bytes(), id])));
+            salts.extend(published.iter().map(|known| hash.hash(&[id, known.as_bytes()])));
+            salts.extend(published);
+            for row in &rows {
+                for salt in &salts {
+                    prop_assert_ne!(hash.hash(&[salt.as_bytes(), row.as_bytes()]), proof.blind);
+                }
+                prop_assert_ne!(hash.hash(&[row.as_bytes()]), proof.blind);
+            }
+            // With the secret, its own row and no other gives the blind.
+            let opened = salt(hash, &world.secret, &proof.id);
+            let fits: Vec<&String> = rows.iter().filter(|row| hash.hash(&[opened.as_bytes(), row.as_bytes()]) == proof.blind).collect();
+            prop_assert_eq!(fits, [&own]);
+            // Objects of one stratum do not show it by looking alike.
+            prop_assert_eq!(blinds.insert(proof.blind, proof.id.clone()), None);
+        }
+        // Under another secret every leaf is another one.
+        let other = Secret32::from_bytes(recipe.secret.map(|byte| !byte));
+        prop_assert_ne!(pool_root(hash, &other, &world.pool), world.plan.pool_root);
+        let tree = PoolTree::new(hash, &other, &world.pool);
+        for proof in &public.selected {
+            let again = tree.proof(world.pool.find(&proof.id).unwrap()).unwrap();
+            prop_assert_ne!(again.blind, proof.blind);
         }
     }
 }

@@ -282,3 +282,39 @@ fn what_is_noted_is_in_the_calendar_past_and_stays() {
     assert_eq!(object.ticket_phase_ppb, object.phase_ppb);
     assert_eq!(object.visits[0].done_on, Some(day));
 }
+
+#[test]
+fn visits_that_were_done_stand_in_the_ledger() {
+    for place in crate::items::places() {
+        let (_, _, calendar) = calendar(&place);
+        let later = on(&place, date(2027, 7, 1));
+        let visits = later
+            .calendar_visits(&calendar.calendar_id, &VisitFilter::default())
+            .unwrap();
+        let often = &visits
+            .iter()
+            .find(|visit| visit.visit == 2)
+            .unwrap()
+            .enterprise_id;
+        let note = |visit, done_on| DoneNote {
+            enterprise_id: often.parse().unwrap(),
+            visit: Some(visit),
+            done_on,
+        };
+        let notes = [note(1, date(2027, 2, 1)), note(2, date(2027, 5, 4))];
+
+        for _ in 0..2 {
+            later
+                .note_done_visits(&calendar.calendar_id, &notes)
+                .unwrap();
+        }
+
+        let ledger = later.enterprise_ledger(&often.parse().unwrap()).unwrap();
+        assert_eq!((ledger.years[&2027].key, ledger.years[&2027].done), (2, 2));
+        let latest = &ledger.visits[0];
+        assert_eq!(latest.visited_on, Some(date(2027, 5, 4)));
+        assert_eq!(latest.items, [label("F-001")]);
+        assert_eq!(latest.plan_id.as_deref(), Some(calendar.plan_id.as_str()));
+        assert_eq!(later.ledger_summary(Some(2027)).unwrap().done_count, 2);
+    }
+}

@@ -7,11 +7,12 @@ use jiff::civil::date;
 use risktier::domain::dates::add_days;
 use risktier::domain::{EnterpriseId, ExemptReason, ReplaceReason, Tier, VisitKind, VisitState};
 use risktier::service::{
-    ExemptVisit, GroupRequest, ItemClass, LedgerFilter, Period, PlanRequest, PlanState, PoolFilter,
-    SampleStanding, Service, ServiceError,
+    ExemptVisit, GroupRequest, ItemClass, LedgerFilter, Period, Person, PlanRequest, PlanState,
+    PoolFilter, ReplaceRequest, SampleStanding, Service, ServiceError,
 };
 
 use crate::Place;
+use crate::both_verifiers::assert_both_accept;
 use crate::items::places;
 use crate::plans::{item, world};
 use crate::register::{TODAY, id, label};
@@ -386,51 +387,252 @@ fn the_year_of_the_ledger_is_held_against_floor_and_ceiling() {
     assert_eq!(preview.overlaps[0].object_count, 0);
 }
 
+/// Two plans of one group over the same strata, drawn: twelve visits for the first items and nine for the second.
+fn group_of_two(service: &Service, request: &PlanRequest, items: [&str; 2]) -> [String; 2] {
+    let group = service
+        .create_group(GroupRequest {
+            group_id: "q4".into(),
+            title: "joint".into(),
+            hash: request.hash,
+            committed: Vec::new(),
+            public: Vec::new(),
+            public_seed: false,
+        })
+        .unwrap();
+    let plans = [(items[0], 12, "amr"), (items[1], 9, "fire")].map(|(code, visits, department)| {
+        let plan = service
+            .draft_plan(PlanRequest {
+                items: vec![code.into()],
+                visits: Some(visits),
+                department: Some(label(department)),
+                group: Some(group.group_id.clone()),
+                reserve_share: 1.0,
+                ..request.clone()
+            })
+            .unwrap();
+        service.freeze_plan(&plan.plan_id).unwrap();
+        plan.plan_id
+    });
+    service.seal_group("q4").unwrap();
+    service.open_group("q4", Vec::new()).unwrap();
+    for plan in &plans {
+        service.draw_plan(plan, Vec::new()).unwrap();
+        assert!(service.replacements(plan).unwrap().is_empty());
+    }
+    plans
+}
+
 #[test]
 fn plans_of_one_group_share_their_visits() {
+    for (class, kind) in [
+        (ItemClass::General, VisitKind::General),
+        (ItemClass::Key, VisitKind::Key),
+    ] {
+        for place in places() {
+            let (service, request) = general_world(&place, Tier::A);
+            service.put_item(item("X-1", class)).unwrap();
+            service.put_item(item("X-2", class)).unwrap();
+            group_of_two(&service, &request, ["X-1", "X-2"]);
+            // The smaller sample lies within the larger one, so there are twelve visits, nine of them of both.
+            let visits = service.visits(&LedgerFilter::default(), None, 99).unwrap();
+            assert_eq!(visits.len(), 12);
+            assert!(visits.iter().all(|visit| visit.kind == kind));
+            let joint = visits.iter().filter(|visit| visit.is_joint());
+            assert_eq!(joint.clone().count(), 9);
+            assert!(
+                joint
+                    .clone()
+                    .all(|visit| visit.items == [label("X-1"), label("X-2")])
+            );
+        }
+    }
+}
+
+#[test]
+fn a_shared_visit_stays_for_the_plan_that_still_needs_it() {
     for place in places() {
         let (service, request) = general_world(&place, Tier::A);
         service.put_item(item("G-2", ItemClass::General)).unwrap();
-        let group = service
-            .create_group(GroupRequest {
-                group_id: "q4".into(),
-                title: "joint".into(),
-                hash: request.hash,
-                committed: Vec::new(),
-                public: Vec::new(),
-                public_seed: false,
-            })
-            .unwrap();
-        let plans: Vec<String> = [("G-1", 12, "amr"), ("G-2", 9, "fire")]
-            .map(|(code, visits, department)| {
-                let plan = service
-                    .draft_plan(PlanRequest {
-                        items: vec![code.into()],
-                        visits: Some(visits),
-                        department: Some(label(department)),
-                        group: Some(group.group_id.clone()),
-                        ..request.clone()
-                    })
-                    .unwrap();
-                service.freeze_plan(&plan.plan_id).unwrap();
-                plan.plan_id
-            })
-            .to_vec();
-        service.seal_group("q4").unwrap();
-        service.open_group("q4", Vec::new()).unwrap();
-        for plan in &plans {
-            service.draw_plan(plan, Vec::new()).unwrap();
-            assert!(service.replacements(plan).unwrap().is_empty());
-        }
-        // The smaller sample lies within the larger one, so there are twelve visits, nine of them of both.
+        let [first, second] = group_of_two(&service, &request, ["G-1", "G-2"]);
+        let wanted: BTreeSet<EnterpriseId> = planned(&service, &second).into_iter().collect();
+        assert_eq!(wanted.len(), 9);
+
+        service.void_plan(&first, "wrong list").unwrap();
+
+        let left: BTreeSet<EnterpriseId> = planned(&service, &second).into_iter().collect();
+        assert_eq!(left, wanted);
         let visits = service.visits(&LedgerFilter::default(), None, 99).unwrap();
+        for visit in &visits {
+            if wanted.contains(&visit.enterprise_id) {
+                assert_eq!(visit.state, VisitState::Planned);
+                assert_eq!(visit.items, [label("G-2")]);
+                assert_eq!(visit.departments, [label("fire")]);
+                assert_eq!(visit.slot, Some(1));
+            } else {
+                assert_eq!((visit.state, visit.slot), (VisitState::Void, None));
+            }
+        }
         assert_eq!(visits.len(), 12);
-        let joint = visits.iter().filter(|visit| visit.is_joint());
-        assert_eq!(joint.clone().count(), 9);
-        assert!(
-            joint
-                .clone()
-                .all(|visit| visit.items == [label("G-1"), label("G-2")])
+        let rest = PlanRequest {
+            visits: Some(1),
+            ..request
+        };
+        assert_eq!(
+            excluded(&service, &rest),
+            BTreeMap::from([("cap_reached".to_owned(), 9)])
         );
+    }
+}
+
+#[test]
+fn a_replaced_object_gives_its_slot_back_and_whoever_comes_in_takes_one() {
+    for place in places() {
+        let (service, request) = general_world(&place, Tier::A);
+        let with_reserve = PlanRequest {
+            visits: Some(8),
+            reserve_share: 1.0,
+            ..request.clone()
+        };
+        let plan = service.draft_plan(with_reserve).unwrap().plan_id;
+        service.freeze_plan(&plan).unwrap();
+        service.draw_plan(&plan, Vec::new()).unwrap();
+        let sample = service.sample(&plan).unwrap();
+        let replace = |object: &str, reason| {
+            let request = ReplaceRequest {
+                enterprise_id: object.parse().unwrap(),
+                reason,
+                note: None,
+                by: label("officer-1"),
+            };
+            service.replace_object(&plan, &request)
+        };
+        let gone = &sample[0];
+        let visit_of = |object: &str| {
+            let visits = service.enterprise_ledger(&object.parse().unwrap());
+            visits.unwrap().visits.remove(0)
+        };
+
+        let replaced = replace(&gone.enterprise_id, ReplaceReason::Ceased).unwrap();
+
+        assert!(replaced.passed_over.is_empty());
+        let taken = replaced.replacement.taken.unwrap().enterprise_id;
+        let (old, new) = (visit_of(&gone.enterprise_id), visit_of(&taken));
+        assert_eq!((old.state, old.slot), (VisitState::Replaced, None));
+        assert_eq!((new.state, new.slot), (VisitState::Planned, Some(1)));
+        assert_eq!(new.plan_id.as_deref(), Some(plan.as_str()));
+        assert_eq!((new.from_on, new.until_on), (old.from_on, old.until_on));
+        assert_eq!(planned(&service, &plan).len(), 8);
+        let rest = PlanRequest {
+            visits: Some(12),
+            ..request.clone()
+        };
+        assert_eq!(
+            excluded(&service, &rest),
+            BTreeMap::from([("cap_reached".to_owned(), 8)])
+        );
+
+        // Another plan now visits everybody else, so nobody of the reserve may be visited any more.
+        let other = service.draw_plan_now(rest).unwrap();
+        assert_eq!(planned(&service, &other.plan_id).len(), 12);
+        let next = sample
+            .iter()
+            .find(|object| object.stratum != gone.stratum)
+            .unwrap();
+        let replaced = replace(&next.enterprise_id, ReplaceReason::NotFound).unwrap();
+        assert!(replaced.replacement.taken.is_some());
+        assert!(!replaced.passed_over.is_empty());
+        assert!(
+            replaced
+                .passed_over
+                .iter()
+                .all(|one| one.reason == ReplaceReason::CapReached && one.by.as_str() == "ledger")
+        );
+        assert_eq!(replaced.passed_over.last().unwrap().taken, None);
+        assert_eq!(planned(&service, &plan).len(), 7);
+
+        // Whoever was visited is not replaced.
+        let visited = visit_of(&taken).visit_no;
+        service.note_visit(visited, TODAY, None).unwrap();
+        let refused = replace(&taken, ReplaceReason::NotConcerned);
+        assert!(
+            matches!(refused, Err(ServiceError::Conflict(_))),
+            "{refused:?}"
+        );
+        // The draw is untouched, and verifiers follow every replacement in its order.
+        service.close_plan(&plan).unwrap();
+        assert!(service.verify_plan(&plan).unwrap().is_same());
+        assert_both_accept(&service, &plan, None);
+    }
+}
+
+#[test]
+fn of_a_shared_visit_only_the_replacing_plans_part_goes() {
+    for place in places() {
+        let (service, request) = general_world(&place, Tier::A);
+        service.put_item(item("G-2", ItemClass::General)).unwrap();
+        let [first, second] = group_of_two(&service, &request, ["G-1", "G-2"]);
+        let shared = planned(&service, &second).remove(0);
+        let before = planned(&service, &first).len();
+
+        let replaced = service
+            .replace_object(
+                &first,
+                &ReplaceRequest {
+                    enterprise_id: shared.clone(),
+                    reason: ReplaceReason::NotConcerned,
+                    note: None,
+                    by: label("officer-1"),
+                },
+            )
+            .unwrap();
+
+        let visits = service.enterprise_ledger(&shared).unwrap().visits;
+        assert_eq!(visits.len(), 1);
+        assert_eq!(visits[0].state, VisitState::Planned);
+        assert_eq!(visits[0].items, [label("G-2")]);
+        assert_eq!(visits[0].plan_id.as_deref(), Some(second.as_str()));
+        // Who comes in joins the other plan's visit, where that one visits it too.
+        let taken = replaced.replacement.taken.unwrap().enterprise_id;
+        let taken = service.enterprise_ledger(&taken.parse().unwrap()).unwrap();
+        assert_eq!(taken.visits.len(), 1);
+        assert!(taken.visits[0].items.contains(&label("G-1")));
+        assert_eq!(planned(&service, &first).len(), before);
+    }
+}
+
+#[test]
+fn visits_under_a_merged_id_count_for_its_successor() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for place in places() {
+        let (service, request) = general_world(&place, Tier::A);
+        service.draw_plan_now(request.clone()).unwrap();
+        let frame = service.freeze_frame(None).unwrap();
+        let of_b = PlanRequest {
+            frame_id: frame.frame_id,
+            filter: PoolFilter {
+                tiers: vec![Tier::B],
+                ..PoolFilter::default()
+            },
+            visits: Some(5),
+            ..request
+        };
+        assert!(excluded(&service, &of_b).is_empty());
+        // Number 1 is of tier A and was drawn, number 4 is of tier B.
+        let person = Person::parse("officer-1", "one firm, two codes").unwrap();
+        runtime
+            .block_on(service.merge_enterprise(id(1), id(4), None, person))
+            .unwrap();
+
+        assert_eq!(
+            excluded(&service, &of_b),
+            BTreeMap::from([("cap_reached".to_owned(), 1)])
+        );
+        let ledger = service.enterprise_ledger(&id(4)).unwrap();
+        assert_eq!(ledger.years[&2026].general, 1);
+        assert_eq!(ledger.visits[0].enterprise_id, id(1));
+        let plan = service.draw_plan_now(of_b).unwrap();
+        assert!(!planned(&service, &plan.plan_id).contains(&id(4)));
+        let year = service.ledger_summary(None).unwrap();
+        assert_eq!((year.general_count, year.visited_count), (25, 25));
     }
 }

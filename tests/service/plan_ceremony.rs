@@ -191,6 +191,7 @@ fn an_extension_names_the_earlier_plan_and_leaves_out_who_was_drawn() {
     let taken = service
         .replace_object(&first.plan_id, &replace(&replaced, ReplaceReason::Ceased))
         .unwrap()
+        .replacement
         .taken;
 
     let second = service.draw_plan_now(extend(&first.plan_id, 10)).unwrap();
@@ -284,7 +285,8 @@ fn replacements_take_the_next_of_the_reserve(place: &Place) {
             &plan_id,
             &replace(&of_stratum.enterprise_id, ReplaceReason::Ceased),
         )
-        .unwrap();
+        .unwrap()
+        .replacement;
     let took = first.taken.clone().expect("half of every target stands by");
     let drawn_in_stratum = before
         .iter()
@@ -312,7 +314,8 @@ fn replacements_take_the_next_of_the_reserve(place: &Place) {
     let mut last = loop {
         let replaced = service
             .replace_object(&plan_id, &replace(&next, ReplaceReason::Other))
-            .unwrap();
+            .unwrap()
+            .replacement;
         match &replaced.taken {
             Some(taken) => next = taken.enterprise_id.clone(),
             None => break replaced,
@@ -472,6 +475,7 @@ fn a_replacement_needs_a_drawn_plan_and_says_what_other_means() {
     );
     // A plan that puts the whole pool in order has no reserve: the object is skipped.
     let skipped = service.replace_object(&plan_id, &somebody).unwrap();
+    let skipped = skipped.replacement;
     assert_eq!((skipped.stratum.as_str(), skipped.taken), ("ALL", None));
 }
 

@@ -128,6 +128,7 @@ fn visits_go_by_prediction_days_and_bounds() {
             by,
             inspector_days,
             strata,
+            ..AllocationRequest::default()
         },
         ..request.clone()
     };

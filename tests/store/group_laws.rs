@@ -15,9 +15,10 @@ crate::hold!(group_laws:
 pub mod laws {
     use std::sync::Barrier;
 
-    use risktier::store::{PlanChange, Store, StoreError};
+    use risktier::store::{LedgerMoves, LedgerScope, PlanChange, Store, StoreError};
 
     use crate::Place;
+    use crate::register::id;
 
     fn freeze(store: &dyn Store, plan_id: &str) -> Result<bool, StoreError> {
         store.freeze_plan(plan_id, &mut |number| {
@@ -168,6 +169,24 @@ pub mod laws {
         }
     }
 
+    fn replace(
+        store: &dyn Store,
+        plan_id: &str,
+        document: impl Fn(u64) -> String,
+    ) -> Result<bool, StoreError> {
+        let scope = LedgerScope {
+            plan_id,
+            years: None,
+            companions: &[],
+        };
+        store.replace_in_plan(&scope, &id(1), &mut |around| {
+            Ok(LedgerMoves {
+                replacements: vec![document(around.replacements.len() as u64 + 1)],
+                ..LedgerMoves::default()
+            })
+        })
+    }
+
     pub fn replacements_are_numbered_without_gaps_by_many_writers(place: &dyn Place) {
         let store = place.open();
         store.insert_plan("p", "draft", "draft").unwrap();
@@ -180,13 +199,8 @@ pub mod laws {
                 scope.spawn(move || {
                     start.wait();
                     for _ in 0..3 {
-                        loop {
-                            let number = store.replacements("p").unwrap().len() as u64 + 1;
-                            let document = format!("{number} by {writer}");
-                            if store.add_replacement("p", number, &document).unwrap() {
-                                break;
-                            }
-                        }
+                        let added = replace(&*store, "p", |number| format!("{number} by {writer}"));
+                        assert!(added.unwrap());
                     }
                 });
             }
@@ -196,21 +210,19 @@ pub mod laws {
         for (number, document) in (1..).zip(&kept) {
             assert!(document.starts_with(&format!("{number} by ")), "{document}");
         }
-        assert!(!store.add_replacement("p", 18, "again").unwrap());
-        assert!(!store.add_replacement("p", 20, "gap").unwrap());
     }
 
     pub fn replacements_need_a_drawn_or_closed_plan(place: &dyn Place) {
         let store = place.open();
-        assert!(!store.add_replacement("none", 1, "r").unwrap());
+        assert!(!replace(&*store, "none", |_| "r".into()).unwrap());
         store.insert_plan("p", "draft", "draft").unwrap();
-        assert!(!store.add_replacement("p", 1, "r").unwrap());
+        assert!(!replace(&*store, "p", |_| "r".into()).unwrap());
         freeze(&*store, "p").unwrap();
-        assert!(!store.add_replacement("p", 1, "r").unwrap());
+        assert!(!replace(&*store, "p", |_| "r".into()).unwrap());
         draw(&*store, "p");
-        assert!(store.add_replacement("p", 1, "r1").unwrap());
+        assert!(replace(&*store, "p", |_| "r1".into()).unwrap());
         store.close_plan("p", &mut |_| Ok("closed".into())).unwrap();
-        assert!(store.add_replacement("p", 2, "r2").unwrap());
+        assert!(replace(&*store, "p", |_| "r2".into()).unwrap());
         assert_eq!(store.replacements("p").unwrap(), ["r1", "r2"]);
         assert_eq!(store.plan("p").unwrap().as_deref(), Some("closed"));
 
@@ -222,7 +234,7 @@ pub mod laws {
             sample: None,
         };
         store.advance_plan("q", "frozen", &void).unwrap();
-        assert!(!store.add_replacement("q", 1, "r").unwrap());
+        assert!(!replace(&*store, "q", |_| "r".into()).unwrap());
     }
 
     pub fn closed_plans_come_in_the_order_of_their_closing(place: &dyn Place) {

@@ -9,6 +9,9 @@ crate::hold!(ledger_laws:
     draws_see_each_other_and_happen_once,
     a_draw_whose_builder_fails_leaves_no_trace,
     a_void_plan_gives_back_what_has_not_taken_place,
+    a_shared_visit_stays_for_the_plans_that_still_need_it,
+    a_replacement_moves_the_visit_in_the_same_step,
+    visits_of_merged_ids_are_those_of_their_successor,
     a_visit_changes_but_not_into_another,
     visits_are_paged_by_what_is_asked_for,
     a_year_counts_what_counts,
@@ -21,7 +24,8 @@ pub mod laws {
     use jiff::civil::date;
     use risktier::domain::{CheckItem, ExemptReason, ItemDraft, Visit, VisitKind, VisitState};
     use risktier::store::{
-        DrawnPlan, ItemOutcome, ItemWrite, LedgerFilter, LedgerYear, Slot, Store, StoreError,
+        DrawnPlan, ItemOutcome, ItemWrite, JoinedVisit, LedgerAround, LedgerFilter, LedgerMoves,
+        LedgerScope, LedgerYear, Slot, Store, StoreError,
     };
 
     use crate::register::{TODAY, id, label};
@@ -73,16 +77,62 @@ pub mod laws {
         assert!(done.unwrap());
     }
 
+    fn seen_by(plan_id: &str, years: Option<(i16, i16)>) -> LedgerScope<'_> {
+        LedgerScope {
+            plan_id,
+            years,
+            companions: &[],
+        }
+    }
+
+    fn with_visits(document: &str, visits: Vec<Visit>) -> DrawnPlan {
+        DrawnPlan {
+            document: document.into(),
+            sample: b"sample".to_vec(),
+            reserve: b"reserve".to_vec(),
+            moves: LedgerMoves {
+                visits,
+                ..LedgerMoves::default()
+            },
+        }
+    }
+
     fn draw(store: &dyn Store, plan_id: &str, visits: &[Visit]) -> Result<bool, StoreError> {
-        store.draw_plan(plan_id, Some((2025, 2027)), &mut |_| {
-            Ok(DrawnPlan {
-                document: format!("drawn {plan_id}"),
-                sample: b"sample".to_vec(),
-                visits: visits.to_vec(),
-                joined: Vec::new(),
-                replacements: Vec::new(),
-            })
+        store.draw_plan(&seen_by(plan_id, Some((2025, 2027))), &mut |_| {
+            Ok(with_visits(&format!("drawn {plan_id}"), visits.to_vec()))
         })
+    }
+
+    /// Draws a plan of the group of `companions` that joins all their visits, for an item of its own.
+    fn join(store: &dyn Store, plan_id: &str, companions: &[String], code: &str) -> LedgerAround {
+        let mut seen = LedgerAround::default();
+        let scope = LedgerScope {
+            plan_id,
+            years: None,
+            companions,
+        };
+        let done = store.draw_plan(&scope, &mut |around| {
+            seen = around;
+            let joined = seen.shared.iter().map(|visit| {
+                let mut items = visit.items.clone();
+                items.push(label(code));
+                let mut departments = visit.departments.clone();
+                departments.push(label(plan_id));
+                JoinedVisit {
+                    visit_no: visit.visit_no,
+                    window: (date(2026, 12, 5), visit.until_on),
+                    departments,
+                    items,
+                }
+            });
+            let mut drawn = with_visits("drawn", Vec::new());
+            drawn.moves.joined = joined.collect();
+            drawn.moves.items = vec![label(code)];
+            drawn.moves.departments = vec![label(plan_id)];
+            Ok(drawn)
+        });
+        assert!(done.unwrap());
+        seen
     }
 
     fn all(store: &dyn Store) -> Vec<Visit> {
@@ -205,18 +255,13 @@ pub mod laws {
         let store = with_enterprises(place, 3);
         frozen(&*store, "p");
         let mut seen = None;
-        let done = store.draw_plan("p", Some((2025, 2027)), &mut |taken| {
-            seen = Some(taken);
-            Ok(DrawnPlan {
-                document: "drawn".into(),
-                sample: b"sample".to_vec(),
-                visits: vec![general(1, 1, "p"), general(2, 1, "p")],
-                joined: Vec::new(),
-                replacements: Vec::new(),
-            })
+        let done = store.draw_plan(&seen_by("p", Some((2025, 2027))), &mut |around| {
+            seen = Some(around);
+            let visits = vec![general(1, 1, "p"), general(2, 1, "p")];
+            Ok(with_visits("drawn", visits))
         });
         assert!(done.unwrap());
-        assert_eq!(seen, Some(vec![]));
+        assert_eq!(seen, Some(LedgerAround::default()));
         assert!(!draw(&*store, "p", &[general(3, 1, "p")]).unwrap());
         assert!(!draw(&*store, "none\0", &[]).unwrap());
 
@@ -226,6 +271,10 @@ pub mod laws {
             .plan_file("p", risktier::store::PlanFile::Sample)
             .unwrap();
         assert_eq!(file.as_deref(), Some(&b"sample"[..]));
+        let file = store
+            .plan_file("p", risktier::store::PlanFile::Reserve)
+            .unwrap();
+        assert_eq!(file.as_deref(), Some(&b"reserve"[..]));
         let slot = |number| Slot {
             enterprise_id: id(number),
             year: 2026,
@@ -270,15 +319,10 @@ pub mod laws {
                 scope.spawn(move || {
                     start.wait();
                     let mut count = 0;
-                    let done = store.draw_plan(plan, Some((2026, 2026)), &mut |taken| {
-                        count = taken.len();
-                        Ok(DrawnPlan {
-                            document: "drawn".into(),
-                            sample: Vec::new(),
-                            visits: vec![general(1, taken.len() as u16 + 1, plan)],
-                            joined: Vec::new(),
-                            replacements: Vec::new(),
-                        })
+                    let done = store.draw_plan(&seen_by(plan, Some((2026, 2026))), &mut |around| {
+                        count = around.slots.len();
+                        let visit = general(1, around.slots.len() as u16 + 1, plan);
+                        Ok(with_visits("drawn", vec![visit]))
                     });
                     assert!(done.unwrap());
                     seen.lock().unwrap().push(count);
@@ -293,8 +337,8 @@ pub mod laws {
     pub fn a_draw_whose_builder_fails_leaves_no_trace(place: &dyn Place) {
         let store = with_enterprises(place, 1);
         frozen(&*store, "p");
-        let failed = store.draw_plan("p", None, &mut |taken| {
-            assert!(taken.is_empty());
+        let failed = store.draw_plan(&seen_by("p", None), &mut |around| {
+            assert_eq!(around, LedgerAround::default());
             Err(StoreError::Aborted("no reserve".into()))
         });
         assert!(matches!(failed, Err(StoreError::Aborted(reason)) if reason == "no reserve"));
@@ -328,6 +372,142 @@ pub mod laws {
         assert_eq!(slots[0].window, (TODAY, TODAY));
         let states: Vec<VisitState> = all(&*store).iter().map(|visit| visit.state).collect();
         assert_eq!(states, [VisitState::Void, VisitState::Done]);
+    }
+
+    pub fn a_shared_visit_stays_for_the_plans_that_still_need_it(place: &dyn Place) {
+        let store = with_enterprises(place, 3);
+        for plan in ["p", "q", "r"] {
+            frozen(&*store, plan);
+        }
+        let key = |number| Visit {
+            departments: vec![label("p")],
+            ..visit(number, VisitKind::Key, None)
+        };
+        draw(&*store, "p", &[key(1), key(2), general(3, 1, "p")]).unwrap();
+        let (p, q) = ("p".to_owned(), "q".to_owned());
+        let seen = join(&*store, "q", std::slice::from_ref(&p), "G-2");
+        assert_eq!(seen.shared.len(), 3);
+        assert!(seen.slots.is_empty());
+        // Whoever comes third finds the visits by either of the two.
+        let seen = join(&*store, "r", &[q], "G-3");
+        assert_eq!(seen.shared.len(), 3);
+        let of = |plan: &str| {
+            let filter = LedgerFilter {
+                plan_id: Some(plan.into()),
+                ..LedgerFilter::default()
+            };
+            store.visits_before(&filter, None, 9).unwrap()
+        };
+        for plan in ["p", "q", "r"] {
+            assert_eq!(of(plan).len(), 3, "{plan}");
+        }
+        let shared = &all(&*store)[2];
+        assert_eq!(shared.items, [label("G-1"), label("G-2"), label("G-3")]);
+        assert_eq!(shared.departments, [label("p"), label("q"), label("r")]);
+        assert_eq!(shared.from_on, date(2026, 12, 5));
+        let done = store.change_visit(shared.visit_no, &|visit| {
+            Ok(Visit {
+                state: VisitState::Done,
+                visited_on: Some(date(2026, 12, 7)),
+                ..visit
+            })
+        });
+        let done = done.unwrap().unwrap();
+
+        assert!(store.void_plan("p", "drawn", "void").unwrap());
+
+        let visits = all(&*store);
+        assert_eq!(visits[2], done);
+        for visit in &visits[..2] {
+            assert_eq!(visit.state, VisitState::Planned);
+            assert_eq!(visit.plan_id.as_deref(), Some("q"));
+            assert_eq!(visit.items, [label("G-2"), label("G-3")]);
+            assert_eq!(visit.departments, [label("q"), label("r")]);
+        }
+        assert_eq!(store.slots(2026, 2026).unwrap().len(), 1);
+        assert!(store.void_plan("r", "drawn", "void").unwrap());
+        assert_eq!(all(&*store)[0].items, [label("G-2")]);
+        assert!(!all(&*store)[0].is_joint());
+        assert!(store.void_plan("q", "drawn", "void").unwrap());
+        let states: Vec<VisitState> = all(&*store).iter().map(|visit| visit.state).collect();
+        assert_eq!(
+            states,
+            [VisitState::Void, VisitState::Void, VisitState::Done]
+        );
+        assert!(store.slots(2026, 2026).unwrap().is_empty());
+    }
+
+    pub fn a_replacement_moves_the_visit_in_the_same_step(place: &dyn Place) {
+        let store = with_enterprises(place, 4);
+        for plan in ["p", "q"] {
+            frozen(&*store, plan);
+        }
+        draw(&*store, "p", &[general(1, 1, "p"), general(2, 1, "p")]).unwrap();
+        let p = "p".to_owned();
+        join(&*store, "q", std::slice::from_ref(&p), "G-2");
+        let years = seen_by("p", Some((2026, 2026)));
+        let moves = |around: &LedgerAround, number| LedgerMoves {
+            visits: vec![general(number, 1, "p")],
+            left: around.own.iter().map(|visit| visit.visit_no).collect(),
+            replacements: vec!["one".into(), "two".into()],
+            ..LedgerMoves::default()
+        };
+        // What cannot be written leaves no trace: the slot of the second is taken.
+        let failed = store.replace_in_plan(&years, &id(1), &mut |around| Ok(moves(&around, 2)));
+        assert!(failed.is_err());
+        assert!(store.replacements("p").unwrap().is_empty());
+        assert_eq!(store.slots(2026, 2026).unwrap().len(), 2);
+
+        // The other plan still needs the visit, so it stays for that one.
+        let mut seen = None;
+        let done = store.replace_in_plan(&years, &id(1), &mut |around| {
+            let moves = moves(&around, 3);
+            seen = Some(around);
+            Ok(moves)
+        });
+        assert!(done.unwrap());
+        let seen = seen.unwrap();
+        assert_eq!((seen.slots.len(), seen.own.len()), (2, 1));
+        assert!(seen.replacements.is_empty());
+        assert_eq!(store.replacements("p").unwrap(), ["one", "two"]);
+        let kept = store.visits_to(&id(1)).unwrap();
+        assert_eq!(kept[0].state, VisitState::Planned);
+        assert_eq!(kept[0].plan_id.as_deref(), Some("q"));
+        assert_eq!(kept[0].items, [label("G-2")]);
+        assert_eq!(store.visits_to(&id(3)).unwrap()[0].slot, Some(1));
+
+        // Nobody else needs the one that came in: its slot is free again.
+        let done = store.replace_in_plan(&years, &id(3), &mut |around| {
+            assert_eq!(around.replacements, ["one", "two"]);
+            Ok(moves(&around, 4))
+        });
+        assert!(done.unwrap());
+        let gone = store.visits_to(&id(3)).unwrap();
+        assert_eq!((gone[0].state, gone[0].slot), (VisitState::Replaced, None));
+        assert_eq!(store.slots(2026, 2026).unwrap().len(), 3);
+        assert!(
+            !store
+                .replace_in_plan(&seen_by("none\0", None), &id(1), &mut |_| {
+                    Ok(LedgerMoves::default())
+                })
+                .unwrap()
+        );
+    }
+
+    pub fn visits_of_merged_ids_are_those_of_their_successor(place: &dyn Place) {
+        let store = with_enterprises(place, 3);
+        frozen(&*store, "p");
+        let visits = [general(1, 1, "p"), general(2, 1, "p"), general(3, 1, "p")];
+        draw(&*store, "p", &visits).unwrap();
+
+        let apart = store.ledger_year(2026, &[]).unwrap();
+        let merged = [(id(1), id(2))];
+        let together = store.ledger_year(2026, &merged).unwrap();
+
+        assert_eq!((apart.visited_count, apart.repeat_count), (3, 0));
+        assert_eq!((together.visited_count, together.repeat_count), (2, 1));
+        assert_eq!(together.general_count, 3);
+        assert_eq!(together.general_enterprise_count, 2);
     }
 
     pub fn a_visit_changes_but_not_into_another(place: &dyn Place) {
@@ -456,7 +636,7 @@ pub mod laws {
                 },
             ])
             .unwrap();
-        let counted = store.ledger_year(2026).unwrap();
+        let counted = store.ledger_year(2026, &[]).unwrap();
         assert_eq!(
             counted,
             LedgerYear {
@@ -471,7 +651,7 @@ pub mod laws {
                 object_count: 6,
             }
         );
-        let empty = store.ledger_year(1999).unwrap();
+        let empty = store.ledger_year(1999, &[]).unwrap();
         assert_eq!(
             empty,
             LedgerYear {

@@ -294,6 +294,15 @@ mirror! {
 }
 taken! { SizeMeasure into service::SizeMeasure { Rate, Points, ComplaintRatio } }
 
+mirror! {
+    /// What strata may be of beside tier, complaint band and rate: the division or a level above it, the section of the
+    /// industry, the kind of object, its size class.
+    StratumAttribute of service::StratumAttribute {
+        Division = "division", City = "city", Province = "province", Industry = "industry", Kind = "kind", Size = "size",
+    }
+}
+taken! { StratumAttribute into service::StratumAttribute { Division, City, Province, Industry, Kind, Size } }
+
 /// How a plan's targets become whole numbers: at the draw by one random start, before it by largest remainder, or not at
 /// all, because they are whole already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]

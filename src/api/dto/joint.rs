@@ -345,6 +345,10 @@ pub(crate) struct JointVisitAnswer {
     /// The plans that selected it.
     #[schema(example = json!(["rtp1-0123456789abcdef0123456789abcdef"]))]
     plan_ids: Vec<String>,
+    /// When it took place, as the ledger has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, example = "2026-11-20")]
+    done_on: Option<String>,
 }
 
 impl From<JointVisitView> for JointVisitAnswer {
@@ -353,11 +357,13 @@ impl From<JointVisitView> for JointVisitAnswer {
             enterprise_id,
             items,
             plan_ids,
+            done_on,
         } = view;
         Self {
             enterprise_id,
             items,
             plan_ids,
+            done_on: done_on.map(|day| day.to_string()),
         }
     }
 }

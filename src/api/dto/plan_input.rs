@@ -5,14 +5,15 @@ use utoipa::ToSchema;
 
 use super::codes::{
     AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding,
-    SizeMeasure, Tier,
+    SizeMeasure, StratumAttribute, Tier,
 };
 use super::present;
 use crate::domain::digest::Digest;
 use crate::domain::{FieldError, field};
 use crate::service::{
-    AllocationRequest, CommittedContribution, Contribution, ContributionName, ContributionValue,
-    Period, PlanRequest, PoolFilter, PublicContribution, StratumRule, default_exploration,
+    self, AllocationRequest, CommittedContribution, Contribution, ContributionName,
+    ContributionValue, Period, PlanRequest, PoolFilter, PublicContribution, StrataBy, StratumRule,
+    default_exploration,
 };
 
 /// What a plan asks for.
@@ -160,6 +161,11 @@ pub(crate) struct AllocationInput {
     #[serde(default)]
     #[schema(max_items = 1000)]
     strata: Vec<StratumRuleInput>,
+    /// What strata are of, beside tier, complaint band and rate, each once and of the levels of divisions at most one;
+    /// left out: the division. Without any, strata are coarse.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = json!(["city", "industry"]), max_items = 4)]
+    strata_by: Option<Vec<StratumAttribute>>,
 }
 
 /// What holds for the strata of a tier, division and complaint band; a condition that is left out does not restrict.
@@ -331,6 +337,23 @@ impl AllocationInput {
             by: self.by.map(Into::into).unwrap_or_default(),
             inspector_days: self.inspector_days,
             strata: strata.collect::<Result<_, FieldError>>()?,
+            strata_by: match self.strata_by {
+                None => StrataBy::default(),
+                Some(given) => {
+                    let given: Vec<_> = given.into_iter().map(Into::into).collect();
+                    let named: Vec<&str> = given
+                        .iter()
+                        .map(|one: &service::StratumAttribute| one.as_str())
+                        .collect();
+                    StrataBy::new(&given).map_err(|error| {
+                        FieldError::new(
+                            "allocation.strata_by",
+                            &named.join(", "),
+                            error.to_string(),
+                        )
+                    })?
+                }
+            },
         })
     }
 }

@@ -8,7 +8,8 @@ use super::present;
 use crate::domain::digest::Digest;
 use crate::domain::{FieldError, field};
 use crate::service::{
-    Membership, MembershipProof, OwnRow, ReplaceRequest, Replacement, Side, TakenObject, person,
+    Membership, MembershipProof, OwnRow, ReplaceRequest, Replaced, Replacement, Side, TakenObject,
+    person,
 };
 
 /// Who is to be replaced, why, and who says so.
@@ -74,6 +75,31 @@ pub(crate) struct ReplacementAnswer {
     /// When.
     #[schema(format = DateTime, example = "2026-12-03T09:00:00Z")]
     at: String,
+}
+
+/// What came of a replacement.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplacedObject)]
+pub(crate) struct ReplacedAnswer {
+    #[serde(flatten)]
+    replacement: ReplacementAnswer,
+    /// Objects of the reserve that may not be visited any more, each with the next one; whoever the last of them names is
+    /// visited. Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passed_over: Vec<ReplacementAnswer>,
+}
+
+impl From<Replaced> for ReplacedAnswer {
+    fn from(replaced: Replaced) -> Self {
+        let Replaced {
+            replacement,
+            passed_over,
+        } = replaced;
+        Self {
+            replacement: replacement.into(),
+            passed_over: passed_over.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 /// An object that took a place from the reserve.

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::codes::{Edition, ItemClass, LimitCode, ReplaceReason, SampleStanding, Tier};
 use crate::service::{
     self, Check, Excluded, LimitNote, Outcome, PlanOverlap, PlanYear, Rate, SampleObject,
-    StratumMeaning, StratumPreview, TierPreview, Verification,
+    StratumMeaning, StratumPreview, TierPreview, Verification, WeightedObject,
 };
 
 /// What a plan would do, with its strata.
@@ -226,9 +226,13 @@ pub(crate) struct StratumAnswer {
     key: String,
     /// Tier of its objects.
     tier: Tier,
-    /// Division of its objects; empty where none is known.
+    /// Division of its objects, at the level that strata are of; empty where none is known, and where they are of none.
     #[schema(example = "990102")]
     division: String,
+    /// What else its objects have in common, by `industry`, `kind` and `size`; left out unless strata are of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"industry": "F"}))]
+    beside: BTreeMap<String, String>,
     /// Complaint band of its objects.
     #[schema(example = "none")]
     complaint_band: String,
@@ -341,6 +345,7 @@ impl From<StratumPreview> for StratumAnswer {
             division,
             complaint_band,
             rate,
+            beside,
         } = meaning;
         let Rate {
             tier_rate_ppb,
@@ -352,6 +357,10 @@ impl From<StratumPreview> for StratumAnswer {
             key,
             tier: tier.into(),
             division,
+            beside: beside
+                .into_iter()
+                .map(|(attribute, value)| (attribute.to_string(), value))
+                .collect(),
             complaint_band,
             rate: RateAnswer {
                 tier_rate_ppb,
@@ -389,10 +398,22 @@ pub(crate) struct SampleAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "91990000MA00000025")]
     pub(crate) replaces: Option<String>,
+    /// The probability with which the plan draws it, before the random rounding, exploration included; approximate for
+    /// method `pareto`, with an error below 0.004.
+    #[schema(example = 0.08, exclusive_minimum = 0, maximum = 1)]
+    pub(crate) inclusion_probability: f64,
+    /// Its inverse, for estimates.
+    #[schema(example = 12.5, minimum = 1)]
+    pub(crate) design_weight: f64,
 }
 
-impl From<SampleObject> for SampleAnswer {
-    fn from(object: SampleObject) -> Self {
+impl From<WeightedObject> for SampleAnswer {
+    fn from(weighted: WeightedObject) -> Self {
+        let WeightedObject {
+            object,
+            inclusion_probability,
+            design_weight,
+        } = weighted;
         let SampleObject {
             enterprise_id,
             stratum,
@@ -408,6 +429,8 @@ impl From<SampleObject> for SampleAnswer {
             standing: standing.into(),
             reason: reason.map(Into::into),
             replaces,
+            inclusion_probability,
+            design_weight,
         }
     }
 }
@@ -420,6 +443,7 @@ pub(crate) enum SampleFormat {
     Csv,
     Tsv,
     Ndjson,
+    Parquet,
 }
 
 /// In which form a sample comes.

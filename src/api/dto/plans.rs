@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::codes::{
     AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding,
-    SizeMeasure, Tier,
+    SizeMeasure, StratumAttribute, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
@@ -216,6 +216,8 @@ pub(crate) struct AllocationAnswer {
     inspector_days: Option<f64>,
     /// What holds for some of the strata; the later rule has the word.
     strata: Vec<StratumRuleAnswer>,
+    /// What strata are of, beside tier, complaint band and rate.
+    strata_by: Vec<StratumAttribute>,
 }
 
 /// What holds for the strata of a tier, division and complaint band.
@@ -251,11 +253,13 @@ impl From<AllocationRequest> for AllocationAnswer {
             by,
             inspector_days,
             strata,
+            strata_by,
         } = request;
         Self {
             by: by.into(),
             inspector_days,
             strata: strata.into_iter().map(Into::into).collect(),
+            strata_by: strata_by.attributes().map(Into::into).collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, get, post};
 
 use crate::api::download::download;
-use crate::api::dto::calendars::VisitFormat;
+use crate::api::dto::calendars::{DoneAnswer, DoneInput, VisitFormat};
 use crate::api::dto::joint::{
     JointAnswer, JointInput, JointPreview, JointVisitAnswer, JointVisitQuery,
 };
@@ -185,4 +185,33 @@ pub(crate) async fn list_joint_visits(
             format!("attachment; filename=\"{name}\""),
         ))
         .streaming(body))
+}
+
+/// Note joint visits as done
+///
+/// In the ledger, for every row that selected the object. Noting a visit again with the same day changes nothing.
+#[utoipa::path(
+    operation_id = "close_joint_visits",
+    tag = "joint plans",
+    params(("group_id" = String, Path, description = "Id of the group", example = "2027-q1")),
+    request_body(content = DoneInput, example = json!({"visits": [
+        {"enterprise_id": examples::ENTERPRISE_ID, "done_on": "2026-11-20"}]})),
+    responses(
+        (status = 200, description = "What became of them", body = DoneAnswer,
+            example = json!({"noted_count": 1, "unchanged_count": 0})),
+        StepProblems
+    )
+)]
+#[post("/v1/joint-plans/{group_id}/visits/close")]
+pub(crate) async fn close_joint_visits(
+    state: Data<AppState>,
+    group_id: Path<String>,
+    _query: NoQuery,
+    body: Body<DoneInput>,
+) -> Result<Json<DoneAnswer>, Problem> {
+    let notes = body.0.parse().map_err(invalid)?;
+    let noted = state
+        .run(move |service| service.note_joint_visits(&group_id, &notes, None))
+        .await?;
+    Ok(Json(noted.into()))
 }

@@ -1,10 +1,11 @@
 //! The files of a plan: sample, pool, transcript.
 
-use actix_web::http::header::VARY;
+use actix_web::http::header::{CONTENT_DISPOSITION, VARY};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, get};
 
 use crate::api::accept::negotiate;
+use crate::api::download::download;
 use crate::api::dto::codes::Edition;
 use crate::api::dto::page::Page;
 use crate::api::dto::plan_results::{SampleAnswer, SampleFormat, SampleQuery, TranscriptQuery};
@@ -13,21 +14,22 @@ use crate::api::optional::NoQuery;
 use crate::api::problem::Problem;
 use crate::api::responses::{FormProblems, StateProblems};
 use crate::api::state::AppState;
-use crate::domain::ReplaceReason;
-use crate::service::SampleObject;
+use crate::service::{Compression, Format, Sink, write_sample};
 
 /// The forms of a sample, the default first.
-const FORMS: [(&str, SampleFormat); 4] = [
+const FORMS: [(&str, SampleFormat); 5] = [
     ("application/json", SampleFormat::Json),
     ("text/csv", SampleFormat::Csv),
     ("text/tab-separated-values", SampleFormat::Tsv),
     ("application/x-ndjson", SampleFormat::Ndjson),
+    ("application/vnd.apache.parquet", SampleFormat::Parquet),
 ];
 
 /// The drawn objects
 ///
-/// In the order of the sample file, with who took whose place since. As tab-separated values it is the normative file, to
-/// the byte: what was drawn, whatever was replaced later.
+/// In the order of the sample file, with who took whose place since, and with the probability of each and its inverse, the
+/// design weight: internal, for they show rates. As tab-separated values it is the normative file, to the byte: what was
+/// drawn, whatever was replaced later.
 #[utoipa::path(
     operation_id = "get_plan_sample",
     tag = "plans",
@@ -40,13 +42,19 @@ const FORMS: [(&str, SampleFormat); 4] = [
     ),
     responses(
         (status = 200, description = "The sample, whole",
-            headers(("vary" = String, description = "The form depends on `Accept`")), content(
+            headers(("vary" = String, description = "The form depends on `Accept`"),
+                ("content-disposition" = String, description = "A name for the file, for CSV, NDJSON and Parquet")),
+            content(
                 (Page<SampleAnswer> = "application/json", example = json!({"items": [
-                    {"enterprise_id": examples::ENTERPRISE_ID, "stratum": "S001", "order": 1, "standing": "drawn"}]})),
-                (String = "text/csv", example = "enterprise_id,stratum,order,standing,reason,replaces\n91990000MA00000017,S001,1,drawn,,\n"),
+                    {"enterprise_id": examples::ENTERPRISE_ID, "stratum": "S001", "order": 1, "standing": "drawn",
+                     "inclusion_probability": 0.08, "design_weight": 12.5}]})),
+                (String = "text/csv", example = "enterprise_id,stratum,order,standing,reason,replaces,inclusion_probability,design_weight\n\
+                    91990000MA00000017,S001,1,drawn,,,0.08,12.5\n"),
                 (String = "text/tab-separated-values", example = "91990000MA00000017\tS001\t1\n"),
                 (String = "application/x-ndjson",
-                    example = "{\"enterprise_id\":\"91990000MA00000017\",\"stratum\":\"S001\",\"order\":1,\"standing\":\"drawn\"}\n")
+                    example = "{\"enterprise_id\":\"91990000MA00000017\",\"stratum\":\"S001\",\"order\":1,\"standing\":\"drawn\",\
+                        \"inclusion_probability\":0.08,\"design_weight\":12.5}\n"),
+                (String = "application/vnd.apache.parquet", example = "PAR1…")
             )),
         FormProblems
     )
@@ -62,69 +70,49 @@ pub(crate) async fn get_plan_sample(
         Some(format) => format,
         None => negotiate(request.headers(), &FORMS)?,
     };
-    let (media_type, body) = state
-        .run(move |service| {
-            if format == SampleFormat::Tsv {
-                let file = service.sample_file(&plan_id)?;
-                return Ok(("text/tab-separated-values; charset=utf-8", file));
-            }
-            let objects = service.sample(&plan_id)?;
-            if format == SampleFormat::Csv {
-                return Ok(("text/csv; charset=utf-8", csv(&objects)));
-            }
-            let items: Vec<SampleAnswer> = objects.into_iter().map(Into::into).collect();
-            Ok(match format {
-                SampleFormat::Ndjson => ("application/x-ndjson", ndjson(&items)?),
-                SampleFormat::Json | SampleFormat::Csv | SampleFormat::Tsv => {
-                    let page = serde_json::to_vec(&Page::whole(items))?;
-                    ("application/json", page)
-                }
-            })
-        })
+    let (vary, plan_id) = ((VARY, "accept"), plan_id.into_inner());
+    if format == SampleFormat::Tsv {
+        let file = state
+            .run(move |service| service.sample_file(&plan_id))
+            .await?;
+        return Ok(HttpResponse::Ok()
+            .content_type("text/tab-separated-values; charset=utf-8")
+            .insert_header(vary)
+            .body(file));
+    }
+    let id = plan_id.clone();
+    let objects = state
+        .run(move |service| service.weighted_sample(&id))
         .await?;
+    let (format, media_type) = match format {
+        SampleFormat::Json | SampleFormat::Tsv => {
+            let items: Vec<SampleAnswer> = objects.into_iter().map(Into::into).collect();
+            return Ok(HttpResponse::Ok()
+                .insert_header(vary)
+                .json(Page::whole(items)));
+        }
+        SampleFormat::Csv => (Format::Csv, "text/csv; charset=utf-8"),
+        SampleFormat::Ndjson => (Format::Ndjson, "application/x-ndjson"),
+        SampleFormat::Parquet => (Format::Parquet, "application/vnd.apache.parquet"),
+    };
+    let (writer, body) = download();
+    let name = format!("sample-{plan_id}.{}", format.as_str());
+    tokio::task::spawn_blocking(move || {
+        let end = writer.another();
+        let sink = Sink::to_writer("the sample", format, Compression::Plain, writer);
+        if let Err(error) = write_sample(&objects, sink) {
+            tracing::error!(%error, "an export of a sample broke off");
+            end.fail("the export broke off");
+        }
+    });
     Ok(HttpResponse::Ok()
         .content_type(media_type)
-        .insert_header((VARY, "accept"))
-        .body(body))
-}
-
-fn ndjson(items: &[SampleAnswer]) -> Result<Vec<u8>, serde_json::Error> {
-    let mut text = Vec::new();
-    for item in items {
-        serde_json::to_writer(&mut text, item)?;
-        text.push(b'\n');
-    }
-    Ok(text)
-}
-
-/// RFC 4180; only ids can need quotes.
-fn csv(objects: &[SampleObject]) -> Vec<u8> {
-    let mut text = String::from("enterprise_id,stratum,order,standing,reason,replaces\n");
-    let quoted = |id: &str| {
-        if id.contains([',', '"']) {
-            format!("\"{}\"", id.replace('"', "\"\""))
-        } else {
-            id.to_owned()
-        }
-    };
-    for SampleObject {
-        enterprise_id,
-        stratum,
-        order,
-        standing,
-        reason,
-        replaces,
-    } in objects
-    {
-        let (id, replaces) = (quoted(enterprise_id), replaces.as_deref().map(quoted));
-        text.push_str(&format!(
-            "{id},{stratum},{order},{},{},{}\n",
-            standing.as_str(),
-            reason.map_or("", ReplaceReason::as_str),
-            replaces.unwrap_or_default()
-        ));
-    }
-    text.into_bytes()
+        .insert_header(vary)
+        .insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ))
+        .streaming(body))
 }
 
 /// The pool of a frozen plan

@@ -5,7 +5,7 @@ use actix_web::{get, post};
 
 use crate::api::dto::page::Page;
 use crate::api::dto::plan_proofs::{
-    MembershipBody, MembershipQuery, ReplaceInput, ReplacementAnswer,
+    MembershipBody, MembershipQuery, ReplaceInput, ReplacedAnswer, ReplacementAnswer,
 };
 use crate::api::dto::plan_results::VerificationAnswer;
 use crate::api::examples;
@@ -21,8 +21,9 @@ use crate::domain::field;
 /// Replace a drawn object
 ///
 /// For a coded reason the next of the stratum's reserve takes its place. Where no reserve is left, and for exploration and
-/// method `order`, the object is skipped and nobody does. What was drawn never changes: sample file, auditor and public
-/// edition stay as they are.
+/// method `order`, the object is skipped and nobody does. In the ledger the visit gives its slot back and whoever comes in
+/// takes one; objects of the reserve that caps or gaps no longer let be visited are passed over. What was drawn never
+/// changes: sample file, auditor and public edition stay as they are.
 #[utoipa::path(
     operation_id = "replace_plan_object",
     tag = "plans",
@@ -31,7 +32,7 @@ use crate::domain::field;
     request_body(content = ReplaceInput, example = json!({"enterprise_id": examples::ENTERPRISE_ID, "reason": "ceased",
         "by": "officer-17"})),
     responses(
-        (status = 200, description = "The replacement", body = ReplacementAnswer, example = json!(examples::replacement())),
+        (status = 200, description = "The replacement", body = ReplacedAnswer, example = json!(examples::replacement())),
         StepProblems
     )
 )]
@@ -41,15 +42,15 @@ pub(crate) async fn replace_plan_object(
     plan_id: Path<String>,
     _query: NoQuery,
     body: Body<ReplaceInput>,
-) -> Result<Json<ReplacementAnswer>, Problem> {
+) -> Result<Json<ReplacedAnswer>, Problem> {
     let request = body
         .0
         .parse()
         .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
-    let replacement = state
+    let replaced = state
         .run(move |service| service.replace_object(&plan_id, &request))
         .await?;
-    Ok(Json(replacement.into()))
+    Ok(Json(replaced.into()))
 }
 
 /// The replacements of a plan

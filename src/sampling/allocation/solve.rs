@@ -21,6 +21,17 @@ pub(super) struct Share {
     pub(super) cost: u64,
 }
 
+/// In which steps the targets of strata within their bounds come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Whole ppb per object, so that targets per object are exactly in the order of the weights; what that leaves over
+    /// goes to the strata of the highest weight.
+    Object,
+    /// Whole ppb per stratum, the nearest to the optimum that there is; whole ppb per object are in the order of the
+    /// weights all the same.
+    Stratum,
+}
+
 /// Where a stratum stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -33,11 +44,11 @@ enum Place {
 ///
 /// Each pass finds the `t` of the strata that are still free; whichever of the strata above their upper and below their
 /// lower bound are further away in sum stay at their bound for good (Bitran and Hax 1981). That ends after at most as
-/// many passes as there are strata, with the exact solution. What whole ppb per object leave over goes to the strata of
-/// the highest weight.
+/// many passes as there are strata, with the exact solution, which `step` then makes whole.
 ///
-/// The effort lies between the sums of the bounds.
-pub(super) fn spread(shares: &[Share], effort: u128) -> Vec<u64> {
+/// The effort lies between the sums of the bounds. By [`Step::Stratum`] less than one ppb of the dearest visit of it may
+/// be left over.
+pub(super) fn spread(shares: &[Share], effort: u128, step: Step) -> Vec<u64> {
     let mut places = vec![Place::Free; shares.len()];
     loop {
         let (mut left, mut weight) = (effort, 0_u128);
@@ -49,7 +60,7 @@ pub(super) fn spread(shares: &[Share], effort: u128) -> Vec<u64> {
             }
         }
         if weight == 0 {
-            return settle(shares, &places, effort, (0, 1));
+            return settle(shares, &places, effort, (0, 1), step);
         }
         let (mut above, mut below) = (0_u128, 0_u128);
         let side = |share: &Share| {
@@ -66,7 +77,7 @@ pub(super) fn spread(shares: &[Share], effort: u128) -> Vec<u64> {
         let sides: Vec<Place> = shares.iter().map(side).collect();
         for ((share, place), side) in shares.iter().zip(&places).zip(&sides) {
             if *place == Place::Free {
-                let wanted = share.at(left, weight);
+                let wanted = share.at((left, weight), step);
                 match side {
                     Place::Most => above += share.effort(wanted.saturating_sub(share.most)),
                     Place::Least => below += share.effort(share.least.saturating_sub(wanted)),
@@ -87,18 +98,24 @@ pub(super) fn spread(shares: &[Share], effort: u128) -> Vec<u64> {
             }
         }
         if !moved {
-            return settle(shares, &places, effort, (left, weight));
+            return settle(shares, &places, effort, (left, weight), step);
         }
     }
 }
 
-/// Whole ppb: the free strata by whole ppb per object, and the rest to those of the highest weight.
-fn settle(shares: &[Share], places: &[Place], effort: u128, t: (u128, u128)) -> Vec<u64> {
+/// Whole ppb, and the rest that they leave over.
+fn settle(
+    shares: &[Share],
+    places: &[Place],
+    effort: u128,
+    t: (u128, u128),
+    step: Step,
+) -> Vec<u64> {
     let mut targets: Vec<u64> = shares
         .iter()
         .zip(places)
         .map(|(share, place)| match place {
-            Place::Free => share.at(t.0, t.1).clamp(share.least, share.most),
+            Place::Free => share.at(t, step).clamp(share.least, share.most),
             Place::Least => share.least,
             Place::Most => share.most,
         })
@@ -111,12 +128,21 @@ fn settle(shares: &[Share], places: &[Place], effort: u128, t: (u128, u128)) -> 
     let mut rest = effort.saturating_sub(used);
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by_key(|&at| Reverse(shares.get(at).map(|share| (share.per_object, share.risk))));
+    if step == Step::Stratum && places.contains(&Place::Free) {
+        // Each stratum within its bounds is less than one ppb below the optimum: it gets one more, unless that would be
+        // one more per object. Those at a bound get none: it would not be worth what it takes.
+        order.retain(|&at| places.get(at) == Some(&Place::Free));
+        for &at in &order {
+            if let (Some(share), Some(target)) = (shares.get(at), targets.get_mut(at))
+                && !(*target + 1).is_multiple_of(share.objects)
+            {
+                share.give(target, &mut rest, 1);
+            }
+        }
+    }
     for at in order {
         if let (Some(share), Some(target)) = (shares.get(at), targets.get_mut(at)) {
-            let fits = rest / u128::from(share.cost).max(1);
-            let room = fits.min(u128::from(share.most - *target));
-            *target += u64::try_from(room).unwrap_or(0);
-            rest -= share.effort(u64::try_from(room).unwrap_or(0));
+            share.give(target, &mut rest, u64::MAX);
         }
     }
     targets
@@ -131,13 +157,30 @@ impl Share {
         u128::from(target) * u128::from(self.cost)
     }
 
-    /// `t·N·w` for `t = left/weight`, whole ppb per object.
-    fn at(&self, left: u128, weight: u128) -> u64 {
-        // `left` stays below 2^73 and weights per object below 2^50, so the product fits.
-        let each = left * u128::from(self.per_object) / weight.max(1);
-        u64::try_from(each)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(self.objects)
+    /// Raises a target by at most so many ppb, as far as the rest of the effort and the upper bound allow.
+    fn give(&self, target: &mut u64, rest: &mut u128, most: u64) {
+        let fits = *rest / u128::from(self.cost).max(1);
+        let more = fits.min(u128::from(most.min(self.most - *target)));
+        let more = u64::try_from(more).unwrap_or(0);
+        *target += more;
+        *rest -= self.effort(more);
+    }
+
+    /// `t·N·w` for `t = left/weight`, rounded down to the step.
+    fn at(&self, (left, weight): (u128, u128), step: Step) -> u64 {
+        let weight = weight.max(1);
+        // `left` stays below 2^73 and weights per object below 2^50, so the product fits; what is left of it is below
+        // `weight`, which is below 2^92, and there are fewer than 2^32 objects.
+        let product = left * u128::from(self.per_object);
+        let each = u64::try_from(product / weight).unwrap_or(u64::MAX);
+        let whole = each.saturating_mul(self.objects);
+        match step {
+            Step::Object => whole,
+            Step::Stratum => {
+                let part = product % weight * u128::from(self.objects) / weight;
+                whole.saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
+            }
+        }
     }
 }
 
@@ -208,7 +251,7 @@ mod tests {
     }
 
     fn visits(shares: &[Share], visits: u64) -> Vec<u64> {
-        spread(shares, u128::from(visits) * u128::from(PPB))
+        spread(shares, u128::from(visits) * u128::from(PPB), Step::Object)
     }
 
     #[test]
@@ -249,5 +292,34 @@ mod tests {
         assert_eq!(visits(&cells, 10), [5 * PPB, 5 * PPB]);
         cells[1].most = 4 * PPB;
         assert_eq!(visits(&cells, 10), [6 * PPB, 4 * PPB]);
+    }
+
+    #[test]
+    fn by_strata_nobody_is_a_ppb_away_from_the_exact_solution() {
+        // 1 : 2 of five visits, over strata of three and seven hundred objects: 5·3/17 and 5·14/17.
+        let cells = [cell(300, 1), cell(700, 2)];
+        let five = u128::from(5 * PPB);
+
+        let targets = spread(&cells, five, Step::Stratum);
+        let coarse = spread(&cells, five, Step::Object);
+
+        assert_eq!(targets, [882_352_941, 4_117_647_059]);
+        assert_eq!(coarse, [882_352_800, 4_117_647_200]);
+    }
+
+    #[test]
+    fn what_is_left_over_by_strata_does_not_go_to_one_at_its_bound() {
+        // The first has the highest weight, and its lower bound is more than its share; the others take the rest.
+        let mut cells = [cell(1, 9), cell(3, 1), cell(3, 1)];
+        cells[0].least = PPB / 2;
+        let visits = u128::from(PPB) + 1;
+
+        let targets = spread(&cells, visits, Step::Stratum);
+
+        assert_eq!(targets.iter().sum::<u64>(), PPB + 1);
+        assert_eq!(targets[0], PPB * 9 / 15 + 1);
+        cells[0].least = PPB * 3 / 4;
+        let targets = spread(&cells, visits, Step::Stratum);
+        assert_eq!(targets, [PPB * 3 / 4, PPB / 8 + 1, PPB / 8]);
     }
 }

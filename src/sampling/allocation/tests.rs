@@ -15,6 +15,7 @@ fn stratum(number: usize, objects: usize, tier: Tier, rate_ppb: u64) -> Stratum 
                 tag_multiplier_milli: 1_000,
                 rate_ppb,
             },
+            beside: Default::default(),
         },
         members: (0..objects).collect(),
     }

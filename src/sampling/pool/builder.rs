@@ -1,9 +1,17 @@
-//! Building a pool from objects that come in any order.
+//! Building a pool from objects that come in any order, on all cores.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::Range;
 
-use super::{LineError, Pool, PoolError, StratumKey, check_id};
+use super::{LineError, MAX_FILE, Pool, PoolError, StratumKey, check_id};
+use crate::domain::parallel::{map_chunks, sort_by};
+
+/// Objects written in one piece by one thread.
+const CHUNK: usize = 1 << 15;
+/// Bytes of an id that a row carries with it, so that most comparisons look nowhere else.
+const HEAD: usize = 16;
 
 /// Collects objects in any order and builds the sorted pool.
 #[derive(Debug, Default)]
@@ -11,14 +19,38 @@ pub struct PoolBuilder {
     ids: Vec<u8>,
     rows: Vec<BuilderRow>,
     keys: BTreeMap<StratumKey, u32>,
+    /// The stratum that was asked for last.
+    last: Option<(StratumKey, u32)>,
 }
 
-#[derive(Debug)]
+/// A stratum of a [`PoolBuilder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuilderStratum(u32);
+
+#[derive(Clone, Copy, Debug)]
 struct BuilderRow {
-    start: usize,
+    start: u32,
     length: u8,
     stratum: u32,
     size: u32,
+}
+
+/// A row with the beginning of its id behind what all ids have in common, as a number that orders as the bytes do. Ids
+/// hold no zero byte, so zeros behind a short one put it first.
+#[derive(Clone, Copy)]
+struct Headed {
+    head: u128,
+    row: BuilderRow,
+}
+
+/// Lines of the file with their columns; where they start is counted from the first of them.
+#[derive(Default)]
+struct Part {
+    file: Vec<u8>,
+    starts: Vec<u32>,
+    id_lengths: Vec<u8>,
+    strata: Vec<u32>,
+    sizes: Vec<u32>,
 }
 
 impl PoolBuilder {
@@ -28,32 +60,63 @@ impl PoolBuilder {
         Self::default()
     }
 
+    /// The stratum with this key, for [`PoolBuilder::push_in`].
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: there are fewer strata than bytes in the file"
+    )]
+    pub fn stratum(&mut self, key: &StratumKey) -> BuilderStratum {
+        if let Some((last, number)) = &self.last
+            && last == key
+        {
+            return BuilderStratum(*number);
+        }
+        let next = self.keys.len() as u32;
+        let number = match self.keys.get(key) {
+            Some(number) => *number,
+            None => {
+                self.keys.insert(key.clone(), next);
+                next
+            }
+        };
+        self.last = Some((key.clone(), number));
+        BuilderStratum(number)
+    }
+
     /// Adds an object; write size 1 where the method is not `pareto`.
     ///
     /// # Errors
     ///
-    /// [`PoolError::Row`] when the id breaks a rule or the size is 0.
+    /// [`PoolError::Row`] when the id breaks a rule or the size is 0, [`PoolError::TooLarge`] beyond 4 GiB of ids.
+    pub fn push(&mut self, id: &str, stratum: &StratumKey, size: u32) -> Result<(), PoolError> {
+        let stratum = self.stratum(stratum);
+        self.push_in(id, stratum, size)
+    }
+
+    /// Adds an object to a stratum of this builder.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBuilder::push`].
     #[expect(
         clippy::cast_possible_truncation,
         reason = "INVARIANT: a checked id has at most 64 bytes"
     )]
-    pub fn push(&mut self, id: &str, stratum: &StratumKey, size: u32) -> Result<(), PoolError> {
+    pub fn push_in(
+        &mut self,
+        id: &str,
+        stratum: BuilderStratum,
+        size: u32,
+    ) -> Result<(), PoolError> {
         check_id(id.as_bytes()).map_err(LineError::from)?;
         if size == 0 {
             return Err(LineError::Size("0".to_owned()).into());
         }
-        let stratum = match self.keys.get(stratum) {
-            Some(number) => *number,
-            None => {
-                let number = self.keys.len() as u32;
-                self.keys.insert(stratum.clone(), number);
-                number
-            }
-        };
+        let start = u32::try_from(self.ids.len()).map_err(|_| PoolError::TooLarge)?;
         self.rows.push(BuilderRow {
-            start: self.ids.len(),
+            start,
             length: id.len() as u8,
-            stratum,
+            stratum: stratum.0,
             size,
         });
         self.ids.extend_from_slice(id.as_bytes());
@@ -66,33 +129,143 @@ impl PoolBuilder {
     ///
     /// [`PoolError::Row`] for an id that came twice, [`PoolError::Empty`] when nothing came.
     pub fn build(mut self) -> Result<Pool, PoolError> {
-        let ids = &self.ids;
-        let id = |row: &BuilderRow| {
-            ids.get(row.start..row.start + usize::from(row.length))
-                .unwrap_or_default()
-        };
-        self.rows.sort_unstable_by(|a, b| id(a).cmp(id(b)));
-        if let Some(row) = self
-            .rows
-            .array_windows()
-            .find_map(|[a, b]| (id(a) == id(b)).then_some(a))
-        {
-            return Err(LineError::Duplicate(String::from_utf8_lossy(id(row)).into_owned()).into());
-        }
-        let mut names = vec![""; self.keys.len()];
-        for (key, number) in &self.keys {
-            if let Some(name) = names.get_mut(*number as usize) {
-                *name = key.as_str();
+        let rows = self.sorted();
+        let mut counts = vec![0_u32; self.keys.len()];
+        for row in &rows {
+            if let Some(count) = counts.get_mut(row.row.stratum as usize) {
+                *count += 1;
             }
         }
-        let mut file = Vec::with_capacity(self.ids.len() + 8 * self.rows.len());
-        for row in &self.rows {
-            file.extend_from_slice(id(row));
-            let key = names.get(row.stratum as usize).copied().unwrap_or_default();
-            writeln!(file, "\t{key}\t{}", row.size)?;
+        // A stratum without an object is not in the file.
+        let mut keys = Vec::with_capacity(self.keys.len());
+        let mut ranks = vec![(0_u32, Vec::new()); self.keys.len()];
+        let mut rank = 0;
+        for (key, number) in std::mem::take(&mut self.keys) {
+            let count = counts.get(number as usize).copied().unwrap_or_default();
+            if count == 0 {
+                continue;
+            }
+            if let Some(slot) = ranks.get_mut(number as usize) {
+                *slot = (rank, format!("\t{key}\t").into_bytes());
+            }
+            keys.push((key, count));
+            rank += 1;
         }
-        Pool::from_bytes(file)
+        let parts = map_chunks(rows.len(), CHUNK, |range| self.part(&rows, range, &ranks));
+        drop(rows);
+        let parts = parts.into_iter().collect::<Result<Vec<Part>, _>>()?;
+        assemble(parts, keys)
     }
+
+    /// The bytes of the id of a row.
+    fn id(&self, row: &BuilderRow) -> &[u8] {
+        let start = row.start as usize;
+        self.ids
+            .get(start..start + usize::from(row.length))
+            .unwrap_or_default()
+    }
+
+    /// The rows in order of id.
+    fn sorted(&mut self) -> Vec<Headed> {
+        let rows = std::mem::take(&mut self.rows);
+        let mut common = rows.first().map_or(&[][..], |row| self.id(row));
+        for row in &rows {
+            let alike = common.iter().zip(self.id(row));
+            let length = alike.take_while(|(a, b)| a == b).count();
+            common = common.get(..length).unwrap_or_default();
+        }
+        let common = common.len();
+        let headed = rows.iter().map(|row| {
+            let mut head = [0_u8; HEAD];
+            let tail = self.id(row).get(common..).unwrap_or_default();
+            for (to, from) in head.iter_mut().zip(tail) {
+                *to = *from;
+            }
+            Headed {
+                head: u128::from_be_bytes(head),
+                row: *row,
+            }
+        });
+        let headed = headed.collect();
+        drop(rows);
+        sort_by(headed, |a, b| self.order(a, b))
+    }
+
+    fn order(&self, a: &Headed, b: &Headed) -> Ordering {
+        a.head
+            .cmp(&b.head)
+            .then_with(|| self.id(&a.row).cmp(self.id(&b.row)))
+    }
+
+    /// The lines of some of the rows; `ranks` are the number and the text of each stratum.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "INVARIANT: a piece has far fewer than 2^32 bytes"
+    )]
+    fn part(
+        &self,
+        rows: &[Headed],
+        range: Range<usize>,
+        ranks: &[(u32, Vec<u8>)],
+    ) -> Result<Part, PoolError> {
+        let mut part = Part::default();
+        let mut before = range.start.checked_sub(1).and_then(|at| rows.get(at));
+        for headed in rows.get(range).unwrap_or_default() {
+            let (row, id) = (&headed.row, self.id(&headed.row));
+            if before.is_some_and(|before| before.head == headed.head && self.id(&before.row) == id)
+            {
+                let twice = String::from_utf8_lossy(id).into_owned();
+                return Err(LineError::Duplicate(twice).into());
+            }
+            before = Some(headed);
+            part.starts.push(part.file.len() as u32);
+            part.id_lengths.push(row.length);
+            part.sizes.push(row.size);
+            part.file.extend_from_slice(id);
+            if let Some((rank, text)) = ranks.get(row.stratum as usize) {
+                part.strata.push(*rank);
+                part.file.extend_from_slice(text);
+            }
+            match row.size {
+                1 => part.file.extend_from_slice(b"1\n"),
+                size => writeln!(part.file, "{size}")?,
+            }
+        }
+        Ok(part)
+    }
+}
+
+/// The pool of all lines.
+fn assemble(parts: Vec<Part>, keys: Vec<(StratumKey, u32)>) -> Result<Pool, PoolError> {
+    let length: usize = parts.iter().map(|part| part.file.len()).sum();
+    let count: usize = parts.iter().map(|part| part.sizes.len()).sum();
+    if count == 0 {
+        return Err(PoolError::Empty);
+    }
+    if length > MAX_FILE {
+        return Err(PoolError::TooLarge);
+    }
+    let mut pool = Pool {
+        file: Vec::with_capacity(length),
+        starts: Vec::with_capacity(count + 1),
+        id_lengths: Vec::with_capacity(count),
+        strata: Vec::with_capacity(count),
+        sizes: Vec::with_capacity(count),
+        keys,
+    };
+    for part in parts {
+        // INVARIANT: the whole file is below 4 GiB.
+        let base = u32::try_from(pool.file.len()).map_err(|_| PoolError::TooLarge)?;
+        pool.starts
+            .extend(part.starts.iter().map(|start| base + start));
+        pool.id_lengths.extend_from_slice(&part.id_lengths);
+        pool.strata.extend_from_slice(&part.strata);
+        pool.sizes.extend_from_slice(&part.sizes);
+        pool.file.extend_from_slice(&part.file);
+    }
+    let end = u32::try_from(pool.file.len()).map_err(|_| PoolError::TooLarge)?;
+    pool.starts.push(end);
+    Ok(pool)
 }
 
 #[cfg(test)]
@@ -137,5 +310,63 @@ mod tests {
                 .contains("there twice")
         );
         assert!(matches!(PoolBuilder::new().build(), Err(PoolError::Empty)));
+    }
+
+    /// Ids whose order shows only far behind, short beside long ones, and others than ASCII.
+    fn awkward(count: u64) -> Vec<String> {
+        let common = "91990000MA-common-to-all-of-them-";
+        (0..count)
+            .map(|number| {
+                let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30;
+                match number % 4 {
+                    0 => format!("{common}{scattered:x}"),
+                    1 => format!("{common}0000000000000000{scattered:011}"),
+                    2 => format!("{common}{}", "0".repeat((number % 29) as usize) + "牧"),
+                    _ => format!("{common}牧{scattered:x}"),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_built_pool_is_the_one_that_its_file_reads_as() {
+        let keys: Vec<StratumKey> = (0..7)
+            .map(|key| StratumKey::new(format!("S{}", 9 - key)).unwrap())
+            .collect();
+        for (ids, prefix) in [(awkward(80_000), ""), (awkward(40), "x"), (awkward(9), "")] {
+            let mut ids: Vec<String> = ids.iter().map(|id| format!("{prefix}{id}")).collect();
+            ids.sort();
+            ids.dedup();
+            let mut builder = PoolBuilder::new();
+            // One that nobody is in is not in the pool.
+            builder.stratum(&StratumKey::new("A").unwrap());
+            let mut lines = Vec::new();
+            for (number, id) in (0_u32..).zip(&ids) {
+                let (key, size) = (&keys[number as usize % 7], 1 + number % 5 * 1_000_000_000);
+                lines.push(format!("{id}\t{key}\t{size}\n"));
+                let stratum = builder.stratum(key);
+                // Every other one comes at the end.
+                if number % 2 == 0 {
+                    builder.push_in(id, stratum, size).unwrap();
+                }
+            }
+            for (number, id) in (0_u32..).zip(&ids).filter(|(number, _)| number % 2 == 1) {
+                let size = 1 + number % 5 * 1_000_000_000;
+                builder.push(id, &keys[number as usize % 7], size).unwrap();
+            }
+
+            let built = builder.build().unwrap();
+
+            let file = lines.concat();
+            assert_eq!(built.file_bytes(), file.as_bytes());
+            let read = Pool::from_bytes(file.into_bytes()).unwrap();
+            assert_eq!(built.strata(), read.strata());
+            assert!(built.objects().eq(read.objects()));
+            assert_eq!(built.stratum_indexes(), read.stratum_indexes());
+            assert_eq!(
+                built.row_bytes(built.len() - 1),
+                read.row_bytes(read.len() - 1)
+            );
+        }
     }
 }

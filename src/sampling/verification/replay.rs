@@ -9,7 +9,7 @@ use super::super::contribution::{
     Assurance, Contribution, OpeningError, PlannedContribution, opening_problems,
 };
 use super::super::draw::{DrawOutcome, replay};
-use super::super::merkle::pool_root;
+use super::super::merkle::pool_commitments;
 use super::super::pool::{Pool, PoolError, StratumKey};
 use super::super::replacement::{ReplaceError, Standing};
 use super::super::seed::Seed;
@@ -17,7 +17,6 @@ use super::super::transcript::{
     AuditorTranscript, DrawnCount, Edition, PLAN_ID_PREFIX, plan_id_of,
 };
 use super::Checks;
-use crate::domain::parallel::beside;
 
 /// Members of the internal edition only.
 const STRATA_MEANING: &str = "strata_meaning";
@@ -143,11 +142,7 @@ pub(super) fn checks(
             return;
         }
     };
-    // One hash runs over the whole file; meanwhile the other cores hash its objects.
-    let (digest, root) = beside(
-        || pool.digest(plan.hash),
-        || pool_root(plan.hash, &transcript.pool_secret, &pool),
-    );
+    let (digest, root) = pool_commitments(plan.hash, &transcript.pool_secret, &pool);
     checks.compare("pool_digest", &plan.pool_digest, &digest);
     checks.compare("pool_root", &plan.pool_root, &root);
     let mismatches = plan.pool_problems(&pool);

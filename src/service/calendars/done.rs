@@ -33,7 +33,8 @@ pub struct NotedVisits {
 }
 
 impl Service {
-    /// Notes visits of the edition in force as done, all or none. Noting one again with the same day changes nothing.
+    /// Notes visits of the edition in force as done, all or none, here and in the ledger. Noting one again with the same
+    /// day changes nothing.
     ///
     /// # Errors
     ///
@@ -44,14 +45,16 @@ impl Service {
         calendar_id: &str,
         notes: &[DoneNote],
     ) -> Result<NotedVisits, ServiceError> {
-        self.calendar_document(calendar_id)?;
+        let plan_id = self.calendar_document(calendar_id)?.plan_id;
+        let entry = self.done_entry(&plan_id)?;
+        let entry = |done: &DoneVisit| entry.visit(done.enterprise_id.clone(), done.done_on);
         for _ in 0..TRIES {
             let edition = self.kept_edition(calendar_id, None)?;
             let known = done_of(&self.store.done_visits(calendar_id)?);
             let visits = self.matched(&edition, notes, known)?;
-            let put = self
-                .store
-                .put_done_visits(calendar_id, edition.edition_no, &visits)?;
+            let put =
+                self.store
+                    .put_done_visits(calendar_id, edition.edition_no, &visits, &entry)?;
             if let Some(noted) = put {
                 return Ok(NotedVisits {
                     noted,

@@ -150,11 +150,15 @@ pub fn read_done_notes(path: &Path) -> Result<Vec<DoneNote>, ServiceError> {
     let place = |name: &str| {
         let found = rows.header().iter().position(|column| column == name);
         found.ok_or_else(|| {
-            let reason = "is missing; the columns are `enterprise_id`, `visit` and `done_on`";
+            let reason = "is missing; the columns are `enterprise_id` and `done_on`, and for calendars `visit`";
             FieldError::new(&format!("{file}: column"), name, reason)
         })
     };
-    let (id, visit, day) = (place("enterprise_id")?, place("visit")?, place("done_on")?);
+    let (id, visit, day) = (
+        place("enterprise_id")?,
+        place("visit").ok(),
+        place("done_on")?,
+    );
     let (mut notes, mut wrong) = (Vec::new(), None);
     let read = rows.each(|line, cells| {
         let cells: Vec<&str> = cells.collect();
@@ -163,7 +167,7 @@ pub fn read_done_notes(path: &Path) -> Result<Vec<DoneNote>, ServiceError> {
             return Ok(());
         }
         let note = || -> Result<DoneNote, FieldError> {
-            let number = field::optional("visit", Some(cell(visit)), field::number)?;
+            let number = field::optional("visit", visit.map(cell), field::number)?;
             Ok(DoneNote {
                 enterprise_id: field::enterprise_id("enterprise_id", cell(id))?,
                 visit: number.map(|number| u32::try_from(number).unwrap_or(u32::MAX)),

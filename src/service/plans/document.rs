@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::draft::{PlanPreview, PlanRequest};
+use super::draft::PlanRequest;
+use super::preview::PlanPreview;
 use crate::domain::digest::{Digest, Secret32};
 use crate::sampling::StratumMeaning;
 use crate::sampling::contribution::{Contribution, ContributionValue};
@@ -80,6 +81,9 @@ pub(super) struct Frozen {
 pub(super) struct Drawn {
     pub(super) contributions: Vec<Contribution>,
     pub(super) sample_digest: Digest,
+    /// Digest of the file of the reserve; plans of earlier releases keep none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reserve_digest: Option<Digest>,
     pub(super) sample_size: u64,
     pub(super) drawn_at: String,
 }

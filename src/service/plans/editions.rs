@@ -3,14 +3,16 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::document::{PlanDocument, PlanState, PlanView};
+use super::document::{Frozen, PlanDocument, PlanState, PlanView};
 use super::extension::DRAWN_BEFORE;
 use super::steps::internal;
 use crate::domain::ReplaceReason;
 use crate::domain::digest::Digest;
 use crate::files::unpack;
 use crate::sampling::draw::{Draw, DrawOutcome};
-use crate::sampling::pool::Pool;
+use crate::sampling::inclusion::StratumInclusion;
+use crate::sampling::plan::Method;
+use crate::sampling::pool::{Pool, StratumKey};
 use crate::sampling::transcript::{Edition, Record};
 use crate::sampling::verification::{Verification, VerifyInput, verify};
 use crate::service::{Service, ServiceError};
@@ -217,15 +219,8 @@ impl Service {
             Edition::Auditor => record.auditor().to_bytes()?,
             Edition::Public => record.public(&replayed.pool).to_bytes()?,
             Edition::Internal => {
-                let meaning = document
-                    .frozen
-                    .as_ref()
-                    .map(|frozen| &frozen.strata_meaning);
-                let strata_meaning = meaning
-                    .into_iter()
-                    .flatten()
-                    .map(|(key, meaning)| Ok((key.clone(), serde_json::to_value(meaning)?)))
-                    .collect::<Result<BTreeMap<_, _>, ServiceError>>()?;
+                let strata_meaning = document.frozen.as_ref().map(meanings).transpose()?;
+                let strata_meaning = strata_meaning.unwrap_or_default();
                 let reasons = document.preview.excluded.iter();
                 let excluded_reasons = reasons
                     .map(|excluded| (excluded.reason.clone(), exclusion_text(&excluded.reason)))
@@ -334,6 +329,33 @@ impl Service {
             needed,
         }
     }
+}
+
+/// What every stratum key stands for; in a draw of equal probability with the probability of its objects and their
+/// design weight, as fractions in lowest terms.
+fn meanings(frozen: &Frozen) -> Result<BTreeMap<StratumKey, serde_json::Value>, ServiceError> {
+    let plan = &frozen.plan;
+    let mut meanings = BTreeMap::new();
+    for (key, meaning) in &frozen.strata_meaning {
+        let mut value = serde_json::to_value(meaning)?;
+        let planned = plan.strata().iter().find(|planned| planned.key == *key);
+        if let (Some(planned), Method::Equal, Some(members)) =
+            (planned, plan.method, value.as_object_mut())
+        {
+            let (target, objects) = (planned.target_ppb, planned.pool);
+            let inclusion =
+                StratumInclusion::new(target, objects, plan.exploration_n, plan.pool_size);
+            members.insert(
+                "inclusion_probability".to_owned(),
+                inclusion.to_string().into(),
+            );
+            if let Some(weight) = inclusion.weight() {
+                members.insert("design_weight".to_owned(), weight.into());
+            }
+        }
+        meanings.insert(key.clone(), value);
+    }
+    Ok(meanings)
 }
 
 /// A reason of exclusion in both languages.

@@ -3,19 +3,21 @@
 //! A joint plan is a coordinated group: every row is a plan of it, with its own pool, strata, sizes and proofs. What is
 //! joint is the seed, and so the tickets: an object that several rows select is visited once.
 
+use jiff::civil::Date;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::document::{PlanDocument, PlanState};
-use super::draft::{PlanPreview, PlanRequest};
+use super::draft::PlanRequest;
 use super::editions::SampleStanding;
 use super::groups::{GroupRequest, GroupState, GroupView};
-use crate::domain::FieldError;
+use super::preview::PlanPreview;
+use crate::domain::{EnterpriseId, FieldError, Label, Visit};
 use crate::files::{ColumnType, ExportWriter, Sink, Value};
 use crate::sampling::joint::{JointRow, JointVisit, Outlook, Saving, join};
 use crate::sampling::plan::Method;
 use crate::sampling::pool::Pool;
-use crate::service::{Service, ServiceError};
+use crate::service::{DoneNote, NotedVisits, Service, ServiceError};
 
 /// Most rows of a joint plan.
 const MOST_ROWS: usize = 200;
@@ -107,14 +109,18 @@ pub struct JointVisitView {
     pub items: Vec<String>,
     /// The plans that selected it, in the order in which they were drafted.
     pub plan_ids: Vec<String>,
+    /// When it took place, as the ledger has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done_on: Option<Date>,
 }
 
 /// The columns of a list of joint visits.
-const COLUMNS: [(&str, ColumnType); 4] = [
+const COLUMNS: [(&str, ColumnType); 5] = [
     ("enterprise_id", ColumnType::Text),
     ("row_count", ColumnType::Count),
     ("items", ColumnType::List),
     ("plan_ids", ColumnType::List),
+    ("done_on", ColumnType::Day),
 ];
 
 impl From<Outlook> for JointOutlook {
@@ -269,23 +275,9 @@ impl Service {
     ///
     /// When there is no such group, a row is not drawn yet, or the store fails.
     pub fn joint_visits(&self, group_id: &str) -> Result<Vec<JointVisitView>, ServiceError> {
-        let group = self.group(group_id)?;
-        let documents = self.rows_of_group(group_id)?;
-        if documents.is_empty() {
-            return Err(ServiceError::GroupState {
-                group_id: group_id.to_owned(),
-                state: group.state,
-                needed: GroupState::Opened.as_str(),
-            });
-        }
-        if let Some(waiting) = documents.iter().find(|plan| plan.drawn.is_none()) {
-            return Err(ServiceError::PlanState {
-                plan_id: waiting.plan_id.clone(),
-                state: waiting.state,
-                needed: PlanState::Drawn.as_str(),
-            });
-        }
+        let documents = self.drawn_rows(group_id)?;
         let samples = self.samples_of(&documents)?;
+        let days = self.done_days(&documents)?;
         let view = |visit: &JointVisit<'_>| {
             let rows: Vec<&PlanDocument> = visit
                 .rows
@@ -302,9 +294,131 @@ impl Service {
                 enterprise_id: visit.id.to_owned(),
                 items,
                 plan_ids: rows.iter().map(|plan| plan.plan_id.clone()).collect(),
+                done_on: days.get(visit.id).copied().flatten(),
             }
         };
         Ok(joined(&samples).iter().map(view).collect())
+    }
+
+    /// The rows of a joint plan, all drawn.
+    fn drawn_rows(&self, group_id: &str) -> Result<Vec<PlanDocument>, ServiceError> {
+        let group = self.group(group_id)?;
+        let documents = self.rows_of_group(group_id)?;
+        if documents.is_empty() {
+            return Err(ServiceError::GroupState {
+                group_id: group_id.to_owned(),
+                state: group.state,
+                needed: GroupState::Opened.as_str(),
+            });
+        }
+        match documents.iter().find(|plan| plan.drawn.is_none()) {
+            None => Ok(documents),
+            Some(waiting) => Err(ServiceError::PlanState {
+                plan_id: waiting.plan_id.clone(),
+                state: waiting.state,
+                needed: PlanState::Drawn.as_str(),
+            }),
+        }
+    }
+
+    /// When the visits to each enterprise took place: the last day, once all of them have.
+    fn done_days(
+        &self,
+        documents: &[PlanDocument],
+    ) -> Result<BTreeMap<String, Option<Date>>, ServiceError> {
+        let mut days: BTreeMap<String, Option<Date>> = BTreeMap::new();
+        for visit in self.store.visits_of_plans(&ids(documents))? {
+            let day = days
+                .entry(visit.enterprise_id.to_string())
+                .or_insert(visit.visited_on);
+            *day = day.zip(visit.visited_on).map(|(a, b)| a.max(b));
+        }
+        Ok(days)
+    }
+
+    /// Notes joint visits as done, in the ledger: for every row that selected the object, on visits whose days suit. What
+    /// is wrong with one of them shows before any is noted. Noting one again with the same day changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such group or a row is not drawn; names the note whose object is not visited, whose day is to come
+    /// or another one than was noted.
+    pub fn note_joint_visits(
+        &self,
+        group_id: &str,
+        notes: &[DoneNote],
+        by: Option<&Label>,
+    ) -> Result<NotedVisits, ServiceError> {
+        let documents = self.drawn_rows(group_id)?;
+        let mut visits: BTreeMap<EnterpriseId, Vec<Visit>> = BTreeMap::new();
+        for visit in self.store.visits_of_plans(&ids(&documents))? {
+            visits
+                .entry(visit.enterprise_id.clone())
+                .or_default()
+                .push(visit);
+        }
+        let today = self.today();
+        let mut noted = NotedVisits::default();
+        let mut changes = Vec::new();
+        for (place, note) in notes.iter().enumerate() {
+            let wrong = |field: &str, value: String, reason: String| {
+                FieldError::new(&format!("visits.{place}.{field}"), &value, reason)
+            };
+            if let Some(number) = note.visit {
+                let reason = "is for calendars; a joint visit has no number, leave it out";
+                return Err(wrong("visit", number.to_string(), reason.to_owned()).into());
+            }
+            let day = note.done_on;
+            if day > today {
+                let reason = format!("is after the present day, {today}");
+                return Err(wrong("done_on", day.to_string(), reason).into());
+            }
+            let found = visits.get(&note.enterprise_id);
+            let found = found.map_or(&[][..], Vec::as_slice);
+            let suits = |visit: &&Visit| (visit.from_on..=visit.until_on).contains(&day);
+            let mut meant: Vec<&Visit> = found.iter().filter(suits).collect();
+            if meant.is_empty() {
+                // Early or late: the visits that are still to come, or those of that day.
+                meant.extend(
+                    found
+                        .iter()
+                        .filter(|visit| visit.visited_on.is_none_or(|on| on == day)),
+                );
+            }
+            if meant.is_empty() {
+                let reason = "is not visited for this joint plan; `GET …/visits` lists who is";
+                return Err(wrong(
+                    "enterprise_id",
+                    note.enterprise_id.to_string(),
+                    reason.to_owned(),
+                )
+                .into());
+            }
+            if let Some(other) = meant
+                .iter()
+                .find_map(|visit| visit.visited_on.filter(|on| *on != day))
+            {
+                return Err(ServiceError::Conflict(format!(
+                    "the visit to `{}` was noted as done on {other}; correct it in the ledger",
+                    note.enterprise_id
+                )));
+            }
+            let open: Vec<u64> = meant
+                .iter()
+                .filter(|visit| visit.visited_on.is_none())
+                .map(|visit| visit.visit_no)
+                .collect();
+            if open.is_empty() {
+                noted.unchanged += 1;
+            } else {
+                noted.noted += 1;
+                changes.extend(open.into_iter().map(|number| (number, day)));
+            }
+        }
+        for (number, day) in changes {
+            self.note_visit(number, day, by.cloned())?;
+        }
+        Ok(noted)
     }
 
     /// Writes the joint visits to a sink and says how many.
@@ -321,6 +435,7 @@ impl Service {
                 Value::Count(u32::try_from(visit.plan_ids.len()).unwrap_or(u32::MAX)),
                 Value::List(&visit.items),
                 Value::List(&visit.plan_ids),
+                visit.done_on.map_or(Value::Absent, Value::Day),
             ])?;
         }
         Ok(rows.finish()?)
@@ -366,6 +481,10 @@ impl Service {
             })
             .collect()
     }
+}
+
+fn ids(documents: &[PlanDocument]) -> Vec<String> {
+    documents.iter().map(|plan| plan.plan_id.clone()).collect()
 }
 
 /// Merges samples.

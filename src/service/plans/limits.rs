@@ -112,7 +112,12 @@ pub(super) fn years_of(period: Period) -> (i16, i16) {
 }
 
 impl Bookings {
-    pub(super) fn of(slots: &[Slot], period: Period) -> Self {
+    /// `successors` are the ids that stand for merged ones, whose visits count for them.
+    pub(super) fn of(
+        slots: &[Slot],
+        period: Period,
+        successors: &BTreeMap<EnterpriseId, EnterpriseId>,
+    ) -> Self {
         let year = year_of(window(period));
         let mut bookings = Self {
             year,
@@ -121,9 +126,10 @@ impl Bookings {
         for slot in slots {
             bookings.year_count += u64::from(slot.year == year);
             let (from, to) = slot.window;
+            let id = &slot.enterprise_id;
             bookings
                 .by_enterprise
-                .entry(slot.enterprise_id.clone())
+                .entry(successors.get(id).unwrap_or(id).clone())
                 .or_default()
                 .push(Booked {
                     year: slot.year,
@@ -259,7 +265,8 @@ impl Service {
             ItemClass::Key => Ok(Bookings::default()),
             ItemClass::General => {
                 let (first, last) = years_of(period);
-                Ok(Bookings::of(&self.store.slots(first, last)?, period))
+                let slots = self.store.slots(first, last)?;
+                Ok(Bookings::of(&slots, period, &self.successors()?))
             }
         }
     }

@@ -10,8 +10,10 @@ mod editions;
 mod extension;
 mod groups;
 mod joint;
+mod kept_order;
 mod limits;
 mod order;
+mod preview;
 mod proofs;
 mod rates;
 mod replacements;
@@ -20,12 +22,10 @@ mod sheet;
 mod simulate;
 mod steps;
 mod terms;
+mod think;
 
 pub use document::{FrozenPart, PlanState, PlanView};
-pub use draft::{
-    CommittedContribution, PlanPreview, PlanRequest, PublicContribution, StratumPreview,
-    TierBandPreview, TierPreview, default_exploration,
-};
+pub use draft::{CommittedContribution, PlanRequest, PublicContribution, default_exploration};
 pub use editions::{SampleObject, SampleStanding};
 pub use groups::{GroupRequest, GroupState, GroupView, SealedPlan};
 pub use joint::{
@@ -33,9 +33,11 @@ pub use joint::{
 };
 pub use limits::{LimitCode, LimitNote, PlanOverlap, PlanYear};
 pub(in crate::service) use order::DrawnOrder;
+pub use preview::{PlanPreview, StratumPreview, TierBandPreview, TierPreview};
 pub use proofs::Membership;
 pub use rates::{ObjectRate, PoolPlace};
-pub use replacements::{ReplaceRequest, Replacement, TakenObject};
+pub use replacements::{ReplaceRequest, Replaced, Replacement, TakenObject};
+pub use sample_file::{WeightedObject, write_sample};
 pub use sheet::{
     Audience, DrawnObject, Evidence, InternalPart, PlanSheet, SheetContribution, SheetReplacement,
     SheetStratum,

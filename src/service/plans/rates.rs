@@ -4,8 +4,8 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::document::{PlanDocument, PlanState};
-use super::draft::{Ground, think};
 use super::limits::{Bookings, window, years_of};
+use super::think::{Ground, think};
 use crate::domain::{EnterpriseId, ItemClass, Tier};
 use crate::sampling::{Frame, FrameRow, RateStep, may_visit};
 use crate::service::items::class_of;
@@ -139,7 +139,7 @@ impl Service {
         let (first, last) = years_of(period);
         let mut slots = self.store.slots(first, last)?;
         slots.retain(|slot| slot.plan_id != document.plan_id);
-        Ok(Bookings::of(&slots, period))
+        Ok(Bookings::of(&slots, period, &self.successors()?))
     }
 
     fn place_of(

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::PlanState;
-use super::editions::Replayed;
+use super::booking::{Booker, Desk, LEDGER, coded};
+use super::document::{PlanDocument, PlanState};
+use super::kept_order::KeptOrder;
 use super::steps::{internal, now};
-use crate::domain::{EnterpriseId, FieldError, Label, ReplaceReason, field};
-use crate::sampling::replacement::{ReplaceError, Standing};
-use crate::service::{Service, ServiceError};
+use crate::domain::{EnterpriseId, FieldError, Label, ReplaceReason, Tier, field};
+use crate::sampling::replacement::{self as sampling, ReplaceError};
+use crate::service::{Service, ServiceError, label};
+use crate::store::{LedgerAround, LedgerMoves, StoreError};
 
 /// Who is to be replaced, why, and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,20 +56,32 @@ pub struct TakenObject {
     pub order: u64,
 }
 
+/// What came of a replacement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Who took the place of whom.
+    pub replacement: Replacement,
+    /// Objects of the reserve that the ledger does not let be visited, each with the next one, in order: where there are
+    /// any, whoever the last of them names is visited.
+    pub passed_over: Vec<Replacement>,
+}
+
 impl Service {
-    /// Replaces an object of a drawn or closed plan by the next of its stratum's reserve.
+    /// Replaces an object of a drawn or closed plan by the next of its stratum's reserve. Its visit gives its slot back,
+    /// and whoever comes in takes one, in one transaction: caps and gaps hold, and objects of the reserve that may not be
+    /// visited are passed over with their own reason. A visit that other plans of the group need stays for them.
     ///
     /// Where no reserve is left, and for exploration and method `order`, the object is skipped with its reason and nobody
     /// takes its place. Who was drawn otherwise never does.
     ///
     /// # Errors
     ///
-    /// When the plan is not drawn, the object is not in the sample now, or `other` has no note.
+    /// When the plan is not drawn, the object is not in the sample now or was visited already, or `other` has no note.
     pub fn replace_object(
         &self,
         plan_id: &str,
         request: &ReplaceRequest,
-    ) -> Result<Replacement, ServiceError> {
+    ) -> Result<Replaced, ServiceError> {
         let note = match (&request.note, request.reason) {
             (Some(note), _) => Some(field::text("note", note, 1, 1_000)?),
             (None, ReplaceReason::Other) => {
@@ -78,28 +92,35 @@ impl Service {
         };
         let document = self.plan_document(plan_id)?;
         must_be_drawn(plan_id, document.state)?;
-        let replayed = self.replay(&document)?;
-        let at = now();
-        loop {
-            let earlier = self.replacements(plan_id)?;
-            let number = earlier.len() as u64 + 1;
-            let (stratum, taken) = next(&replayed, &earlier, &request.enterprise_id)?;
-            let replacement = Replacement {
-                number,
-                enterprise_id: request.enterprise_id.to_string(),
-                stratum,
-                reason: request.reason,
-                note: note.clone(),
-                taken,
-                by: request.by.clone(),
-                at: at.clone(),
+        let booker = self.booker(&document)?;
+        let step = Step {
+            order: &self.kept_order(&document)?,
+            document: &document,
+            request,
+            note,
+            at: now(),
+        };
+        let mut came_of_it = None;
+        let (scope, id) = (booker.scope(), &request.enterprise_id);
+        let done = self.store.replace_in_plan(&scope, id, &mut |around| {
+            let (result, moves) = match step.take(&booker, around) {
+                Ok((replaced, moves)) => (Ok(replaced), Ok(moves)),
+                Err(error) => {
+                    let reason = error.to_string();
+                    (Err(error), Err(StoreError::Aborted(reason)))
+                }
             };
-            let text = serde_json::to_string(&replacement)?;
-            if self.store.add_replacement(plan_id, number, &text)? {
-                return Ok(replacement);
+            came_of_it = Some(result);
+            moves
+        });
+        match (done, came_of_it) {
+            (Ok(true), Some(replaced)) => replaced,
+            (_, Some(Err(error))) => Err(error),
+            (Ok(_), _) => {
+                must_be_drawn(plan_id, self.plan_document(plan_id)?.state)?;
+                Err(internal("a plan was drawn and was not"))
             }
-            // Another replacement was faster, or the plan was given up meanwhile.
-            must_be_drawn(plan_id, self.plan_document(plan_id)?.state)?;
+            (Err(error), _) => Err(error.into()),
         }
     }
 
@@ -130,38 +151,108 @@ fn must_be_drawn(plan_id: &str, state: PlanState) -> Result<(), ServiceError> {
     })
 }
 
-/// The key of the object and who takes its place, after the replacements made before.
-fn next(
-    replayed: &Replayed,
-    earlier: &[Replacement],
-    id: &EnterpriseId,
-) -> Result<(String, Option<TakenObject>), ServiceError> {
-    let (pool, outcome) = (replayed.pool(), replayed.outcome());
-    let find = |id: &str| pool.find(id).and_then(|index| u32::try_from(index).ok());
-    let mut standing = Standing::new(outcome);
-    for replacement in earlier {
-        let object = find(&replacement.enterprise_id)
-            .ok_or_else(|| internal("a kept replacement of an object that is not in the pool"))?;
-        standing.replace(object).map_err(internal)?;
+/// One replacement, before the ledger is known.
+struct Step<'a> {
+    order: &'a KeptOrder,
+    document: &'a PlanDocument,
+    request: &'a ReplaceRequest,
+    note: Option<String>,
+    at: String,
+}
+
+impl Step<'_> {
+    /// Who takes the place, after the replacements made before and beside the ledger, and what that writes.
+    fn take(
+        &self,
+        booker: &Booker,
+        around: LedgerAround,
+    ) -> Result<(Replaced, LedgerMoves), ServiceError> {
+        let (order, id) = (self.order, &self.request.enterprise_id);
+        let mut standing = order.standing();
+        for earlier in &around.replacements {
+            let earlier: Replacement = serde_json::from_str(earlier)?;
+            let object = order.find(&earlier.enterprise_id).ok_or_else(|| {
+                internal("a kept replacement of an object that was not in the draw")
+            })?;
+            standing.replace(object).map_err(internal)?;
+        }
+        let object = order.find(id.as_str()).ok_or(ReplaceError::NotInSample);
+        let replaced = object.and_then(|object| standing.replace(object));
+        let mut replaced = replaced.map_err(|error| match error {
+            ReplaceError::NotInSample => ServiceError::Field(FieldError::new(
+                "enterprise_id",
+                id.as_str(),
+                "is not in the sample of this plan; only who is drawn, or has taken a place, can be replaced",
+            )),
+            ReplaceError::Already => ServiceError::Conflict(format!(
+                "`{id}` is replaced already; replace who has taken its place"
+            )),
+        })?;
+        if let Some(day) = around.own.iter().find_map(|visit| visit.visited_on) {
+            return Err(ServiceError::Conflict(format!(
+                "`{id}` was visited for this plan on {day}; who was visited is not replaced"
+            )));
+        }
+        let mut desk = Desk::new(booker, &around.slots, around.shared);
+        desk.moves.left = around.own.iter().map(|visit| visit.visit_no).collect();
+        let mut number = around.replacements.len() as u64 + 1;
+        let replacement = Replacement {
+            number,
+            enterprise_id: id.to_string(),
+            stratum: order.key(replaced.key).to_owned(),
+            reason: self.request.reason,
+            note: self.note.clone(),
+            taken: self.taken(replaced),
+            by: self.request.by.clone(),
+            at: self.at.clone(),
+        };
+        let mut passed_over = Vec::new();
+        while let Some(taken) = replaced.taken {
+            let taken_id = EnterpriseId::parse(order.id(taken.object)).map_err(internal)?;
+            let tier = || self.tier_of(order.key(replaced.key));
+            let rest = match desk.place_of(&taken_id, tier)? {
+                Ok(place) => {
+                    desk.book(taken_id, place);
+                    break;
+                }
+                Err(rest) => rest,
+            };
+            replaced = standing.replace(taken.object).map_err(internal)?;
+            number += 1;
+            passed_over.push(Replacement {
+                number,
+                enterprise_id: taken_id.to_string(),
+                stratum: order.key(replaced.key).to_owned(),
+                reason: coded(rest),
+                note: None,
+                taken: self.taken(replaced),
+                by: label("by", LEDGER)?,
+                at: self.at.clone(),
+            });
+        }
+        desk.keep(std::slice::from_ref(&replacement))?;
+        desk.keep(&passed_over)?;
+        let replaced = Replaced {
+            replacement,
+            passed_over,
+        };
+        Ok((replaced, desk.moves))
     }
-    let object = find(id.as_str()).ok_or(ReplaceError::NotInSample);
-    let replaced = object.and_then(|object| standing.replace(object));
-    let replaced = replaced.map_err(|error| match error {
-        ReplaceError::NotInSample => ServiceError::Field(FieldError::new(
-            "enterprise_id",
-            id.as_str(),
-            "is not in the sample of this plan; only who is drawn, or has taken a place, can be replaced",
-        )),
-        ReplaceError::Already => ServiceError::Conflict(format!(
-            "`{id}` is replaced already; replace who has taken its place"
-        )),
-    })?;
-    let taken = replaced.taken.and_then(|taken| {
-        let object = pool.object(taken.object as usize)?;
-        Some(TakenObject {
-            enterprise_id: object.id.to_owned(),
+
+    fn taken(&self, replaced: sampling::Replaced) -> Option<TakenObject> {
+        replaced.taken.map(|taken| TakenObject {
+            enterprise_id: self.order.id(taken.object).to_owned(),
             order: taken.order,
         })
-    });
-    Ok((replaced.key.text(pool).to_owned(), taken))
+    }
+
+    /// The tier of the objects of a stratum, as the freeze has fixed it.
+    fn tier_of(&self, key: &str) -> Result<Tier, ServiceError> {
+        let frozen = self.document.frozen.as_ref();
+        let mut meanings = frozen.iter().flat_map(|frozen| &frozen.strata_meaning);
+        let found = meanings.find(|(found, _)| found.as_str() == key);
+        found
+            .map(|(_, meaning)| meaning.tier)
+            .ok_or_else(|| internal("the stratum of a replaced object has no meaning"))
+    }
 }

@@ -7,10 +7,10 @@ use super::document::{PlanDocument, PlanState};
 use super::editions::{SampleObject, SampleStanding};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{EnterpriseId, ReplaceReason, Tier};
-use crate::sampling::ItemClass;
 use crate::sampling::contribution::{Assurance, PlannedContribution};
 use crate::sampling::plan::{Excluded, Method, Period, Rounding};
 use crate::sampling::seed::Seed;
+use crate::sampling::{ItemClass, StratumMeaning};
 use crate::service::{Service, ServiceError};
 
 /// Objects that a sheet lists; the sample file has them all.
@@ -180,6 +180,17 @@ pub struct SheetReplacement {
     pub at: String,
 }
 
+/// Division and whatever else a stratum is of.
+fn place_of(meaning: &StratumMeaning) -> String {
+    let division = std::iter::once(&meaning.division);
+    let parts = division.chain(meaning.beside.values());
+    let told: Vec<&str> = parts
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    told.join(" · ")
+}
+
 impl Service {
     /// What a sheet says of a plan in any state.
     ///
@@ -201,7 +212,7 @@ impl Service {
         let strata = document.preview.strata.iter().map(|stratum| SheetStratum {
             key: stratum.key.clone(),
             tier: stratum.meaning.tier,
-            division: stratum.meaning.division.clone(),
+            division: place_of(&stratum.meaning),
             complaint_band: stratum.meaning.complaint_band.clone(),
             rate_ppb: stratum.meaning.rate.rate_ppb,
             objects: stratum.objects,

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::draft::{Ground, PlanRequest, Thought, TierPreview, think};
+use super::draft::PlanRequest;
 use super::limits::LimitNote;
+use super::preview::TierPreview;
+use super::think::{Ground, Thought, think};
 use crate::domain::{FieldError, ItemClass, Tier};
 use crate::sampling::plan::Excluded;
 use crate::sampling::{Frame, SamplingPolicy};

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::document::{Closed, Drawn, Frozen, PlanDocument, PlanState, PlanView};
-use super::draft::{CommittedContribution, Drafted, PlanRequest, PublicContribution};
+use super::draft::{CommittedContribution, PlanRequest, PublicContribution};
 use super::groups::GroupState;
+use super::kept_order::reserve_file;
+use super::think::Drafted;
 use crate::domain::FieldError;
 use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::parallel::beside;
 use crate::files::pack;
+use crate::sampling::StrataBy;
 use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, PlannedContribution, SERVER,
     opening_problems,
 };
 use crate::sampling::draw::Draw;
-use crate::sampling::merkle::pool_root;
+use crate::sampling::merkle::pool_commitments;
 use crate::sampling::plan::{FrozenPlan, Method, PLAN_FORMAT, PlannedStratum, Rounding};
 use crate::sampling::pool::{Pool, PoolBuilder, StratumKey};
 use crate::sampling::transcript::plan_id_of;
@@ -97,11 +101,15 @@ impl Service {
         }
         let drafted = self.draft(&current, &document.request)?;
         let pool = pool_of(&drafted)?;
-        let pool_file = pack(pool.file_bytes())?;
         let pool_secret = self.entropy.secret()?;
         let (server_value, seed_source) = self.seed_source(&document.request)?;
-        let mut plan = frozen_plan(&document, &drafted, &pool, seed_source)?;
-        plan.pool_root = pool_root(plan.hash, &pool_secret, &pool);
+        let mut plan = frozen_plan(&document, &drafted, pool.len(), seed_source)?;
+        let (pool_file, (pool_digest, pool_root)) = beside(
+            || pack(pool.file_bytes()),
+            || pool_commitments(plan.hash, &pool_secret, &pool),
+        );
+        let pool_file = pool_file?;
+        (plan.pool_digest, plan.pool_root) = (pool_digest, pool_root);
         let strata_meaning = drafted
             .strata
             .iter()
@@ -168,14 +176,16 @@ impl Service {
         }
         let pool = self.kept_pool(plan_id)?;
         let outcome = Draw::run(&frozen.plan, &pool, &contributions)?;
+        let reserve = reserve_file(&outcome, &pool);
         document.drawn = Some(Drawn {
             contributions,
             sample_digest: outcome.sample_digest,
+            reserve_digest: Some(frozen.plan.hash.hash(&[&reserve])),
             sample_size: outcome.lines.len() as u64,
             drawn_at: now(),
         });
-        let sample = pack(&outcome.sample_tsv)?;
-        self.keep_draw(document, &pool, &outcome, &sample)
+        let files = (pack(&outcome.sample_tsv)?, pack(&reserve)?);
+        self.keep_draw(document, &pool, &outcome, &files)
     }
 
     /// Closes a drawn plan: its transcript becomes final and is chained to the plan closed before it.
@@ -306,20 +316,22 @@ fn key(text: &str) -> Result<StratumKey, ServiceError> {
 
 fn pool_of(drafted: &Drafted) -> Result<Pool, ServiceError> {
     let mut builder = PoolBuilder::new();
+    let mut objects = Vec::new();
     let no_sizes = Vec::new();
     for (place, stratum) in drafted.strata.iter().enumerate() {
-        let key = key(&stratum.key)?;
+        let number = builder.stratum(&key(&stratum.key)?);
         let sizes = drafted.sizes.as_ref().and_then(|sizes| sizes.get(place));
         let sizes = sizes.unwrap_or(&no_sizes).iter().copied();
-        for (position, size) in stratum
-            .members
-            .iter()
-            .zip(sizes.chain(std::iter::repeat(1)))
-        {
-            if let Some(row) = drafted.frame.rows().get(*position) {
-                let id = row.enterprise_id.as_str();
-                builder.push(id, &key, size).map_err(internal)?;
-            }
+        let members = stratum.members.iter().copied();
+        let members = members.zip(sizes.chain(std::iter::repeat(1)));
+        objects.extend(members.map(|(position, size)| (position, number, size)));
+    }
+    // The frame is sorted by id, and so the pool is too.
+    objects.sort_unstable_by_key(|(position, _, _)| *position);
+    for (position, stratum, size) in objects {
+        if let Some(row) = drafted.frame.rows().get(position) {
+            let id = row.enterprise_id.as_str();
+            builder.push_in(id, stratum, size).map_err(internal)?;
         }
     }
     builder.build().map_err(internal)
@@ -393,18 +405,23 @@ pub(super) fn planned_contributions(
     Ok(planned)
 }
 
-/// The plan object but for number and root, which the freeze adds.
+/// The plan object but for its number and what is hashed of the pool, which the freeze adds.
 fn frozen_plan(
     document: &PlanDocument,
     drafted: &Drafted,
-    pool: &Pool,
+    pool_size: usize,
     seed_source: SeedSource,
 ) -> Result<FrozenPlan, ServiceError> {
     let request = &document.request;
-    let filter = match serde_json::to_value(&request.filter)? {
+    let mut filter = match serde_json::to_value(&request.filter)? {
         serde_json::Value::Object(members) => members,
         _ => serde_json::Map::new(),
     };
+    let by = &request.allocation.strata_by;
+    if *by != StrataBy::default() {
+        // What strata are of is part of what was asked for.
+        filter.insert("strata_by".to_owned(), serde_json::to_value(by)?);
+    }
     let strata = drafted
         .preview
         .strata
@@ -432,9 +449,9 @@ fn frozen_plan(
         } else {
             request.rounding
         },
-        pool_digest: pool.digest(request.hash),
+        pool_digest: zero,
         pool_root: zero,
-        pool_size: pool.len() as u64,
+        pool_size: pool_size as u64,
         strata: (request.method != Method::Order).then_some(strata),
         exploration_n: drafted.preview.exploration_n,
         excluded: drafted.preview.excluded.clone(),

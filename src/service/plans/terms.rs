@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{FieldError, Label, Tier};
 use crate::model::Classifier;
 use crate::sampling::plan::PPB;
-use crate::sampling::{Allocation, Frame, Stratum, StratumTerms};
+use crate::sampling::{Allocation, Frame, StrataBy, Stratum, StratumTerms};
 
 /// Most rules of one plan.
 const MAX_RULES: usize = 1_000;
@@ -23,6 +23,13 @@ pub struct AllocationRequest {
     /// What holds for some of the strata. Where several rules speak of one stratum, the later one has the word.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strata: Vec<StratumRule>,
+    /// What strata are of, beside tier, complaint band and rate.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strata_by: StrataBy,
+}
+
+fn is_default(by: &StrataBy) -> bool {
+    *by == StrataBy::default()
 }
 
 /// What the visits follow.
@@ -100,6 +107,14 @@ impl AllocationRequest {
             {
                 let reason = "is not a number of days from 0.001 to 365";
                 return fail(name("days_per_visit"), days.to_string(), reason);
+            }
+            if let Some(division) = &rule.division {
+                let finest = self.strata_by.division_digits().unwrap_or(0);
+                let digits = digits_of(division);
+                if finest == 0 || digits.is_some_and(|digits| digits > finest) {
+                    let reason = "lies below the level of the strata; change `allocation.strata_by` or leave it out";
+                    return fail(name("division"), division.to_string(), reason);
+                }
             }
             if let (Some(least), Some(most)) = (rule.least, rule.most)
                 && least > most
@@ -181,6 +196,15 @@ impl StratumRule {
                 .as_ref()
                 .is_none_or(|band| band.as_str() == meaning.complaint_band)
     }
+}
+
+/// How many digits of a division a scope tells: those before its zeros, two at a time; nothing for a label of another
+/// system.
+fn digits_of(scope: &Label) -> Option<usize> {
+    let text = scope.as_str();
+    let is_standard = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let told = text.trim_end_matches("00").len();
+    is_standard.then_some(told)
 }
 
 /// The mean of what the calibrated scorecards predict of the objects of a stratum, in ppb; nothing where the scorecard

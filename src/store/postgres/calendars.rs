@@ -1,9 +1,11 @@
 //! Calendars.
 
+use super::ledger::enter_done;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::signed;
 use super::{PostgresStore, unstorable};
+use crate::domain::Visit;
 use crate::domain::dates::to_epoch_day;
 use crate::store::calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
 use crate::store::{StoreError, rows};
@@ -125,6 +127,7 @@ impl CalendarStore for PostgresStore {
         calendar_id: &str,
         edition_no: u64,
         done: &[DoneVisit],
+        entry: &dyn Fn(&DoneVisit) -> Visit,
     ) -> Result<Option<u64>, StoreError> {
         if unstorable(calendar_id) {
             return Ok(None);
@@ -145,13 +148,24 @@ impl CalendarStore for PostgresStore {
             if locked_in_force(tx, calendar_id)? != Some(edition_no) {
                 return Ok(End::Keep(None));
             }
-            let added = tx.execute(
+            let added = tx.query(
                 "INSERT INTO calendar_done (calendar_id, enterprise_id, visit_no, done_on) \
                  SELECT $1, id, number, day FROM unnest($2::text[], $3::integer[], $4::integer[]) \
-                 AS done (id, number, day) ON CONFLICT DO NOTHING",
+                 AS done (id, number, day) ON CONFLICT DO NOTHING RETURNING enterprise_id, visit_no, done_on",
                 &[&calendar_id, &ids, &numbers, &days],
             )?;
-            Ok(End::Keep(Some(added)))
+            let mut added: Vec<DoneVisit> = added
+                .iter()
+                .map(rows::done_visit)
+                .collect::<Result<_, _>>()?;
+            added.sort_by(|a, b| (&a.enterprise_id, a.visit_no).cmp(&(&b.enterprise_id, b.visit_no)));
+            if !added.is_empty() {
+                Lock::Slots.take(tx)?;
+            }
+            for visit in &added {
+                enter_done(tx, &entry(visit))?;
+            }
+            Ok(End::Keep(Some(added.len() as u64)))
         })
     }
 

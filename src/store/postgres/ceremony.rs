@@ -3,7 +3,6 @@
 //! Whoever adds or freezes a plan of a group shares the lock of the group's row; whoever moves the group holds it alone.
 
 use super::pool::{End, Session};
-use super::tiers::signed;
 use super::{PostgresStore, unstorable};
 use crate::store::ceremony::FORMING;
 use crate::store::{CeremonyStore, StoreError, rows};
@@ -119,50 +118,11 @@ impl CeremonyStore for PostgresStore {
         })
     }
 
-    fn add_replacement(
-        &self,
-        plan_id: &str,
-        number: u64,
-        document: &str,
-    ) -> Result<bool, StoreError> {
-        if unstorable(plan_id) {
-            return Ok(false);
-        }
-        self.pool.write(|tx| {
-            // The plan's row is locked first, so that the next statement counts what others have added.
-            let state = tx.optional(
-                "SELECT state FROM plans WHERE plan_id = $1 FOR UPDATE",
-                &[&plan_id],
-            )?;
-            let is_drawn = match &state {
-                Some(row) => ["drawn", "closed"].contains(&rows::text(row, 0, "state")?),
-                None => false,
-            };
-            if !is_drawn {
-                return Ok(End::Keep(false));
-            }
-            let written = tx.execute(
-                "INSERT INTO plan_replacements (plan_id, number, document) SELECT $1::text, $2::bigint, $3::text \
-                 WHERE $2::bigint = 1 + (SELECT count(*) FROM plan_replacements WHERE plan_id = $1::text)",
-                &[&plan_id, &signed(number), &document],
-            )?;
-            Ok(End::Keep(written == 1))
-        })
-    }
-
     fn replacements(&self, plan_id: &str) -> Result<Vec<String>, StoreError> {
         if unstorable(plan_id) {
             return Ok(Vec::new());
         }
-        self.pool.read(|tx| {
-            tx.query(
-                "SELECT document FROM plan_replacements WHERE plan_id = $1 ORDER BY number",
-                &[&plan_id],
-            )?
-            .iter()
-            .map(|row| Ok(rows::text(row, 0, "document")?.to_owned()))
-            .collect()
-        })
+        self.pool.read(|tx| replacements(tx, plan_id))
     }
 
     fn closed_plans(&self) -> Result<Vec<String>, StoreError> {
@@ -176,6 +136,16 @@ impl CeremonyStore for PostgresStore {
             .collect()
         })
     }
+}
+
+pub(super) fn replacements(tx: &mut Session, plan_id: &str) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "SELECT document FROM plan_replacements WHERE plan_id = $1 ORDER BY number",
+        &[&plan_id],
+    )?
+    .iter()
+    .map(|row| Ok(rows::text(row, 0, "document")?.to_owned()))
+    .collect()
 }
 
 /// Whether the plan belongs to no group, or to one that still takes plans; the group's row is locked against a change

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use postgres::types::ToSql;
 
 use super::PostgresStore;
+use super::ceremony::replacements;
 use super::copy::CopyRows;
 use super::lock::Lock;
 use super::plans::is_in_state;
@@ -11,14 +12,15 @@ use super::pool::{End, Session};
 use super::tiers::{signed, whole_tables};
 use super::unstorable;
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit};
+use crate::domain::{CheckItem, EnterpriseId, EnterpriseStatus, Visit, VisitKind, VisitState};
 use crate::store::StoreError;
 use crate::store::ledger::{
-    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, LedgerFilter, LedgerStore,
-    LedgerYear, Slot,
+    DrawnPlan, ItemOutcome, ItemStore, ItemVersion, ItemWrite, LedgerAround, LedgerFilter,
+    LedgerMoves, LedgerScope, LedgerStore, LedgerYear, Slot,
 };
 use crate::store::ledger_rows::{
-    self, BY_ENTERPRISE, ITEM_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS, YEAR_COLUMNS, keeps_identity,
+    self, BY_ENTERPRISE, IN_YEAR, ITEM_COLUMNS, SHARE_COLUMNS, SLOT_COLUMNS, VISIT_COLUMNS,
+    YEAR_COLUMNS, keeps_identity, without,
 };
 use crate::store::rows::{self, to_json};
 
@@ -136,56 +138,72 @@ impl LedgerStore for PostgresStore {
 
     fn draw_plan(
         &self,
-        plan_id: &str,
-        years: Option<(i16, i16)>,
-        build: &mut dyn FnMut(Vec<Slot>) -> Result<DrawnPlan, StoreError>,
+        scope: &LedgerScope<'_>,
+        build: &mut dyn FnMut(LedgerAround) -> Result<DrawnPlan, StoreError>,
     ) -> Result<bool, StoreError> {
-        if unstorable(plan_id) {
+        if unstorable(scope.plan_id) {
             return Ok(false);
         }
         self.pool.write(|tx| {
-            if !is_in_state(tx, plan_id, "frozen")? {
+            if !is_in_state(tx, scope.plan_id, "frozen")? {
                 return Ok(End::Keep(false));
             }
-            let taken = match years {
-                Some((first, last)) => {
-                    Lock::Slots.take(tx)?;
-                    slots(tx, first, last)?
-                }
-                None => Vec::new(),
-            };
             let DrawnPlan {
                 document,
                 sample,
-                visits,
-                joined,
-                replacements,
-            } = build(taken)?;
-            for visit in &joined {
-                tx.execute(
-                    "UPDATE visits SET departments = $4, items = $5, is_joint = $6 \
-                     WHERE year = $1 AND enterprise_id = $2 AND slot = $3",
-                    &[
-                        &visit.year,
-                        &visit.enterprise_id.as_str(),
-                        &i32::from(visit.slot),
-                        &to_json(&visit.departments)?,
-                        &to_json(&visit.items)?,
-                        &(visit.departments.len() > 1),
-                    ],
-                )?;
-            }
-            tx.copy_in(&format!("visits ({NEW_COLUMNS})"), copied(&visits)?)?;
-            for (number, replacement) in (1_i64..).zip(&replacements) {
-                tx.execute(
-                    "INSERT INTO plan_replacements (plan_id, number, document) VALUES ($1, $2, $3)",
-                    &[&plan_id, &number, replacement],
-                )?;
-            }
+                reserve,
+                moves,
+            } = build(around(tx, scope)?)?;
+            carry_out(tx, scope.plan_id, 0, &moves)?;
             tx.execute(
-                "UPDATE plans SET state = 'drawn', document = $2, sample = $3 WHERE plan_id = $1",
-                &[&plan_id, &document, &sample],
+                "UPDATE plans SET state = 'drawn', document = $2, sample = $3, reserve = $4 WHERE plan_id = $1",
+                &[&scope.plan_id, &document, &sample, &reserve],
             )?;
+            Ok(End::Keep(true))
+        })
+    }
+
+    fn replace_in_plan(
+        &self,
+        scope: &LedgerScope<'_>,
+        enterprise_id: &EnterpriseId,
+        build: &mut dyn FnMut(LedgerAround) -> Result<LedgerMoves, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if unstorable(scope.plan_id) {
+            return Ok(false);
+        }
+        let own = format!(
+            "SELECT {VISIT_COLUMNS} FROM visits WHERE enterprise_id = $2 AND state IN (1, 2) AND (plan_id = $1 \
+             OR visit_no IN (SELECT visit_no FROM visit_shares WHERE plan_id = $1)) ORDER BY visit_no"
+        );
+        self.pool.write(|tx| {
+            let plan_id = scope.plan_id;
+            // The plan's row is locked first, so that the next statement sees what others have added.
+            let state = tx.optional(
+                "SELECT state FROM plans WHERE plan_id = $1 FOR UPDATE",
+                &[&plan_id],
+            )?;
+            let is_drawn = match &state {
+                Some(row) => ["drawn", "closed"].contains(&rows::text(row, 0, "state")?),
+                None => false,
+            };
+            if !is_drawn {
+                return Ok(End::Keep(false));
+            }
+            let beside = around(tx, scope)?;
+            let earlier = replacements(tx, plan_id)?;
+            let number = earlier.len() as u64;
+            let own: Result<Vec<Visit>, StoreError> = tx
+                .query(&own, &[&plan_id, &enterprise_id.as_str()])?
+                .iter()
+                .map(ledger_rows::visit)
+                .collect();
+            let around = LedgerAround {
+                own: own?,
+                replacements: earlier,
+                ..beside
+            };
+            carry_out(tx, plan_id, number, &build(around)?)?;
             Ok(End::Keep(true))
         })
     }
@@ -200,10 +218,9 @@ impl LedgerStore for PostgresStore {
                 &[&plan_id, &from, &document],
             )?;
             if moved == 1 {
-                tx.execute(
-                    "UPDATE visits SET state = 3, slot = NULL WHERE plan_id = $1 AND state = 1",
-                    &[&plan_id],
-                )?;
+                // Nobody joins a visit while it is left.
+                Lock::Slots.take(tx)?;
+                leave(tx, plan_id, None, VisitState::Void)?;
             }
             Ok(End::Keep(moved == 1))
         })
@@ -250,6 +267,10 @@ impl LedgerStore for PostgresStore {
         self.pool.read(|tx| slots(tx, first, last))
     }
 
+    fn visits_of_plans(&self, plan_ids: &[String]) -> Result<Vec<Visit>, StoreError> {
+        self.pool.read(|tx| of_plans(tx, plan_ids))
+    }
+
     fn visits_to(&self, id: &EnterpriseId) -> Result<Vec<Visit>, StoreError> {
         let sql = format!(
             "SELECT {VISIT_COLUMNS} FROM visits WHERE enterprise_id = $1 ORDER BY from_on DESC, visit_no DESC"
@@ -280,7 +301,8 @@ impl LedgerStore for PostgresStore {
         let sql = format!(
             "SELECT {VISIT_COLUMNS} FROM visits WHERE visit_no < $1 AND ($2::smallint IS NULL OR year = $2) \
              AND ($3::smallint IS NULL OR kind = $3) AND ($4::smallint IS NULL OR state = $4) \
-             AND ($5::text IS NULL OR plan_id = $5) ORDER BY visit_no DESC LIMIT $6"
+             AND ($5::text IS NULL OR plan_id = $5 OR visit_no IN (SELECT visit_no FROM visit_shares WHERE plan_id = $5)) \
+             ORDER BY visit_no DESC LIMIT $6"
         );
         let (before, limit) = (
             before.map_or(i64::MAX, signed),
@@ -297,11 +319,21 @@ impl LedgerStore for PostgresStore {
         })
     }
 
-    fn ledger_year(&self, year: i16) -> Result<LedgerYear, StoreError> {
-        let sql =
-            format!("SELECT {YEAR_COLUMNS} FROM ({BY_ENTERPRISE}$1 GROUP BY enterprise_id) y");
+    fn ledger_year(
+        &self,
+        year: i16,
+        merged: &[(EnterpriseId, EnterpriseId)],
+    ) -> Result<LedgerYear, StoreError> {
+        let sql = format!(
+            "SELECT {YEAR_COLUMNS} FROM ({BY_ENTERPRISE}unnest($2::text[], $3::text[]) AS merged (id, into_id)\
+             {IN_YEAR}$1 GROUP BY 1) y"
+        );
         let [active, abnormal] = [EnterpriseStatus::Active, EnterpriseStatus::Abnormal]
             .map(|status| i16::from(status.code()));
+        let (ids, into_ids): (Vec<&str>, Vec<&str>) = merged
+            .iter()
+            .map(|(id, into)| (id.as_str(), into.as_str()))
+            .unzip();
         self.pool.read_at_one_instant(|tx| {
             whole_tables(tx)?;
             let row = tx.one(
@@ -309,9 +341,160 @@ impl LedgerStore for PostgresStore {
                 &[&active, &abnormal],
             )?;
             let objects = rows::number(&row, 0, "count")?;
-            ledger_rows::ledger_year(&tx.one(&sql, &[&year])?, objects)
+            ledger_rows::ledger_year(&tx.one(&sql, &[&year, &ids, &into_ids])?, objects)
         })
     }
+}
+
+/// What the ledger holds around a plan; where that must stay so, nobody else moves the ledger until the transaction ends.
+fn around(tx: &mut Session, scope: &LedgerScope<'_>) -> Result<LedgerAround, StoreError> {
+    if scope.is_exclusive() {
+        Lock::Slots.take(tx)?;
+    }
+    let slots = match scope.years {
+        Some((first, last)) => slots(tx, first, last)?,
+        None => Vec::new(),
+    };
+    Ok(LedgerAround {
+        slots,
+        shared: of_plans(tx, scope.companions)?,
+        ..LedgerAround::default()
+    })
+}
+
+/// Visits of these plans that are planned or done.
+fn of_plans(tx: &mut Session, plan_ids: &[String]) -> Result<Vec<Visit>, StoreError> {
+    if plan_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {VISIT_COLUMNS} FROM visits WHERE state IN (1, 2) AND (plan_id = ANY($1) OR \
+         visit_no IN (SELECT visit_no FROM visit_shares WHERE plan_id = ANY($1))) ORDER BY visit_no"
+    );
+    tx.query(&sql, &[&plan_ids])?
+        .iter()
+        .map(ledger_rows::visit)
+        .collect()
+}
+
+/// Writes what a step does to the ledger; `before` replacements of the plan are there already.
+fn carry_out(
+    tx: &mut Session,
+    plan_id: &str,
+    before: u64,
+    moves: &LedgerMoves,
+) -> Result<(), StoreError> {
+    if !moves.left.is_empty() {
+        leave(tx, plan_id, Some(&moves.left), VisitState::Replaced)?;
+    }
+    join(tx, plan_id, moves)?;
+    tx.copy_in(&format!("visits ({NEW_COLUMNS})"), copied(&moves.visits)?)?;
+    for (number, replacement) in (before + 1..).zip(&moves.replacements) {
+        tx.execute(
+            "INSERT INTO plan_replacements (plan_id, number, document) VALUES ($1, $2, $3)",
+            &[&plan_id, &signed(number), replacement],
+        )?;
+    }
+    Ok(())
+}
+
+/// A plan joins visits that are there already.
+fn join(tx: &mut Session, plan_id: &str, moves: &LedgerMoves) -> Result<(), StoreError> {
+    if moves.joined.is_empty() {
+        return Ok(());
+    }
+    let joined = &moves.joined;
+    let numbers: Vec<i64> = joined.iter().map(|visit| signed(visit.visit_no)).collect();
+    tx.execute(
+        "INSERT INTO visit_shares (visit_no, plan_id, place, departments, items) \
+         SELECT visit_no, plan_id, 1, departments, items FROM visits v WHERE visit_no = ANY($1) AND plan_id IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM visit_shares s WHERE s.visit_no = v.visit_no)",
+        &[&numbers],
+    )?;
+    tx.execute(
+        "INSERT INTO visit_shares (visit_no, plan_id, place, departments, items) \
+         SELECT visit_no, $2::text, 1 + max(place), $3::text, $4::text FROM visit_shares WHERE visit_no = ANY($1) \
+         GROUP BY visit_no ON CONFLICT DO NOTHING",
+        &[
+            &numbers,
+            &plan_id,
+            &to_json(&moves.departments)?,
+            &to_json(&moves.items)?,
+        ],
+    )?;
+    let departments: Result<Vec<String>, StoreError> = joined
+        .iter()
+        .map(|visit| to_json(&visit.departments))
+        .collect();
+    let items: Result<Vec<String>, StoreError> =
+        joined.iter().map(|visit| to_json(&visit.items)).collect();
+    let is_joint: Vec<bool> = joined
+        .iter()
+        .map(|visit| visit.departments.len() > 1)
+        .collect();
+    let days = |day: fn(&(Date, Date)) -> Date| -> Vec<i32> {
+        let days = joined.iter().map(|visit| to_epoch_day(day(&visit.window)));
+        days.collect()
+    };
+    tx.execute(
+        "UPDATE visits v SET departments = j.departments, items = j.items, is_joint = j.is_joint, from_on = j.from_on, \
+         until_on = j.until_on FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::integer[], $6::integer[]) \
+         AS j (visit_no, departments, items, is_joint, from_on, until_on) WHERE v.visit_no = j.visit_no",
+        &[
+            &numbers,
+            &departments?,
+            &items?,
+            &is_joint,
+            &days(|window| window.0),
+            &days(|window| window.1),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes a plan out of its planned visits, all or those named: what other plans need stays for them, the others get
+/// `state` and give their slot back.
+fn leave(
+    tx: &mut Session,
+    plan_id: &str,
+    visits: Option<&[u64]>,
+    state: VisitState,
+) -> Result<(), StoreError> {
+    let named: Option<Vec<i64>> =
+        visits.map(|visits| visits.iter().map(|number| signed(*number)).collect());
+    let sql = format!(
+        "SELECT {SHARE_COLUMNS} FROM visit_shares s JOIN visits v ON v.visit_no = s.visit_no AND v.state = 1 \
+         WHERE s.visit_no IN (SELECT visit_no FROM visit_shares WHERE plan_id = $1) \
+         AND ($2::bigint[] IS NULL OR s.visit_no = ANY($2)) ORDER BY s.visit_no, s.place"
+    );
+    let shares: Result<Vec<_>, StoreError> = tx
+        .query(&sql, &[&plan_id, &named])?
+        .iter()
+        .map(ledger_rows::share)
+        .collect();
+    for left in without(plan_id, shares?) {
+        let number = signed(left.visit_no);
+        tx.execute(
+            "UPDATE visits SET plan_id = $2, departments = $3, items = $4, is_joint = $5 WHERE visit_no = $1",
+            &[
+                &number,
+                &left.plan_id,
+                &to_json(&left.departments)?,
+                &to_json(&left.items)?,
+                &(left.departments.len() > 1),
+            ],
+        )?;
+        tx.execute(
+            "DELETE FROM visit_shares WHERE visit_no = $1 AND plan_id = $2",
+            &[&number, &plan_id],
+        )?;
+    }
+    tx.execute(
+        "UPDATE visits SET state = $3, slot = NULL WHERE plan_id = $1 AND state = 1 \
+         AND ($2::bigint[] IS NULL OR visit_no = ANY($2))",
+        &[&plan_id, &named, &i16::from(state.code())],
+    )?;
+    Ok(())
 }
 
 fn put_item(tx: &mut Session, item: &CheckItem, day: Date) -> Result<ItemOutcome, StoreError> {
@@ -372,4 +555,43 @@ fn copied(visits: &[Visit]) -> Result<CopyRows, StoreError> {
             .text(&visit.noted_at);
     }
     Ok(copied)
+}
+
+/// Enters a visit that is done: the planned one of its plan in its year becomes it, or it is added. Nobody else moves the
+/// ledger meanwhile.
+pub(super) fn enter_done(tx: &mut Session, visit: &Visit) -> Result<(), StoreError> {
+    let id = visit.enterprise_id.as_str();
+    let changed = tx.execute(
+        "UPDATE visits SET state = 2, visited_on = $4, noted_at = $5 WHERE visit_no = (SELECT min(visit_no) \
+         FROM visits WHERE enterprise_id = $1 AND plan_id = $2 AND year = $3 AND state = 1)",
+        &[
+            &id,
+            &visit.plan_id,
+            &visit.year,
+            &visit.visited_on.map(to_epoch_day),
+            &visit.noted_at,
+        ],
+    )?;
+    if changed > 0 {
+        return Ok(());
+    }
+    let slot = match visit.kind {
+        VisitKind::General => {
+            let row = tx.one(
+                "SELECT 1 + coalesce(max(slot), 0) FROM visits WHERE enterprise_id = $1 AND year = $2",
+                &[&id, &visit.year],
+            )?;
+            Some(rows::number(&row, 0, "slot")?)
+        }
+        VisitKind::Key | VisitKind::Exempt => None,
+    };
+    let visit = Visit {
+        slot,
+        ..visit.clone()
+    };
+    tx.copy_in(
+        &format!("visits ({NEW_COLUMNS})"),
+        copied(std::slice::from_ref(&visit))?,
+    )?;
+    Ok(())
 }

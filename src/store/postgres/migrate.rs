@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0010_serving.sql"),
     include_str!("../migrations/postgres/0011_scale.sql"),
     include_str!("../migrations/postgres/0012_registry.sql"),
+    include_str!("../migrations/postgres/0013_shared_visits.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {

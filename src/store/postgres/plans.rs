@@ -117,6 +117,7 @@ pub(super) fn plan_file(
     let sql = match which {
         PlanFile::Pool => "SELECT pool FROM plans WHERE plan_id = $1",
         PlanFile::Sample => "SELECT sample FROM plans WHERE plan_id = $1",
+        PlanFile::Reserve => "SELECT reserve FROM plans WHERE plan_id = $1",
     };
     file(tx, sql, plan_id)
 }

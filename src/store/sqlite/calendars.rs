@@ -3,6 +3,8 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
+use super::ledger::enter_done;
+use crate::domain::Visit;
 use crate::domain::dates::to_epoch_day;
 use crate::store::calendars::{BuildEdition, CalendarStore, DoneVisit, KeptEdition};
 use crate::store::{StoreError, rows};
@@ -114,6 +116,7 @@ impl CalendarStore for SqliteStore {
         calendar_id: &str,
         edition_no: u64,
         done: &[DoneVisit],
+        entry: &dyn Fn(&DoneVisit) -> Visit,
     ) -> Result<Option<u64>, StoreError> {
         self.write(|tx| {
             if in_force(tx, calendar_id)? != Some(edition_no) {
@@ -125,14 +128,18 @@ impl CalendarStore for SqliteStore {
             )?;
             let mut added = 0;
             for visit in done {
-                added += statement.execute(params![
+                let new = statement.execute(params![
                     calendar_id,
                     visit.enterprise_id.as_str(),
                     visit.visit_no,
                     to_epoch_day(visit.done_on)
                 ])?;
+                if new == 1 {
+                    added += 1;
+                    enter_done(tx, &entry(visit))?;
+                }
             }
-            Ok(Some(added as u64))
+            Ok(Some(added))
         })
     }
 

@@ -82,31 +82,8 @@ impl CeremonyStore for SqliteStore {
         })
     }
 
-    fn add_replacement(
-        &self,
-        plan_id: &str,
-        number: u64,
-        document: &str,
-    ) -> Result<bool, StoreError> {
-        self.write(|tx| {
-            let rows = tx.execute(
-                "INSERT INTO plan_replacements (plan_id, number, document) \
-                 SELECT plan_id, ?2, ?3 FROM plans WHERE plan_id = ?1 AND state IN ('drawn', 'closed') \
-                 AND ?2 = 1 + (SELECT count(*) FROM plan_replacements WHERE plan_id = ?1)",
-                params![plan_id, number, document],
-            )?;
-            Ok(rows == 1)
-        })
-    }
-
     fn replacements(&self, plan_id: &str) -> Result<Vec<String>, StoreError> {
-        self.read(|tx| {
-            let mut statement = tx.prepare_cached(
-                "SELECT document FROM plan_replacements WHERE plan_id = ?1 ORDER BY number",
-            )?;
-            let found = statement.query_map([plan_id], |row| row.get(0))?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })
+        self.read(|tx| replacements(tx, plan_id))
     }
 
     fn closed_plans(&self) -> Result<Vec<String>, StoreError> {
@@ -118,6 +95,14 @@ impl CeremonyStore for SqliteStore {
             Ok(found.collect::<Result<_, _>>()?)
         })
     }
+}
+
+pub(super) fn replacements(tx: &Transaction<'_>, plan_id: &str) -> Result<Vec<String>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document FROM plan_replacements WHERE plan_id = ?1 ORDER BY number",
+    )?;
+    let found = statement.query_map([plan_id], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Whether the plan belongs to no group, or to one that still takes plans.

@@ -53,6 +53,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_serving.sql"),
     include_str!("../migrations/0011_scale.sql"),
     include_str!("../migrations/0012_registry.sql"),
+    include_str!("../migrations/0013_shared_visits.sql"),
 ];
 
 /// The embedded store.

@@ -119,6 +119,7 @@ pub(super) fn plan_file(
     let sql = match file {
         PlanFile::Pool => "SELECT pool FROM plans WHERE plan_id = ?1",
         PlanFile::Sample => "SELECT sample FROM plans WHERE plan_id = ?1",
+        PlanFile::Reserve => "SELECT reserve FROM plans WHERE plan_id = ?1",
     };
 
     let mut statement = tx.prepare_cached(sql)?;
