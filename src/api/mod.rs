@@ -43,6 +43,10 @@ pub use state::{AppState, Readiness, ReadinessCheck};
 /// Registers every operation, for the server and for the document alike.
 pub fn routes(config: &mut ServiceConfig) {
     config
+        // Routes are tried in their order, one expression after the other: what is asked for thousands of times a second
+        // comes first.
+        .service(handlers::tiers::get_enterprise_tier)
+        .service(handlers::tiers::lookup_tiers)
         .service(handlers::ops::get_health)
         .service(handlers::ops::get_readiness)
         .service(handlers::ops::get_metrics)
@@ -60,7 +64,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::imports::get_import)
         .service(handlers::imports::list_import_errors)
         .service(handlers::exports::get_tiers_export)
-        .service(handlers::tiers::get_enterprise_tier)
         .service(handlers::tiers::get_tier_explanation)
         .service(handlers::history::get_tier_history)
         .service(handlers::decisions::propose_override)
@@ -81,7 +84,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::objections::examine_objection)
         .service(handlers::objections::decide_objection)
         .service(handlers::tier_pages::list_tiers)
-        .service(handlers::tiers::lookup_tiers)
         .service(handlers::tiers::score_tier)
         .service(handlers::changes::list_tier_changes)
         .service(handlers::alerts::list_tier_alerts)

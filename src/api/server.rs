@@ -80,6 +80,7 @@ impl ApiServer {
         });
         let server = HttpServer::new(move || {
             App::new()
+                .configure(&others)
                 .into_utoipa_app()
                 .app_data(state.clone())
                 .app_data(table.clone())
@@ -90,8 +91,7 @@ impl ApiServer {
                 .app_data(extract::query_config())
                 .configure(routes)
                 .map(|app| {
-                    app.configure(&others)
-                        .service(web::redirect("/docs", "/docs/"))
+                    app.service(web::redirect("/docs", "/docs/"))
                         .route("/docs/problems", web::get().to(problems_page::all))
                         .route("/docs/problems/{slug}", web::get().to(problems_page::one))
                         .service(docs())

@@ -240,7 +240,7 @@ impl Service {
             return Err(other_tiers(&run));
         }
         self.store.note_policy_change(&asked(Some(&run.run_id)))?;
-        Ok(Activation::Run(Box::new(Job::of(run))))
+        Ok(Activation::Run(Box::new(self.job_of(run))))
     }
 
     /// The run that is queued or running.
