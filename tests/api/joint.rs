@@ -130,7 +130,11 @@ async fn rows_on_shared_tickets_become_one_list_of_visits() {
         let mut bad = note.clone();
         bad["visits"][0][member] = value;
         let refused = problem(app.post(&close, &bad).await, 422, "invalid-body").await;
-        assert_eq!(pointers(&refused), [format!("/visits/0/{member}")], "{refused}");
+        assert_eq!(
+            pointers(&refused),
+            [format!("/visits/0/{member}")],
+            "{refused}"
+        );
     }
     let none = app.post("/v1/joint-plans/none/visits/close", &note).await;
     problem(none, 404, "unknown-group").await;
