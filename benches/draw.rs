@@ -111,6 +111,7 @@ fn build(rows: &[(String, u32)]) -> Pool {
         .map(|key| StratumKey::new(format!("S{key:04}")).unwrap())
         .collect();
     let mut builder = PoolBuilder::new();
+    builder.reserve(rows.len());
     let strata: Vec<_> = keys.iter().map(|key| builder.stratum(key)).collect();
     for (id, stratum) in rows {
         builder.push_in(id, strata[*stratum as usize], 1).unwrap();

@@ -7,6 +7,7 @@ pub mod canonical;
 mod coded;
 pub(crate) mod compact;
 pub mod dates;
+pub(crate) mod decimal;
 mod decision;
 pub mod digest;
 mod enterprise;

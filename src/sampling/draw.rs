@@ -3,7 +3,6 @@
 //! Same inputs, same bytes, on any machine and any number of threads. The draw stores nothing and asks nobody: that a
 //! plan is drawn once is for the layer above.
 
-use std::fmt::Write;
 use std::ops::Range;
 
 use super::contribution::{Contribution, OpeningError, opening_problems};
@@ -13,6 +12,7 @@ use super::seed::{EXPLORATION, ROUNDING, Seed, Tickets};
 use super::selection::{StratumOrder, Wanted, lowest_of_pool, select};
 use super::sizes::systematic;
 use crate::domain::canonical::CanonicalError;
+use crate::domain::decimal::push_number;
 use crate::domain::digest::Digest;
 use crate::domain::parallel::{beside, map_chunks};
 
@@ -350,12 +350,16 @@ fn rows<'a>(lines: &'a [SampleLine], pool: &'a Pool) -> impl Iterator<Item = Sam
 /// The file `sample.tsv`: `id TAB key TAB order LF`.
 fn sample_file(lines: &[SampleLine], pool: &Pool) -> Vec<u8> {
     let part = |range: Range<usize>| {
-        let mut text = String::with_capacity(32 * range.len());
+        let mut text = Vec::with_capacity(32 * range.len());
         for row in rows(lines.get(range).unwrap_or_default(), pool) {
-            // Writing to memory does not fail.
-            let _ = writeln!(text, "{}\t{}\t{}", row.id, row.key, row.order);
+            text.extend_from_slice(row.id.as_bytes());
+            text.push(b'\t');
+            text.extend_from_slice(row.key.as_bytes());
+            text.push(b'\t');
+            push_number(&mut text, row.order);
+            text.push(b'\n');
         }
-        text.into_bytes()
+        text
     };
     map_chunks(lines.len(), CHUNK, part).concat()
 }

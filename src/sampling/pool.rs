@@ -294,10 +294,10 @@ struct Rows<'a> {
     sizes: Vec<u32>,
     strata: Vec<u32>,
     /// Looked up and never gone through, so that its order does not matter.
-    numbers: HashMap<&'a str, u32>,
+    numbers: HashMap<&'a [u8], u32>,
     /// Each key with the number of its objects.
     keys: Vec<(StratumKey, u32)>,
-    last: Option<(&'a str, u32)>,
+    last: Option<(&'a [u8], u32)>,
 }
 
 impl<'a> Rows<'a> {
@@ -336,14 +336,16 @@ impl<'a> Rows<'a> {
         clippy::cast_possible_truncation,
         reason = "INVARIANT: there are fewer strata than bytes in the file"
     )]
-    fn count(&mut self, key: &'a str) -> Result<(), KeyError> {
+    fn count(&mut self, key: &'a [u8]) -> Result<(), KeyError> {
         let number = match &self.last {
             Some((last, number)) if *last == key => *number,
             _ => match self.numbers.get(key) {
                 Some(number) => *number,
                 None => {
                     let number = self.keys.len() as u32;
-                    self.keys.push((StratumKey::new(key)?, 0));
+                    let text = std::str::from_utf8(key)
+                        .map_err(|_| KeyError::Form(String::from_utf8_lossy(key).into_owned()))?;
+                    self.keys.push((StratumKey::new(text)?, 0));
                     self.numbers.insert(key, number);
                     number
                 }
@@ -439,21 +441,27 @@ impl Columns {
     }
 }
 
-fn split_line(bytes: &[u8]) -> Result<(&[u8], &str, u32), LineError> {
+fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8], u32), LineError> {
     let line = bytes.strip_suffix(b"\n").ok_or(LineError::Unfinished)?;
-    let mut fields = line.split(|&byte| byte == b'\t');
-    let (Some(id), Some(key), Some(size), None) =
-        (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
+    let (id, rest) = split_field(line).ok_or(LineError::Fields)?;
+    let (key, size) = split_field(rest).ok_or(LineError::Fields)?;
+    if size.contains(&b'\t') {
         return Err(LineError::Fields);
-    };
+    }
     check_id(id)?;
-    let key = std::str::from_utf8(key)
-        .map_err(|_| KeyError::Form(String::from_utf8_lossy(key).into_owned()))?;
     Ok((id, key, parse_size(size)?))
 }
 
+/// What is before the first tab, and what is behind it.
+fn split_field(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&byte| byte == b'\t')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 fn parse_size(field: &[u8]) -> Result<u32, LineError> {
+    if field == b"1" {
+        return Ok(1);
+    }
     let wrong = || LineError::Size(String::from_utf8_lossy(field).chars().take(20).collect());
     let (Some(b'1'..=b'9'), true) = (field.first(), field.iter().all(u8::is_ascii_digit)) else {
         return Err(wrong());

@@ -242,6 +242,39 @@ fn a_joint_plan_is_previewed_made_and_listed() {
     // Strata with less than a visit each are rounded row by row, so little overlap is sure here.
     assert!(saving["saved"].as_f64().unwrap() > 0.0, "{saving}");
     assert!(run(&["joint", "show", "q4"]).contains("fewer visits than one by one"));
+    // The list with its last column filled in says what was done.
+    let (header, first) = (
+        visits.lines().next().unwrap(),
+        visits.lines().nth(1).unwrap(),
+    );
+    assert!(
+        header.ends_with(",done_on") && first.ends_with(','),
+        "{first}"
+    );
+    fs::write(
+        folder.join("done.csv"),
+        format!("{header}\n{first}2026-10-05\n"),
+    )
+    .unwrap();
+    let done = [
+        "joint",
+        "done",
+        "q4",
+        "done.csv",
+        "--as-of",
+        "2026-10-06",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(run(&done), "noted,unchanged\n1,0\n");
+    assert_eq!(run(&done), "noted,unchanged\n0,1\n");
+    let now = run(&["joint", "visits", "q4"]);
+    assert_eq!(
+        now.lines()
+            .filter(|line| line.ends_with(",2026-10-05"))
+            .count(),
+        1
+    );
     fs::write(folder.join("rows.json"), "[{\"name\": \"food\"}]").unwrap();
     let mut wrong = risktier(folder);
     wrong.args(["joint", "preview", "rows.json"]).args(period);

@@ -241,6 +241,23 @@ fn an_enterprise_is_replaced_and_shown_its_membership() {
     ];
     assert!(stderr(risktier(folder).args(other), 3).contains("note"));
     assert_eq!(json(folder, &["replacements", &plan]), replaced);
+    // The sample as it stands now, with its weights; as TSV what was drawn.
+    let csv = ceremony(folder, &["sample", &plan], 0);
+    assert!(csv.contains(&format!("\n{first},")) && csv.contains(",replaced,ceased,"));
+    assert!(
+        csv.lines()
+            .next()
+            .unwrap()
+            .ends_with(",inclusion_probability,design_weight")
+    );
+    ceremony(folder, &["sample", &plan, "--out", "now.tsv"], 0);
+    assert_eq!(fs::read_to_string(folder.join("now.tsv")).unwrap(), sample);
+    ceremony(folder, &["sample", &plan, "--out", "now.parquet"], 0);
+    assert!(
+        fs::read(folder.join("now.parquet"))
+            .unwrap()
+            .starts_with(b"PAR1")
+    );
 
     let proof = ceremony(folder, &["membership", &plan, first, "--own-row"], 0);
     fs::write(folder.join("proof.json"), &proof).unwrap();
@@ -250,36 +267,4 @@ fn an_enterprise_is_replaced_and_shown_its_membership() {
     assert_ne!(bent, proof);
     fs::write(folder.join("proof.json"), &bent).unwrap();
     assert!(stderr(risktier(folder).args(verify), 1).contains("differs: own_row"));
-}
-
-/// The draw does not depend on how many threads make it: a plan drawn on all cores replays on one.
-#[test]
-fn a_plan_drawn_on_all_cores_replays_on_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    register(folder);
-    planned(
-        folder,
-        &["--visits", "300", "--exploration", "0.1", "--out", "out"],
-    );
-    let binary = env!("CARGO_BIN_EXE_risktier");
-    let output = std::process::Command::new("taskset")
-        .args(["-c", "0"])
-        .arg(binary)
-        .current_dir(folder)
-        .args([
-            "verify",
-            "--transcript",
-            "out/transcript.json",
-            "--pool",
-            "out/pool.tsv",
-        ])
-        .args(["--sample", "out/sample.tsv"])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

@@ -256,7 +256,7 @@ fn one_thread_replays_what_many_have_drawn() {
         let mut one = assert_cmd::Command::new("taskset");
         one.current_dir(folder)
             .args(["-c", "0"])
-            .arg(assert_cmd::cargo::cargo_bin("risktier"))
+            .arg(env!("CARGO_BIN_EXE_risktier"))
             .args([
                 "verify",
                 "--transcript",

@@ -338,3 +338,64 @@ fn a_request_that_cannot_be_planned_names_its_field() {
     );
     assert!(service.plans(None, 9).unwrap().is_empty());
 }
+
+/// Acceptance test 17: every weight in samples and in the internal edition is the inverse of the probability as drawn, which
+/// whoever has the auditor edition and the pool works out, and nobody's probability lies below the policy's least.
+#[test]
+fn samples_and_transcript_tell_the_weights_as_drawn() {
+    let place = Place::empty();
+    let (service, request) = world(&place);
+    for (exploration_share, visits) in [(0.0, Some(40)), (0.25, Some(23)), (0.25, None)] {
+        let plan = service
+            .draw_plan_now(PlanRequest {
+                exploration_share,
+                visits,
+                reserve_share: 1.0,
+                ..request.clone()
+            })
+            .unwrap();
+        let edition = |edition| -> Value {
+            let bytes = service.transcript(&plan.plan_id, edition).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        };
+        let (auditor, internal) = (edition(Edition::Auditor), edition(Edition::Internal));
+        let whole = |value: &Value| u128::from(value.as_u64().unwrap());
+        let explored = whole(&auditor["plan"]["exploration_n"]);
+        let size = whole(&auditor["plan"]["pool_size"]);
+        // By stratum, as fractions: π = 1 − (1 − t/N)(1 − e/P).
+        let mut by_stratum: BTreeMap<String, (u128, u128)> = BTreeMap::new();
+        for stratum in auditor["plan"]["strata"].as_array().unwrap() {
+            let key = stratum["key"].as_str().unwrap();
+            let all = whole(&stratum["pool"]) * 1_000_000_000;
+            let target = whole(&stratum["target_ppb"]);
+            let (above, below) = (target * size + (all - target) * explored, all * size);
+            by_stratum.insert(key.to_owned(), (above, below));
+            let told = &internal["strata_meaning"][key];
+            let fraction = |name: &str| -> (u128, u128) {
+                let (above, below) = told[name].as_str().unwrap().split_once('/').unwrap();
+                (above.parse().unwrap(), below.parse().unwrap())
+            };
+            let (probability, weight) =
+                (fraction("inclusion_probability"), fraction("design_weight"));
+            assert_eq!(probability.0 * below, probability.1 * above);
+            assert_eq!((weight.1, weight.0), probability);
+            // The policy's least rate is one in ten thousand.
+            assert!(above * 10_000 >= below, "{key}");
+        }
+        let pool = String::from_utf8(service.pool_file(&plan.plan_id).unwrap()).unwrap();
+        let stratum_of: BTreeMap<&str, &str> = pool
+            .lines()
+            .map(|line| {
+                let mut cells = line.split('\t');
+                (cells.next().unwrap(), cells.next().unwrap())
+            })
+            .collect();
+        let sample = service.weighted_sample(&plan.plan_id).unwrap();
+        assert_eq!(sample.len() as u64, plan.sample_size.unwrap());
+        for weighted in &sample {
+            let (above, below) = by_stratum[stratum_of[weighted.object.enterprise_id.as_str()]];
+            assert_eq!(weighted.inclusion_probability, above as f64 / below as f64);
+            assert_eq!(weighted.design_weight, 1.0 / weighted.inclusion_probability);
+        }
+    }
+}

@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::ops::Range;
 
 use super::{LineError, MAX_FILE, Pool, PoolError, StratumKey, check_id};
+use crate::domain::decimal::push_number;
 use crate::domain::parallel::{map_chunks, sort_by};
 
 /// Objects written in one piece by one thread.
@@ -21,6 +21,8 @@ pub struct PoolBuilder {
     keys: BTreeMap<StratumKey, u32>,
     /// The stratum that was asked for last.
     last: Option<(StratumKey, u32)>,
+    /// How many bytes all ids have in common at their beginning.
+    common: usize,
 }
 
 /// A stratum of a [`PoolBuilder`].
@@ -44,7 +46,6 @@ struct Headed {
 }
 
 /// Lines of the file with their columns; where they start is counted from the first of them.
-#[derive(Default)]
 struct Part {
     file: Vec<u8>,
     starts: Vec<u32>,
@@ -58,6 +59,13 @@ impl PoolBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes room for so many more objects.
+    pub fn reserve(&mut self, objects: usize) {
+        self.rows.reserve(objects);
+        // As long as a credit code.
+        self.ids.reserve(18 * objects);
     }
 
     /// The stratum with this key, for [`PoolBuilder::push_in`].
@@ -113,6 +121,13 @@ impl PoolBuilder {
             return Err(LineError::Size("0".to_owned()).into());
         }
         let start = u32::try_from(self.ids.len()).map_err(|_| PoolError::TooLarge)?;
+        self.common = if self.rows.is_empty() {
+            id.len()
+        } else {
+            let common = self.ids.get(..self.common).unwrap_or_default();
+            let alike = common.iter().zip(id.as_bytes());
+            alike.take_while(|(a, b)| a == b).count()
+        };
         self.rows.push(BuilderRow {
             start,
             length: id.len() as u8,
@@ -129,7 +144,7 @@ impl PoolBuilder {
     ///
     /// [`PoolError::Row`] for an id that came twice, [`PoolError::Empty`] when nothing came.
     pub fn build(mut self) -> Result<Pool, PoolError> {
-        let rows = self.sorted();
+        let (common, rows) = self.sorted();
         let mut counts = vec![0_u32; self.keys.len()];
         for row in &rows {
             if let Some(count) = counts.get_mut(row.row.stratum as usize) {
@@ -151,7 +166,9 @@ impl PoolBuilder {
             keys.push((key, count));
             rank += 1;
         }
-        let parts = map_chunks(rows.len(), CHUNK, |range| self.part(&rows, range, &ranks));
+        let parts = map_chunks(rows.len(), CHUNK, |range| {
+            self.part(&common, &rows, range, &ranks)
+        });
         drop(rows);
         let parts = parts.into_iter().collect::<Result<Vec<Part>, _>>()?;
         assemble(parts, keys)
@@ -165,19 +182,13 @@ impl PoolBuilder {
             .unwrap_or_default()
     }
 
-    /// The rows in order of id.
-    fn sorted(&mut self) -> Vec<Headed> {
+    /// What all ids begin with, and the rows in order of id.
+    fn sorted(&mut self) -> (Vec<u8>, Vec<Headed>) {
         let rows = std::mem::take(&mut self.rows);
-        let mut common = rows.first().map_or(&[][..], |row| self.id(row));
-        for row in &rows {
-            let alike = common.iter().zip(self.id(row));
-            let length = alike.take_while(|(a, b)| a == b).count();
-            common = common.get(..length).unwrap_or_default();
-        }
-        let common = common.len();
+        let common = self.ids.get(..self.common).unwrap_or_default().to_vec();
         let headed = rows.iter().map(|row| {
             let mut head = [0_u8; HEAD];
-            let tail = self.id(row).get(common..).unwrap_or_default();
+            let tail = self.id(row).get(common.len()..).unwrap_or_default();
             for (to, from) in head.iter_mut().zip(tail) {
                 *to = *from;
             }
@@ -188,13 +199,15 @@ impl PoolBuilder {
         });
         let headed = headed.collect();
         drop(rows);
-        sort_by(headed, |a, b| self.order(a, b))
+        let sorted = sort_by(headed, |a, b| self.order(a, b));
+        (common, sorted)
     }
 
     fn order(&self, a: &Headed, b: &Headed) -> Ordering {
-        a.head
-            .cmp(&b.head)
-            .then_with(|| self.id(&a.row).cmp(self.id(&b.row)))
+        match a.head.cmp(&b.head) {
+            Ordering::Equal => self.id(&a.row).cmp(self.id(&b.row)),
+            unequal => unequal,
+        }
     }
 
     /// The lines of some of the rows; `ranks` are the number and the text of each stratum.
@@ -204,34 +217,56 @@ impl PoolBuilder {
     )]
     fn part(
         &self,
+        common: &[u8],
         rows: &[Headed],
         range: Range<usize>,
         ranks: &[(u32, Vec<u8>)],
     ) -> Result<Part, PoolError> {
-        let mut part = Part::default();
+        let mut part = Part::of(range.len());
         let mut before = range.start.checked_sub(1).and_then(|at| rows.get(at));
         for headed in rows.get(range).unwrap_or_default() {
-            let (row, id) = (&headed.row, self.id(&headed.row));
-            if before.is_some_and(|before| before.head == headed.head && self.id(&before.row) == id)
-            {
-                let twice = String::from_utf8_lossy(id).into_owned();
+            let row = &headed.row;
+            if before.is_some_and(|before| self.order(before, headed).is_eq()) {
+                let twice = String::from_utf8_lossy(self.id(row)).into_owned();
                 return Err(LineError::Duplicate(twice).into());
             }
             before = Some(headed);
             part.starts.push(part.file.len() as u32);
             part.id_lengths.push(row.length);
             part.sizes.push(row.size);
-            part.file.extend_from_slice(id);
+            // Where the head holds the rest of the id, it is written without a look at where it came from.
+            let tail = usize::from(row.length).saturating_sub(common.len());
+            match headed.head.to_be_bytes().get(..tail) {
+                Some(tail) => {
+                    part.file.extend_from_slice(common);
+                    part.file.extend_from_slice(tail);
+                }
+                None => part.file.extend_from_slice(self.id(row)),
+            }
             if let Some((rank, text)) = ranks.get(row.stratum as usize) {
                 part.strata.push(*rank);
                 part.file.extend_from_slice(text);
             }
             match row.size {
-                1 => part.file.extend_from_slice(b"1\n"),
-                size => writeln!(part.file, "{size}")?,
+                1 => part.file.push(b'1'),
+                size => push_number(&mut part.file, size),
             }
+            part.file.push(b'\n');
         }
         Ok(part)
+    }
+}
+
+impl Part {
+    /// Without lines, with room for so many.
+    fn of(count: usize) -> Self {
+        Self {
+            file: Vec::with_capacity(32 * count),
+            starts: Vec::with_capacity(count),
+            id_lengths: Vec::with_capacity(count),
+            strata: Vec::with_capacity(count),
+            sizes: Vec::with_capacity(count),
+        }
     }
 }
 

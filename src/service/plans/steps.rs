@@ -327,6 +327,7 @@ fn pool_of(drafted: &Drafted) -> Result<Pool, ServiceError> {
         objects.extend(members.map(|(position, size)| (position, number, size)));
     }
     // The frame is sorted by id, and so the pool is too.
+    builder.reserve(objects.len());
     objects.sort_unstable_by_key(|(position, _, _)| *position);
     for (position, stratum, size) in objects {
         if let Some(row) = drafted.frame.rows().get(position) {
