@@ -64,6 +64,7 @@ async fn fill(cache: &dyn TierCache, count: usize) {
     // What was not taken in would make the rest look cheap.
     let mut hits = 0;
     for first in (0..count).step_by(1_000) {
+        catch_up(cache, &epoch, &Nothing).await.unwrap();
         let ids: Vec<_> = (first..first + 1_000).map(enterprise_id).collect();
         let found = cache.get_many(&epoch, &ids, TODAY).await;
         hits += found
@@ -90,6 +91,7 @@ pub(crate) fn memory() {
     let output = pinned(SERVER_CORE, &["--near", &COUNT.to_string()])
         .output()
         .unwrap();
+    assert!(output.status.success(), "{output:?}");
     let near = String::from_utf8(output.stdout).unwrap();
     println!(
         "memory per tier at {COUNT}: in process {} bytes",
