@@ -451,7 +451,7 @@ fn the_register_is_judged_by_result_codes_without_any_mapping() {
         by_platform["data"]["rows"].as_u64().unwrap(),
         by_platform["data"]["found"].as_u64().unwrap(),
     );
-    assert!(rows > 100 && found > 0 && found < rows, "{rows} {found}");
+    assert!(rows > 20 && found > 0 && found < rows, "{rows} {found}");
     // Other codes count by a file of their own.
     fs::write(
         at.join("codes.toml"),
