@@ -421,3 +421,54 @@ fn rows_of_one_class_and_of_one_score_are_evaluated_with_remarks() {
         assert!(page.contains("</html>") && !page.contains("NaN"));
     }
 }
+
+#[test]
+fn the_register_is_judged_by_result_codes_without_any_mapping() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let made = ["bench-data", "--out", "raw", "--enterprises", "3000"];
+    stdout(risktier(at).args(made), 0);
+    stdout(risktier(at).args(["import", "folder", "raw"]), 0);
+    let judged = |arguments: &[&str]| -> Value {
+        let mut command = risktier(at);
+        command.args(arguments);
+        command.args([
+            "--as-of",
+            "2026-06-30",
+            "--rounds",
+            "10",
+            "--format",
+            "json",
+        ]);
+        let output = command.output().unwrap();
+        // Guards may be broken; what is looked at is that later inspections were found.
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code().unwrap() < 2, "{told}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let by_platform = judged(&["evaluate"]);
+    let (rows, found) = (
+        by_platform["data"]["rows"].as_u64().unwrap(),
+        by_platform["data"]["found"].as_u64().unwrap(),
+    );
+    assert!(rows > 20 && found > 0 && found < rows, "{rows} {found}");
+    // Other codes count by a file of their own.
+    fs::write(
+        at.join("codes.toml"),
+        "format = \"risktier-outcomes/1\"\nkind = \"inspection\"\nscale = \"binary\"\n[codes]\n\"1\" = 1\n\"E\" = 0\n",
+    )
+    .unwrap();
+    let turned = judged(&["evaluate", "--outcomes", "codes.toml"]);
+    assert_ne!(turned["data"]["found"], found);
+
+    let card = include_str!("../../models/default/scorecard.json");
+    let mut card: Value = serde_json::from_str(card).unwrap();
+    card["cutoffs"] = serde_json::json!({"B": 25, "C": 90, "D": 300});
+    fs::write(at.join("next.json"), card.to_string()).unwrap();
+    let comparison = judged(&["compare", "--candidate", "next.json"]);
+    assert_eq!(comparison["current"]["data"]["rows"], rows);
+    assert_eq!(comparison["moves"].as_array().unwrap().len(), 16);
+    let mut both = risktier(at);
+    both.args(["evaluate", "--table", "x.csv", "--outcomes", "codes.toml"]);
+    stderr(&mut both, 2);
+}

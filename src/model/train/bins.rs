@@ -74,6 +74,25 @@ impl FeatureBins {
         matches!(self.cut, Cut::Numbers(_))
     }
 
+    /// The same bins with some of the rows.
+    pub(super) fn of_rows(&self, rows: &[usize], weight: &[f64]) -> Self {
+        let mut part = Self {
+            codes: rows.iter().map(|row| self.codes[*row]).collect(),
+            rows: vec![0.0; self.rows.len()],
+            weight: vec![0.0; self.weight.len()],
+            name: self.name.clone(),
+            cut: self.cut.clone(),
+            specials: self.specials.clone(),
+            direction: self.direction,
+            rule: self.rule.clone(),
+        };
+        for (code, row) in part.codes.iter().zip(rows) {
+            part.rows[usize::from(*code)] += 1.0;
+            part.weight[usize::from(*code)] += weight[*row];
+        }
+        part
+    }
+
     pub(super) fn rises(&self) -> Option<bool> {
         self.direction
             .map(|direction| direction == Direction::Raises)

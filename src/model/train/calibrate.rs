@@ -1,4 +1,8 @@
 //! From points to probabilities, on held-back rows.
+//!
+//! Held-back rows of the same time say how often points come true, and at which level. Where the table has days, rows later
+//! than all that a second model has seen say how much of that lasts: a logistic curve takes its slope from them where it is
+//! flatter beyond chance, and keeps its level.
 
 use super::newton::{Design, fit, sigmoid};
 use super::pav;
@@ -8,23 +12,63 @@ use crate::model::{Calibration, CalibrationLevel, CalibrationMethod, Knot};
 /// Points between two knots of a logistic curve.
 const STEP: u16 = 10;
 
-/// The curves of all outcomes, one below the other.
-pub(super) fn calibrate(
-    method: CalibrationMethod,
-    points: &[f64],
-    outcome: &[u8],
-    weight: &[f64],
-    levels: usize,
-) -> Calibration {
-    let mut curves: Vec<Vec<(u16, f64)>> = Vec::new();
-    for level in 1..=levels {
-        let reached: Vec<u8> = outcome
+/// Standard errors by which a slope must be flatter to be taken.
+const BEYOND_CHANCE: f64 = 2.0;
+
+/// Rows to calibrate on.
+#[derive(Clone, Copy)]
+pub(super) struct Judged<'a> {
+    /// Points by a model that had not seen the row.
+    pub(super) points: &'a [f64],
+    pub(super) outcome: &'a [u8],
+    pub(super) weight: &'a [f64],
+}
+
+impl Judged<'_> {
+    /// Which rows have at least this outcome.
+    fn reached(&self, level: usize) -> Vec<u8> {
+        self.outcome
             .iter()
             .map(|outcome| u8::from(usize::from(*outcome) >= level))
-            .collect();
+            .collect()
+    }
+}
+
+/// The curves of all outcomes, one below the other, and the share of the slope that is left on `later` rows where that is
+/// less than chance explains.
+pub(super) fn calibrate(
+    method: CalibrationMethod,
+    rows: Judged<'_>,
+    later: Option<Judged<'_>>,
+    levels: usize,
+) -> (Calibration, Option<f64>) {
+    let mut curves: Vec<Vec<(u16, f64)>> = Vec::new();
+    let mut left = None;
+    for level in 1..=levels {
+        let reached = rows.reached(level);
         curves.push(match method {
-            CalibrationMethod::Isotonic => isotonic(points, &reached, weight),
-            CalibrationMethod::Platt => platt(points, &reached, weight),
+            CalibrationMethod::Isotonic => isotonic(rows.points, &reached, rows.weight),
+            CalibrationMethod::Platt => {
+                let line = platt(rows.points, &reached, rows.weight);
+                let flatter = later.and_then(|later| {
+                    let found = platt(later.points, &later.reached(level), later.weight);
+                    let chance = line.error.hypot(found.error);
+                    (line.slope - found.slope > BEYOND_CHANCE * chance).then_some(found.slope)
+                });
+                match flatter {
+                    Some(slope) => {
+                        left = left.or(Some(slope / line.slope));
+                        let theta = level_of(rows.points, &reached, rows.weight, slope, line.theta);
+                        Line {
+                            slope,
+                            theta,
+                            ..line
+                        }
+                        .curve()
+                    }
+                    None => line.curve(),
+                }
+            }
         });
     }
     let mut levels: Vec<CalibrationLevel> = Vec::new();
@@ -38,7 +82,7 @@ pub(super) fn calibrate(
             Some(lesser) => below(own, lesser),
         });
     }
-    Calibration { method, levels }
+    (Calibration { method, levels }, left)
 }
 
 /// The lower of two curves at the knots of both, and between them wherever they cross.
@@ -72,10 +116,39 @@ fn knots(curve: Vec<(u16, f64)>) -> Vec<Knot> {
     knots
 }
 
-fn platt(points: &[f64], reached: &[u8], weight: &[f64]) -> Vec<(u16, f64)> {
+/// `P = σ(slope · points / 100 − theta)`.
+#[derive(Clone, Copy)]
+struct Line {
+    slope: f64,
+    theta: f64,
+    /// Standard error of the slope.
+    error: f64,
+}
+
+impl Line {
+    fn probability(&self, points: f64) -> f64 {
+        sigmoid(self.slope * points / 100.0 - self.theta)
+    }
+
+    fn curve(&self) -> Vec<(u16, f64)> {
+        (0..=MAX_POINTS / STEP)
+            .map(|step| {
+                let points = step * STEP;
+                (points, self.probability(f64::from(points)))
+            })
+            .collect()
+    }
+}
+
+/// Weights that count rows.
+fn by_rows(weight: &[f64]) -> Vec<f64> {
     let mass: f64 = weight.iter().sum();
     let scale = weight.len() as f64 / mass;
-    let scaled: Vec<f64> = weight.iter().map(|weight| weight * scale).collect();
+    weight.iter().map(|weight| weight * scale).collect()
+}
+
+fn platt(points: &[f64], reached: &[u8], weight: &[f64]) -> Line {
+    let scaled = by_rows(weight);
     // Hundreds of points are of the size of logits, so that the steps are well scaled.
     let fill = |rows: std::ops::Range<usize>, mut block: ndarray::ArrayViewMut2<'_, f64>| {
         let part = points.get(rows).unwrap_or_default();
@@ -90,14 +163,48 @@ fn platt(points: &[f64], reached: &[u8], weight: &[f64]) -> Vec<(u16, f64)> {
         weight: &scaled,
     };
     let fitted = fit(&design, 1, 1e-6);
-    let slope = fitted.beta.first().copied().unwrap_or(0.0).max(0.0);
-    let theta = fitted.theta.first().copied().unwrap_or(0.0);
-    (0..=MAX_POINTS / STEP)
-        .map(|step| {
-            let points = step * STEP;
-            (points, sigmoid(slope * f64::from(points) / 100.0 - theta))
-        })
-        .collect()
+    let mut line = Line {
+        slope: fitted.beta.first().copied().unwrap_or(0.0).max(0.0),
+        theta: fitted.theta.first().copied().unwrap_or(0.0),
+        error: f64::INFINITY,
+    };
+    // The information about the slope that the level leaves.
+    let (mut all, mut one, mut two) = (0.0, 0.0, 0.0);
+    for (points, weight) in points.iter().zip(&scaled) {
+        let p = line.probability(*points);
+        let (x, spread) = (points / 100.0, weight * p * (1.0 - p));
+        all += spread;
+        one += spread * x;
+        two += spread * x * x;
+    }
+    let information = two - one * one / all;
+    if information > 0.0 {
+        line.error = information.sqrt().recip();
+    }
+    line
+}
+
+/// The level at which a slope gives the rows their mean, by Newton steps from `theta`.
+fn level_of(points: &[f64], reached: &[u8], weight: &[f64], slope: f64, theta: f64) -> f64 {
+    let mut line = Line {
+        slope,
+        theta,
+        error: 0.0,
+    };
+    for _ in 0..50 {
+        let (mut beyond, mut spread, mut mass) = (0.0, 0.0, 0.0);
+        for ((points, reached), weight) in points.iter().zip(reached).zip(weight) {
+            let p = line.probability(*points);
+            beyond += weight * (p - f64::from(*reached));
+            spread += weight * p * (1.0 - p);
+            mass += weight;
+        }
+        if spread <= 0.0 || beyond.abs() <= 1e-12 * mass {
+            break;
+        }
+        line.theta += (beyond / spread).clamp(-2.0, 2.0);
+    }
+    line.theta
 }
 
 fn isotonic(points: &[f64], reached: &[u8], weight: &[f64]) -> Vec<(u16, f64)> {
@@ -131,4 +238,61 @@ fn isotonic(points: &[f64], reached: &[u8], weight: &[f64]) -> Vec<(u16, f64)> {
         }
     }
     curve
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rng::SeededRng;
+
+    /// Points with problems whose logit rises by `slope` for every hundred of them from even odds at 500.
+    fn rows(count: usize, slope: f64, seed: u64) -> (Vec<f64>, Vec<u8>) {
+        let mut rng = SeededRng::new(seed, "calibrate");
+        (0..count)
+            .map(|_| {
+                let points = (rng.unit_f64() * 1_000.0).round();
+                let logit = slope * (points - 500.0) / 100.0 - 1.0;
+                (points, u8::from(rng.chance(sigmoid(logit))))
+            })
+            .unzip()
+    }
+
+    fn calibrated(slope: f64, later: Option<f64>) -> (Calibration, Option<f64>) {
+        let (points, outcome) = rows(8_000, slope, 1);
+        let weight = vec![1.0; points.len()];
+        let judged = |points, outcome, weight| Judged {
+            points,
+            outcome,
+            weight,
+        };
+        let late = later.map(|slope| rows(3_000, slope, 2));
+        let late_weight = vec![1.0; 3_000];
+        let late = late
+            .as_ref()
+            .map(|(points, outcome)| judged(points, outcome, &late_weight));
+        let rows = judged(&points, &outcome, &weight);
+        let found = calibrate(CalibrationMethod::Platt, rows, late, 1);
+        let mean = |of: &dyn Fn(usize) -> f64| (0..8_000).map(of).sum::<f64>() / 8_000.0;
+        let (said, seen) = (
+            mean(&|at| found.0.probability(points[at] as u16)),
+            mean(&|at| f64::from(outcome[at])),
+        );
+        assert!((said - seen).abs() < 0.002, "{said} {seen}");
+        found
+    }
+
+    #[test]
+    fn a_slope_that_fades_on_later_rows_is_taken_and_the_level_kept() {
+        let (plain, left) = calibrated(0.8, None);
+        assert_eq!(left, None);
+        // What chance explains changes nothing.
+        assert_eq!(calibrated(0.8, Some(0.8)), (plain.clone(), None));
+        // Nor does a slope that is steeper.
+        assert_eq!(calibrated(0.8, Some(1.2)).1, None);
+
+        let (faded, left) = calibrated(0.8, Some(0.4));
+        assert!((left.unwrap() - 0.5).abs() < 0.1, "{left:?}");
+        let spread = |of: &Calibration| of.probability(900) - of.probability(100);
+        assert!(spread(&faded) < 0.8 * spread(&plain));
+    }
 }

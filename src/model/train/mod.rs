@@ -17,6 +17,7 @@ mod calibrate;
 mod challenge;
 mod error;
 mod estimator;
+mod forward;
 mod measure;
 mod newton;
 mod pairs;

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::additive::Fit;
 use super::bins::{FeatureBins, LeftOut, cut_all};
 use super::boost::fit_boost;
-use super::calibrate::calibrate;
+use super::calibrate::{Judged, calibrate};
 use super::challenge::challengers;
 use super::error::TrainError;
+use super::forward::forward;
 use super::measure::{auc, figures};
 use super::params::{Fitter, TrainParams, ValidTrainParams};
 use super::points::{Scale, cutoffs, scale, to_points};
@@ -19,7 +20,8 @@ use crate::domain::Tier;
 use crate::domain::digest::{HashAlgorithm, Hasher};
 use crate::model::scorecard::Parts;
 use crate::model::{
-    Baseline, Column, Cutoffs, PointsShare, Scorecard, Scored, Table, TableScorer, Values,
+    Baseline, CalibrationMethod, Column, Cutoffs, PointsShare, Scorecard, Scored, Table,
+    TableScorer, Values,
 };
 
 /// Rows of the rarest outcome below which nothing is fitted.
@@ -110,7 +112,36 @@ pub fn train(
         .iter()
         .map(|logit| line.points(*logit))
         .collect();
-    let calibration = calibrate(params.calibration, &held_points, outcome, weight, levels);
+    let later = match (params.calibration, fit_table.day()) {
+        (CalibrationMethod::Platt, Some(days)) => {
+            progress("looking at later rows");
+            forward(&rows, days, chosen, params)
+        }
+        (CalibrationMethod::Platt | CalibrationMethod::Isotonic, _) => None,
+    };
+    let later_points: Vec<f64> = later
+        .iter()
+        .flat_map(|later| &later.logits)
+        .map(|logit| line.points(*logit))
+        .collect();
+    let judged = Judged {
+        points: &held_points,
+        outcome,
+        weight,
+    };
+    let later_judged = later.as_ref().map(|later| Judged {
+        points: &later_points,
+        outcome: &later.outcome,
+        weight: &later.weight,
+    });
+    let (calibration, left) = calibrate(params.calibration, judged, later_judged, levels);
+    if let (Some(left), Some(later)) = (left, &later) {
+        warnings.push(format!(
+            "points tell less of later rows: from {} on the slope of their probabilities is {left:.2} of that on rows of the \
+             same time, so the probabilities follow it; look at what has changed, and train again soon",
+            later.from
+        ));
+    }
     let parts = to_points(&fit.model, &bins, line);
     for bins in bins
         .iter()
@@ -229,7 +260,7 @@ fn check_names(table: &Table, params: &TrainParams) -> Result<(), TrainError> {
 }
 
 /// The worst outcome of rows that hold every outcome up to it, each often enough.
-fn check_outcomes(outcome: &[u8]) -> Result<usize, TrainError> {
+pub(super) fn check_outcomes(outcome: &[u8]) -> Result<usize, TrainError> {
     let mut counts = [0_usize; 4];
     for outcome in outcome {
         if let Some(count) = counts.get_mut(usize::from(*outcome)) {
@@ -262,7 +293,7 @@ fn check_outcomes(outcome: &[u8]) -> Result<usize, TrainError> {
 }
 
 /// Every fold needs rows of its own and, without them, every outcome.
-fn check_folds(outcome: &[u8], fold: &[u8], folds: usize) -> Result<(), TrainError> {
+pub(super) fn check_folds(outcome: &[u8], fold: &[u8], folds: usize) -> Result<(), TrainError> {
     for at in 0..folds {
         let mine = || {
             outcome

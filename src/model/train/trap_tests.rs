@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-use super::calibrate::calibrate;
+use super::calibrate::{Judged, calibrate};
 use super::tests::{beside, params, run, sample};
 use super::*;
 use crate::domain::rng::SeededRng;
@@ -222,7 +222,12 @@ fn an_isotonic_curve_does_not_depend_on_the_order_of_rows_and_keeps_the_mean() {
     let curve = |rows: &[(f64, u8)]| {
         let (points, outcome): (Vec<f64>, Vec<u8>) = rows.iter().copied().unzip();
         let weight = vec![1.0; rows.len()];
-        calibrate(CalibrationMethod::Isotonic, &points, &outcome, &weight, 1)
+        let rows = Judged {
+            points: &points,
+            outcome: &outcome,
+            weight: &weight,
+        };
+        calibrate(CalibrationMethod::Isotonic, rows, None, 1).0
     };
     let shuffled = curve(&rows);
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -246,4 +251,59 @@ fn an_isotonic_curve_does_not_depend_on_the_order_of_rows_and_keeps_the_mean() {
         .sum::<f64>()
         / count;
     assert!(error < 0.04, "{error}");
+}
+
+#[test]
+fn a_ranking_that_fades_with_time_is_told_and_the_probabilities_follow_it() {
+    let plain = sample(6_000, 45);
+    let first = jiff::civil::date(2024, 1, 1);
+    let days: Vec<jiff::civil::Date> = (0..6_000)
+        .map(|row| crate::domain::dates::add_days(first, row / 10))
+        .collect();
+    // In the last third chance alone decides for two rows of three.
+    let mut rng = SeededRng::new(6, "fading");
+    let outcome = plain.outcome().unwrap();
+    let share = outcome.iter().map(|y| f64::from(*y)).sum::<f64>() / 6_000.0;
+    let faded: Vec<u8> = outcome
+        .iter()
+        .enumerate()
+        .map(|(row, y)| {
+            if row >= 4_000 && rng.chance(2.0 / 3.0) {
+                u8::from(rng.chance(share))
+            } else {
+                *y
+            }
+        })
+        .collect();
+    let with = |outcome: &[u8]| {
+        let beside = Beside {
+            outcome: Some(outcome.to_vec()),
+            day: Some(days.clone()),
+            ..beside(&plain)
+        };
+        Table::new(plain.features().to_vec(), beside).unwrap()
+    };
+    for fitter in [Fitter::Woe, Fitter::Boost] {
+        let settings = TrainParams {
+            validation: Validation::None,
+            ..params(fitter)
+        };
+        let says = |trained: &Trained| {
+            let warnings = &trained.report.warnings;
+            warnings.iter().any(|text| text.contains("later rows"))
+        };
+        let steady = run(&with(outcome), settings.clone()).unwrap();
+        assert!(!says(&steady), "{fitter:?}: {:?}", steady.report.warnings);
+        let fading = run(&with(&faded), settings).unwrap();
+        assert!(says(&fading), "{fitter:?}: {:?}", fading.report.warnings);
+        let table = with(&faded);
+        let scored = fading.card.score_table(&table).unwrap();
+        let said = fading.card.probabilities(&scored.points).unwrap();
+        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / 6_000.0;
+        let (said, seen) = (
+            mean(&mut said.into_iter()),
+            mean(&mut faded.iter().map(|y| f64::from(*y))),
+        );
+        assert!((said - seen).abs() < 0.02, "{fitter:?}: {said} {seen}");
+    }
 }

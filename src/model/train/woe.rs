@@ -361,6 +361,11 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
     }
 }
 
+/// Fits all rows, and nothing else.
+pub(super) fn fit_whole(rows: &Rows<'_>, params: &TrainParams) -> Result<Additive, TrainError> {
+    fit_one(rows, rows.weight, params).map(|one| one.model)
+}
+
 /// Fits all rows, and each fold's rows without it for the held-back logits.
 pub(super) fn fit_woe(
     rows: &Rows<'_>,
