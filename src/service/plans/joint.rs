@@ -378,12 +378,11 @@ impl Service {
             let suits = |visit: &&Visit| (visit.from_on..=visit.until_on).contains(&day);
             let mut meant: Vec<&Visit> = found.iter().filter(suits).collect();
             if meant.is_empty() {
-                // Early or late: the visits that are still to come, or those of that day.
-                meant.extend(
-                    found
-                        .iter()
-                        .filter(|visit| visit.visited_on.is_none_or(|on| on == day)),
-                );
+                // Early or late: the visits that are still to come.
+                meant.extend(found.iter().filter(|visit| visit.visited_on.is_none()));
+            }
+            if meant.is_empty() {
+                meant.extend(found);
             }
             if meant.is_empty() {
                 let reason = "is not visited for this joint plan; `GET …/visits` lists who is";
