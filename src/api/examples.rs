@@ -350,7 +350,7 @@ pub(super) fn plan(state: &str) -> Value {
             "frame_id": FRAME_ID, "title": "Food safety, first quarter", "item_class": "general", "items": [],
             "period": {"from": "2027-01-01", "to": "2027-03-31"},
             "filter": {"division": "990100", "industry": "F52", "kinds": [], "sizes": [], "tiers": [], "tags": []},
-            "method": "equal", "visits": 40, "allocation": {"by": "rates", "strata": []},
+            "method": "equal", "visits": 40, "allocation": {"by": "rates", "strata": [], "strata_by": ["division"]},
             "rounding": "systematic", "exploration_share": 0.0,
             "reserve_share": 0.2, "hash": "sha256", "committed": [], "public": [], "public_seed": false
         },

@@ -10,6 +10,7 @@ mod editions;
 mod extension;
 mod groups;
 mod joint;
+mod joint_done;
 mod kept_order;
 mod limits;
 mod order;
