@@ -105,6 +105,8 @@ impl TestApp {
                 .redirect(reqwest::redirect::Policy::none())
                 // A test that waits for an answer that never comes is to fail and not to hang.
                 .timeout(LONGEST_WAIT)
+                // Sooner than the server closes a silent connection, or a slow machine meets one that is just being closed.
+                .pool_idle_timeout(std::time::Duration::from_secs(2))
                 .build()
                 .unwrap(),
             store_works,
