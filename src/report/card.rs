@@ -86,7 +86,7 @@ pub(super) fn summary(page: &mut Page, evaluation: &Evaluation) {
     }
 }
 
-fn guard_name(guard: &str) -> Text {
+pub(super) fn guard_name(guard: &str) -> Text {
     match guard.split_once('.') {
         Some(("tier_share", tier)) => t(format!("{tier} 类占比"), format!("share of tier {tier}")),
         Some(("feature_shift", feature)) => t(
@@ -108,7 +108,7 @@ fn guard_name(guard: &str) -> Text {
 }
 
 /// A bound in both languages; JSON and the command line give it in English.
-fn limit(told: &str) -> Text {
+pub(super) fn limit(told: &str) -> Text {
     let rows = told
         .strip_prefix("1 (rates rise from A to D over tiers with at least ")
         .and_then(|rest| rest.strip_suffix(" rows)"));

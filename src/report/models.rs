@@ -1,11 +1,14 @@
 //! The pages about a registered model: its validation, and the card about it.
 
+use super::card::{guard_name, limit};
 use super::comparison::comparison_sections;
 use super::page::{Grid, Page};
 use super::text::{Form, Language, Text, count, interval_of, same, t, value_of};
 use crate::domain::Tier;
 use crate::service::figures::GuardState;
-use crate::service::{CardValidation, Disagreement, Gate, ModelCard, ModelValidation, Raises};
+use crate::service::{
+    CardValidation, Disagreement, Gate, ModelCard, ModelState, ModelValidation, Raises,
+};
 
 /// The validation of a model as a self-contained HTML page.
 pub fn validation_page(validation: &ModelValidation, language: Language) -> String {
@@ -61,16 +64,10 @@ fn gates(page: &mut Page, gates: &[Gate]) {
         grid.marked_row(
             "",
             vec![
-                (same(&gate.gate), ""),
+                (gate_name(&gate.gate), ""),
                 (state, class),
-                (
-                    same(
-                        gate.value
-                            .map_or_else(String::new, |value| format!("{value:.4}")),
-                    ),
-                    "",
-                ),
-                (same(&gate.limit), ""),
+                (same(gate.value.map_or_else(String::new, gate_value)), ""),
+                (gate_limit(gate), ""),
                 (
                     if gate.may_force {
                         t("可", "yes")
@@ -83,6 +80,99 @@ fn gates(page: &mut Page, gates: &[Gate]) {
         );
     }
     page.grid(&grid);
+}
+
+/// A gate in Chinese words, and by the name that JSON and the command line give it.
+fn gate_name(gate: &str) -> Text {
+    let zh = match gate {
+        "vectors" => "测试向量".to_owned(),
+        "direction" => "方向".to_owned(),
+        "convergence" => "收敛".to_owned(),
+        "time_split" => "按时间划分".to_owned(),
+        "later_inspections" => "后续检查".to_owned(),
+        "not_worse_than_live" => "不劣于现行模型".to_owned(),
+        "guard.mix_shift" => "全体名录类别占比的稳定性".to_owned(),
+        other => other
+            .strip_prefix("guard.")
+            .map_or_else(|| other.to_owned(), |guard| guard_name(guard).zh),
+    };
+    t(zh, gate)
+}
+
+/// Counts as they are, small numbers by their size.
+fn gate_value(value: f64) -> String {
+    if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else if value.abs() < 1e-4 {
+        format!("{value:.1e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+fn gate_limit(gate: &Gate) -> Text {
+    let zh = match gate.gate.as_str() {
+        "vectors" => "每个测试向量都得到所记的分数；手写的卡没有测试向量".to_owned(),
+        "direction" => "没有分数与目录声明的方向相反".to_owned(),
+        "convergence" => "逻辑回归的梯度检验通过；提升法在留出行上停止，没有此项".to_owned(),
+        "time_split" => "用来评判的检查晚于拟合所用的行".to_owned(),
+        "later_inspections" => "名录中有评判日之后的检查".to_owned(),
+        "not_worse_than_live" => "AUC 差的区间不全在 0 以下".to_owned(),
+        "guard.mix_shift" => {
+            let most = gate.limit.rsplit(' ').next().unwrap_or_default();
+            format!("与现行模型相比，全体名录类别占比的稳定性指数低于 {most}")
+        }
+        _ => limit(&gate.limit).zh,
+    };
+    t(zh, &gate.limit)
+}
+
+fn state_name(state: ModelState) -> Text {
+    let zh = match state {
+        ModelState::Draft => "草稿",
+        ModelState::Validated => "已校验",
+        ModelState::Approved => "已批准",
+        ModelState::Shadow => "影子运行",
+        ModelState::Live => "现行",
+        ModelState::Retired => "停用",
+    };
+    t(zh, state.as_str())
+}
+
+/// How the rows were divided, in words.
+fn division(split: &serde_json::Value) -> Text {
+    let number = |key: &str| {
+        count(
+            split
+                .get(key)
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(0),
+        )
+    };
+    let by = split
+        .get("by")
+        .and_then(|by| by.as_str())
+        .unwrap_or_default();
+    let from = split.get("validation_from").and_then(|day| day.as_str());
+    let by_zh = match by {
+        "day" => "按日",
+        "group" => "按企业",
+        "row" => "按行",
+        _ => "不划分",
+    };
+    let (fit, validation) = (number("fit_count"), number("validation_count"));
+    let (purged, weightless) = (number("purged_count"), number("weightless_count"));
+    let (from_zh, from_en) = from.map_or_else(Default::default, |day| {
+        (format!("（自 {day}）"), format!(" (from {day})"))
+    });
+    t(
+        format!(
+            "{by_zh}：拟合 {fit} 行，校验 {validation} 行{from_zh}，间隔内 {purged} 行，无权重 {weightless} 行"
+        ),
+        format!(
+            "by {by}: {fit} rows fitted, {validation} validate{from_en}, {purged} in the gap, {weightless} without weight"
+        ),
+    )
 }
 
 fn disagreement(page: &mut Page, found: &Disagreement) {
@@ -163,8 +253,12 @@ pub fn model_card_page(card: &ModelCard, language: Language) -> String {
     let mut grid = Grid::new(&[(t("项目", "item"), false), (t("内容", "content"), false)]);
     let mut add = |name: Text, value: Text| grid.row(vec![name, value]);
     add(t("编号（SHA-256）", "id (SHA-256)"), same(&card.model_id));
-    add(t("状态", "state"), same(card.state.as_str()));
-    add(t("来源", "origin"), same(&card.origin));
+    add(t("状态", "state"), state_name(card.state));
+    let origin = match card.origin.as_str() {
+        "trained" => t("训练", "trained"),
+        other => same(other),
+    };
+    add(t("来源", "origin"), origin);
     for (label, value) in [
         (t("登记人", "author"), &card.author),
         (t("批准人", "approver"), &card.approver),
@@ -198,15 +292,19 @@ pub fn model_card_page(card: &ModelCard, language: Language) -> String {
         ("first_day", t("首日", "first day")),
         ("last_day", t("末日", "last day")),
         ("digest", t("数据摘要", "digest of the data")),
-        ("split", t("划分", "division of the rows")),
     ] {
         let value = card.data.get(key).map(text).unwrap_or_default();
         if !value.is_empty() {
             add(label, same(value));
         }
     }
+    if let Some(split) = card.data.get("split").filter(|split| split.is_object()) {
+        add(t("划分", "division of the rows"), division(split));
+    }
     let why = card.fitter.get("why").map(text).unwrap_or_default();
-    if !why.is_empty() {
+    if why == "asked for" {
+        add(t("拟合", "fitter"), t("按要求选定", why));
+    } else if !why.is_empty() {
         add(t("拟合", "fitter"), same(why));
     }
     add(
@@ -239,14 +337,17 @@ pub fn model_card_page(card: &ModelCard, language: Language) -> String {
                 (t("区间", "interval"), false),
             ]);
             for (name, figure) in [
-                ("AUC", &headline.auc),
-                ("KS", &headline.ks),
-                ("lift, top 10 %", &headline.lift_top_tenth),
-                ("problem rate", &headline.problem_rate),
-                ("Brier", &headline.brier),
+                (same("AUC"), &headline.auc),
+                (same("KS"), &headline.ks),
+                (
+                    t("前 10 % 的提升", "lift, top 10 %"),
+                    &headline.lift_top_tenth,
+                ),
+                (t("问题率", "problem rate"), &headline.problem_rate),
+                (t("布赖尔分", "Brier"), &headline.brier),
             ] {
                 grid.row(vec![
-                    same(name),
+                    name,
                     value_of(figure, Form::Plain),
                     interval_of(figure, Form::Plain),
                 ]);
