@@ -17,7 +17,7 @@
 //! | 10 extension | `acceptance`, properties `sampling::a_larger_equal_draw_contains_the_smaller` | 0 | 0 |
 //! | 11 one object more | `acceptance` | 0 elsewhere, ≤ 1 in its own | 0, 1 |
 //! | 12 overlap, positive part | `acceptance` | exact, ±5 deviations | 0 missing, −0.25 |
-//! | 14 monotone | properties `allocation::visits_follow_risk_and_meet_their_total`, `more_complaints_never_lower_the_rate` (by the default policy), `neyman_never_gives_the_riskier_stratum_of_a_division_less` | 0 of 10,000 plans | 0 |
+//! | 14 monotone | properties `allocation::visits_follow_risk_and_meet_their_total`, `more_complaints_never_lower_the_probability`, `neyman_never_gives_the_riskier_stratum_of_a_division_less` | 0 of 10,000 plans | 0 |
 //! | 15 rounding | `acceptance` | 0, 0, 5 errors | 0, 0, 1.74 |
 //! | 16 allocation against brute force | properties `allocation::neyman_under_boxes_is_the_optimum` (10,000 cases, at the effort that is used) | 1e-9 | within |
 //! | 17 floor, weight = 1/π | properties `sampling::every_weight_is_the_inverse_of_the_probability_of_the_transcript`, `allocation::visits_follow_risk_and_meet_their_total`, service `plans::samples_and_transcript_tell_the_weights_as_drawn` | exact | exact |

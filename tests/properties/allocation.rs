@@ -9,8 +9,9 @@ use risktier::sampling::plan::PPB;
 use risktier::sampling::sizes::{Target, exploration_split, largest_remainder};
 use risktier::sampling::{
     Allocation, AllocationError, Band, ComplaintLoad, Frame, FrameEntry, FrameRow, ItemCap,
-    ItemClass, NO_BAND, PoolFilter, RateBasis, RateRule, SamplingPolicy, StrataBy, Stratum,
-    StratumAttribute, StratumTerms, TierRates, allocate, allocate_within, stratify, stratify_by,
+    ItemClass, NO_BAND, PoolFilter, RateBasis, RateFactor, RateRule, SamplingPolicy, StrataBy,
+    Stratum, StratumAttribute, StratumTerms, TierRates, allocate, allocate_within, stratify,
+    stratify_by,
 };
 use risktier::service::Models;
 use std::collections::BTreeSet;
@@ -307,13 +308,12 @@ proptest! {
         }
     }
 
-    /// Acceptance test 14, second half: one object complained about more, all else equal, has no lower rate, by the policy
-    /// that comes with the product.
+    /// Acceptance test 14, second half: one object complained about more, all else equal, is never drawn less probably.
     #[test]
-    fn more_complaints_never_lower_the_rate(
-        frame in frames(), who in any::<prop::sample::Index>(), raised in 1_usize..4, days in 1_u64..=365,
+    fn more_complaints_never_lower_the_probability(
+        policy in policies(), frame in frames(), who in any::<prop::sample::Index>(), raised in 1_usize..4, days in 1_u64..800,
+        share in any::<prop::sample::Index>(),
     ) {
-        let policy = &MODELS.sampling;
         let members = PoolFilter::default().select(&frame).members;
         prop_assume!(!members.is_empty());
         let who = members[who.index(members.len())];
@@ -322,13 +322,27 @@ proptest! {
         let band = names.iter().position(|name| *name == rows[who].complaint_band.as_str()).unwrap();
         rows[who].complaint_band = label(names[(band + raised).min(names.len() - 1)]);
         let after = Frame::from_rows(date(2026, 11, 22), rows).unwrap();
-        let rate = |frame: &Frame| {
-            let rule = RateRule::new(policy, ItemClass::General, days, frame).unwrap();
-            rule.of(&frame.rows()[who]).unwrap().rate_ppb
+        let total = share.index(members.len()) as u64 + 1;
+        let probability = |frame: &Frame, allocation| {
+            let rule = RateRule::new(&policy, ItemClass::General, days, frame).unwrap();
+            let strata = stratify(frame, &members, &rule).unwrap();
+            let targets = allocate(&strata, allocation).unwrap();
+            let found = strata.iter().zip(targets).find(|(stratum, _)| stratum.members.contains(&who));
+            let (stratum, target) = found.unwrap();
+            target / stratum.members.len() as u64
         };
-        let (was, is) = (rate(&frame), rate(&after));
-        // A rate is a whole number of ppb before all are lifted to the floor, at most threefold.
-        prop_assert!(is + 8 >= was, "{} {}", was, is);
+        // A rate is a whole number of ppb before it is lifted to the floor, which makes more of what was rounded.
+        let rule = RateRule::new(&policy, ItemClass::General, days, &frame).unwrap();
+        let steps = rule.explain(&frame.rows()[who]).unwrap();
+        let lifted = [RateFactor::Floor, RateFactor::LeastRate];
+        let plain = steps.iter().take_while(|step| !lifted.contains(&step.factor)).last().unwrap().rate_ppb.max(1);
+        let (was, is) = (probability(&frame, Allocation::Rates), probability(&after, Allocation::Rates));
+        prop_assert!(is + 2 * (was / plain) + 2 >= was, "{} {} of {}", was, is, plain);
+        let total = Allocation::Total(total);
+        let (was, is) = (probability(&frame, total), probability(&after, total));
+        // What whole ppb per object leave over goes to the highest rate, wherever that is.
+        let rest = 2 + members.len() as u64;
+        prop_assert!(is + 2 * (was / plain) + rest >= was, "{} {} of {}", was, is, plain);
     }
 
     #[test]
