@@ -7,6 +7,7 @@ use super::compose::{CommonFlags, service};
 use super::contributions::OpenedFlags;
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_json, print_table};
+use super::pages::every;
 use super::persons::fault;
 use super::plan::{put_sample, write_files};
 use super::progress::watched;
@@ -14,9 +15,6 @@ use super::verify::show_verification;
 use crate::domain::{ReplaceReason, field};
 use crate::service::{Entropy, PlanView, ReplaceRequest, Replacement, person};
 use crate::telemetry::init_logs;
-
-/// Plans read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -170,18 +168,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             return show_verification(&verification, arguments.format);
         }
         What::Show { plan_id } => vec![service.plan(&plan_id)?],
-        What::List => {
-            let mut all: Vec<PlanView> = Vec::new();
-            loop {
-                let before = all.last().map(|last| last.plan_id.clone());
-                let page = service.plans(before.as_deref(), PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break all;
-                }
-            }
-        }
+        What::List => every(|last: Option<&PlanView>, most| {
+            let before = last.map(|last| last.plan_id.clone());
+            service.plans(before.as_deref(), most)
+        })?,
     };
     if arguments.format == OutputFormat::Json {
         print_json(&plans)?;

@@ -6,12 +6,10 @@ use super::compose::{CommonFlags, service};
 use super::contributions::{OpenedFlags, PlannedFlags};
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_json, print_table};
+use super::pages::every;
 use super::plan::Hash;
 use crate::service::{Entropy, GroupRequest, GroupView};
 use crate::telemetry::init_logs;
-
-/// Groups read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -92,18 +90,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         }
         What::Void { group_id, reason } => vec![service.void_group(&group_id, &reason)?],
         What::Show { group_id } => vec![service.group(&group_id)?],
-        What::List => {
-            let mut all: Vec<GroupView> = Vec::new();
-            loop {
-                let before = all.last().map(|last| last.group_id.clone());
-                let page = service.groups(before.as_deref(), PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break all;
-                }
-            }
-        }
+        What::List => every(|last: Option<&GroupView>, most| {
+            let before = last.map(|last| last.group_id.clone());
+            service.groups(before.as_deref(), most)
+        })?,
     };
     if arguments.format == OutputFormat::Json {
         print_json(&groups)?;

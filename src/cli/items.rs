@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use super::compose::{CommonFlags, import_options, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table};
+use super::pages::every;
 use super::persons::fault;
 use crate::domain::{CheckItem, ItemDraft};
 use crate::service::{Entropy, ImportReport, ItemOutcome, ItemVersion, Service, Source};
 use crate::telemetry::init_logs;
 
-/// Items read at once.
-const PAGE: usize = 1_000;
 /// Faults told on standard error.
 const TOLD_FAULTS: usize = 10;
 
@@ -78,7 +77,7 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             on: None,
         } => service.item_versions(&item_code)?,
         What::List { published } => {
-            let mut all = every(&service)?;
+            let mut all = all_items(&service)?;
             all.retain(|version| version.item.published || !published);
             all
         }
@@ -87,17 +86,11 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     Ok(ExitCode::Done)
 }
 
-fn every(service: &Service) -> Result<Vec<ItemVersion>, Failure> {
-    let mut all: Vec<ItemVersion> = Vec::new();
-    loop {
-        let after = all.last().map(|last| last.item.item_code.to_string());
-        let page = service.items(after.as_deref(), PAGE)?;
-        let ended = page.len() < PAGE;
-        all.extend(page);
-        if ended {
-            return Ok(all);
-        }
-    }
+fn all_items(service: &Service) -> Result<Vec<ItemVersion>, Failure> {
+    Ok(every(|last: Option<&ItemVersion>, most| {
+        let after = last.map(|last| last.item.item_code.to_string());
+        service.items(after.as_deref(), most)
+    })?)
 }
 
 /// Writes a JSON list of items, all or none.

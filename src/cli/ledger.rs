@@ -6,13 +6,11 @@ use jiff::civil::Date;
 use super::compose::{CommonFlags, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
+use super::pages::every;
 use super::persons::fault;
 use crate::domain::{ExemptReason, UnknownCode, Visit, VisitKind, VisitState, field};
 use crate::service::{Entropy, ExemptVisit, LedgerFilter, LedgerSummary, label, person};
 use crate::telemetry::init_logs;
-
-/// Visits read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -112,15 +110,9 @@ pub(super) fn run(arguments: Arguments) -> Ended {
                 state,
                 plan_id: plan,
             };
-            let mut all: Vec<Visit> = Vec::new();
-            loop {
-                let page = service.visits(&filter, all.last().map(|last| last.visit_no), PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break all;
-                }
-            }
+            every(|last: Option<&Visit>, most| {
+                service.visits(&filter, last.map(|last| last.visit_no), most)
+            })?
         }
         What::Show { id } => {
             let id = field::enterprise_id("id", &id).map_err(fault)?;

@@ -6,13 +6,11 @@ use jiff::civil::Date;
 use super::compose::{CommonFlags, runtime, service};
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_table};
+use super::pages::every;
 use super::persons::{PersonFlags, fault};
 use crate::domain::field;
 use crate::service::{Act, Entropy, Merge};
 use crate::telemetry::init_logs;
-
-/// Acts read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -98,15 +96,8 @@ pub(super) fn run_acts(arguments: ActArguments) -> Ended {
     init_logs(&settings.log)?;
     let service = service(&settings, Entropy::System)?;
     let id = field::enterprise_id("id", &arguments.id).map_err(fault)?;
-    let mut all: Vec<Act> = Vec::new();
-    loop {
-        let page = service.acts(&id, all.last().map(|last| last.act_no), PAGE)?;
-        let ended = page.len() < PAGE;
-        all.extend(page);
-        if ended {
-            break;
-        }
-    }
+    let all =
+        every(|last: Option<&Act>, most| service.acts(&id, last.map(|last| last.act_no), most))?;
     let mut table = Table::new(&["act_no", "on", "what", "subject", "by", "reason", "at"]);
     for act in all {
         table.row(vec![

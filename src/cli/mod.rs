@@ -31,6 +31,7 @@ mod objections;
 mod openapi;
 mod output;
 mod overrides;
+mod pages;
 mod persons;
 mod plan;
 mod policies;

@@ -10,6 +10,7 @@ use super::compose::{CommonFlags, blocking, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::judging::{Language, outcome_rule};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
+use super::pages::every;
 use super::persons::{PersonFlags, fault};
 use super::progress::spinner;
 use super::reclassify::see_through;
@@ -20,9 +21,6 @@ use crate::service::{
     ValidationAsk, person, reason_of,
 };
 use crate::telemetry::init_logs;
-
-/// Rows read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -231,16 +229,10 @@ fn carry_out(service: &Service, what: What, format: OutputFormat) -> Ended {
     let id = |text: &str| -> Result<String, Failure> { Ok(service.model_named(text)?.model_id) };
     match what {
         What::List { state } => {
-            let mut all: Vec<ModelRow> = Vec::new();
-            loop {
-                let before = all.last().map(|row| row.model_no);
-                let page = service.models(state.map(Into::into), before, PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break;
-                }
-            }
+            let all = every(|last: Option<&ModelRow>, most| {
+                let before = last.map(|row| row.model_no);
+                service.models(state.map(Into::into), before, most)
+            })?;
             show(&all, format)
         }
         What::Show { model } => show_one(service, &id(&model)?, format),
@@ -542,16 +534,10 @@ fn history(service: &Service, model: Option<&str>, verify: bool, format: OutputF
         Some(text) => Some(service.model_named(text)?.model_id),
         None => None,
     };
-    let mut all: Vec<ModelChange> = Vec::new();
-    loop {
-        let before = all.last().map(|row| row.seq);
-        let page = service.model_history(model_id.as_deref(), before, PAGE)?;
-        let ended = page.len() < PAGE;
-        all.extend(page);
-        if ended {
-            break;
-        }
-    }
+    let all = every(|last: Option<&ModelChange>, most| {
+        let before = last.map(|row| row.seq);
+        service.model_history(model_id.as_deref(), before, most)
+    })?;
     let mut table = Table::new(&[
         "seq", "at", "model_id", "what", "state", "by", "forced", "reason",
     ]);

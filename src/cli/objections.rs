@@ -6,13 +6,11 @@ use jiff::civil::Date;
 use super::compose::{CommonFlags, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_table};
+use super::pages::every;
 use super::persons::PersonFlags;
 use super::records::content;
 use crate::service::{Entropy, Objection, ObjectionState, Ruling, label};
 use crate::telemetry::init_logs;
-
-/// Objections read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -155,17 +153,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
         What::Show { objection_id } => vec![service.objection(&objection_id)?],
         What::List { state, overdue } => {
             let overdue = overdue.then_some(true);
-            let mut all: Vec<Objection> = Vec::new();
-            loop {
-                let after = all.last().map(|last| last.objection_id.clone());
-                let page =
-                    service.objections(state.map(Into::into), overdue, after.as_deref(), PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break all;
-                }
-            }
+            every(|last: Option<&Objection>, most| {
+                let after = last.map(|last| last.objection_id.clone());
+                service.objections(state.map(Into::into), overdue, after.as_deref(), most)
+            })?
         }
     };
     print_table(&table(&objections, today)?, arguments.format)?;

@@ -6,13 +6,11 @@ use jiff::civil::Date;
 use super::compose::{CommonFlags, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::output::{OutputFormat, Table, print_table};
+use super::pages::every;
 use super::persons::{PersonFlags, fault};
 use crate::domain::{EnterpriseId, Tier, field};
 use crate::service::{Entropy, Override, OverrideProposal, OverrideState, person};
 use crate::telemetry::init_logs;
-
-/// Overrides read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -139,18 +137,10 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             let ended = service.end_override(enterprise(&id)?, override_id, person.person()?);
             vec![runtime.block_on(ended)?]
         }
-        What::List { state } => {
-            let mut all: Vec<Override> = Vec::new();
-            loop {
-                let after = all.last().map(|last| last.override_id.clone());
-                let page = service.overrides(state.map(Into::into), after.as_deref(), PAGE)?;
-                let ended = page.len() < PAGE;
-                all.extend(page);
-                if ended {
-                    break all;
-                }
-            }
-        }
+        What::List { state } => every(|last: Option<&Override>, most| {
+            let after = last.map(|last| last.override_id.clone());
+            service.overrides(state.map(Into::into), after.as_deref(), most)
+        })?,
     };
     print_table(&table(&overrides, service.today())?, arguments.format)?;
     Ok(ExitCode::Done)

@@ -7,12 +7,10 @@ use std::path::PathBuf;
 use super::exit::{Ended, ExitCode, Failure};
 use super::models::instant;
 use super::output::{OutputFormat, Table, print_table, say};
+use super::pages::every;
 use super::persons::{PersonFlags, fault};
 use super::reclassify::see_through;
 use crate::service::{Activation, PolicyChange, PolicyRow, RunState, Service, person, reason_of};
-
-/// Rows read at once.
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Registry {
@@ -55,15 +53,9 @@ impl Registry {
     pub(super) fn carry_out(self, service: &Service, format: OutputFormat) -> Ended {
         match self {
             Self::List => {
-                let mut all: Vec<PolicyRow> = Vec::new();
-                loop {
-                    let page = service.policies(all.last().map(|row| row.policy_no), PAGE)?;
-                    let ended = page.len() < PAGE;
-                    all.extend(page);
-                    if ended {
-                        break;
-                    }
-                }
+                let all = every(|last: Option<&PolicyRow>, most| {
+                    service.policies(last.map(|row| row.policy_no), most)
+                })?;
                 show_rows(&all, format)?;
             }
             Self::Add { file, by, reason } => {
@@ -109,16 +101,10 @@ impl Registry {
                     Some(text) => Some(service.policy_named(&text)?.policy_id),
                     None => None,
                 };
-                let mut all: Vec<PolicyChange> = Vec::new();
-                loop {
-                    let before = all.last().map(|row| row.seq);
-                    let page = service.policy_history(policy_id.as_deref(), before, PAGE)?;
-                    let ended = page.len() < PAGE;
-                    all.extend(page);
-                    if ended {
-                        break;
-                    }
-                }
+                let all = every(|last: Option<&PolicyChange>, most| {
+                    let before = last.map(|row| row.seq);
+                    service.policy_history(policy_id.as_deref(), before, most)
+                })?;
                 show_history(&all, format)?;
             }
         }

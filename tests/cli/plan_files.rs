@@ -31,6 +31,20 @@ fn frame(folder: &Path) {
     fs::write(folder.join("items.csv"), items).unwrap();
 }
 
+/// What was written to `out` replays to the byte.
+fn verify_out(folder: &Path) {
+    let arguments = [
+        "verify",
+        "--transcript",
+        "out/transcript.json",
+        "--pool",
+        "out/pool.tsv",
+        "--sample",
+        "out/sample.tsv",
+    ];
+    stdout(risktier(folder).args(arguments), 0);
+}
+
 fn plan(folder: &Path, more: &[&str]) -> assert_cmd::Command {
     let mut command = risktier(folder);
     command
@@ -67,16 +81,7 @@ fn a_plan_is_drawn_from_a_frame_file_without_a_store() {
             ),
             0,
         );
-        let verified = [
-            "verify",
-            "--transcript",
-            "out/transcript.json",
-            "--pool",
-            "out/pool.tsv",
-            "--sample",
-            "out/sample.tsv",
-        ];
-        stdout(risktier(folder).args(verified), 0);
+        verify_out(folder);
         assert!(!folder.join("risktier.db").exists());
     }
     let tsv = fs::read_to_string(folder.join("sample.tsv")).unwrap();
@@ -348,16 +353,7 @@ fn strata_are_as_coarse_as_they_are_asked_for() {
         serde_json::json!({"strata_by": []})
     );
     assert_eq!(transcript["plan"]["strata"].as_array().unwrap().len(), 4);
-    let verified = [
-        "verify",
-        "--transcript",
-        "out/transcript.json",
-        "--pool",
-        "out/pool.tsv",
-        "--sample",
-        "out/sample.tsv",
-    ];
-    stdout(risktier(folder).args(verified), 0);
+    verify_out(folder);
 }
 
 #[test]
