@@ -94,7 +94,7 @@ const STAYS: &[(&str, &[&str])] = &[
     ("linfa_logistic", &["model/train/"]),
     ("linfa_trees", &["model/train/"]),
     ("ndarray", &["model/train/"]),
-    ("rand", &["model/train/"]),
+    ("rand", &["model/train/", "api/context.rs"]),
     ("forust_ml", &["model/train/"]),
     ("rand_chacha", &["domain/rng.rs"]),
     (

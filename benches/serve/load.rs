@@ -21,11 +21,25 @@ pub(crate) struct Load {
     pub(crate) busy: f64,
 }
 
-/// Asks as `--load ADDRESS SECONDS CONNECTIONS PER_SECOND FILE`: the file has one request head per line, without the line
-/// breaks, or `POST path` and a body behind a tab. A rate of 0 asks as fast as answers come.
+/// How requests of a rate are spread over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pacing {
+    /// Evenly, by a loop that waits awake and takes all of its core.
+    Even,
+    /// As timers fire, which do so once a millisecond: all that fell due since the last one come at once.
+    Ticks,
+}
+
+/// Asks as `--load ADDRESS SECONDS CONNECTIONS PER_SECOND even|ticks FILE`: the file has one request head per line, without
+/// the line breaks, or `POST path` and a body behind a tab. A rate of 0 asks as fast as answers come.
 pub(crate) fn load(words: &[&str]) {
-    let [address, seconds, connections, per_second, file] = words else {
-        panic!("five words")
+    let [address, seconds, connections, per_second, pacing, file] = words else {
+        panic!("six words")
+    };
+    let pacing = match *pacing {
+        "even" => Pacing::Even,
+        "ticks" => Pacing::Ticks,
+        other => panic!("{other} is no pacing"),
     };
     let address: SocketAddr = address.parse().unwrap();
     let seconds: f64 = seconds.parse().unwrap();
@@ -53,6 +67,7 @@ pub(crate) fn load(words: &[&str]) {
                         number * 311,
                         until,
                         gap,
+                        pacing,
                         number as f64 / connections as f64,
                     )
                     .await
@@ -90,6 +105,7 @@ async fn ask(
     mut at: usize,
     until: Instant,
     gap: Option<Duration>,
+    pacing: Pacing,
     phase: f64,
 ) -> Vec<u32> {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -97,8 +113,11 @@ async fn ask(
     let (mut micros, mut buffer) = (Vec::new(), Vec::with_capacity(1 << 18));
     let mut due = Instant::now() + gap.unwrap_or_default().mul_f64(phase);
     loop {
-        if gap.is_some() {
+        if gap.is_some() && pacing == Pacing::Ticks {
             tokio::time::sleep_until(due.into()).await;
+        }
+        while Instant::now() < due {
+            tokio::task::yield_now().await;
         }
         let asked = if gap.is_some() { due } else { Instant::now() };
         if asked >= until {
@@ -145,7 +164,7 @@ async fn read_answer(stream: &mut tokio::net::TcpStream, buffer: &mut Vec<u8>) {
 pub(crate) fn run_load(
     address: SocketAddr,
     connections: usize,
-    per_second: f64,
+    (per_second, pacing): (f64, Pacing),
     seconds: f64,
     file: &Path,
 ) -> Load {
@@ -155,6 +174,10 @@ pub(crate) fn run_load(
         &seconds.to_string(),
         &connections.to_string(),
         &per_second.to_string(),
+        match pacing {
+            Pacing::Even => "even",
+            Pacing::Ticks => "ticks",
+        },
         file.to_str().unwrap(),
     ];
     let output = pinned(LOAD_CORE, &words).output().unwrap();

@@ -22,6 +22,7 @@
 //! | bare read | the bare client reads 1,000 ids from their buckets with one pipeline, no HTTP |
 //! | lookup | `POST /v1/tiers/lookup` of 1,000 ids from the cache in process |
 //! | lookup, Redis | the same from Redis |
+//! | … at half load | half of what it can do, evenly or in ticks of a millisecond; times count from when a request was due |
 
 #![allow(
     clippy::unwrap_used,
@@ -39,11 +40,12 @@ use std::path::Path;
 use jiff::civil::date;
 use risktier::domain::EnterpriseId;
 
+mod half;
 mod load;
 mod memory;
 mod servers;
 
-use load::{Load, run_load};
+use load::{Load, Pacing, run_load};
 use servers::{
     Redis, Served, key_of, key_prefix, pinned, prepare, processor_seconds, set_constants,
 };
@@ -51,6 +53,8 @@ use servers::{
 const ENTERPRISES: usize = 20_000;
 const CONNECTIONS: usize = 64;
 const IDS: usize = 1_000;
+/// No pauses: the next request as soon as the last is answered.
+const AT_ONCE: (f64, Pacing) = (0.0, Pacing::Ticks);
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 const TODAY: jiff::civil::Date = date(2026, 11, 22);
@@ -78,6 +82,7 @@ fn main() {
         ["--bare", redis] => servers::bare(redis),
         ["--load", rest @ ..] => load::load(rest),
         ["--read", redis, key_file, seconds] => load::read_bare(redis, key_file, seconds),
+        ["--stalls", seconds] => half::stalls(seconds.parse().unwrap()),
         ["--near", count] => memory::near_memory(count.parse().unwrap()),
         words => {
             let pace = match words.contains(&"--quick") {
@@ -121,7 +126,7 @@ fn compare(pace: Pace, cases: &[Case<'_>]) {
         run_load(
             case.served.address,
             case.connections,
-            0.0,
+            AT_ONCE,
             pace.seconds.min(1.0),
             &case.requests,
         );
@@ -134,7 +139,7 @@ fn compare(pace: Pace, cases: &[Case<'_>]) {
             let load = run_load(
                 case.served.address,
                 case.connections,
-                0.0,
+                AT_ONCE,
                 pace.seconds,
                 &case.requests,
             );
@@ -319,7 +324,7 @@ fn measure(pace: Pace, asked: &[&str]) {
                 .map(|word| word.parse().unwrap())
                 .collect();
             let before = processor_seconds(far.pid());
-            let load = run_load(far.address, 4, 0.0, pace.seconds, &bodies);
+            let load = run_load(far.address, 4, AT_ONCE, pace.seconds, &bodies);
             let cost = (processor_seconds(far.pid()) - before) / load.requests;
             rates.push((load.requests / load.seconds) / (numbers[0] / numbers[1]));
             costs.push((numbers[2] / numbers[0]) / cost);
@@ -338,21 +343,6 @@ fn measure(pace: Pace, asked: &[&str]) {
         );
     }
     if wants("half") {
-        let tiers = tiers();
-        for (name, served) in [("tier", &near), ("tier, Redis", &far)] {
-            let full = run_load(served.address, CONNECTIONS, 0.0, pace.seconds, &tiers);
-            let rate = full.requests / full.seconds / 2.0;
-            let halves: Vec<Load> = (0..pace.rounds)
-                .map(|_| run_load(served.address, CONNECTIONS, rate, pace.seconds, &tiers))
-                .collect();
-            let (p50, p99) = (
-                median(halves.iter().map(|load| load.p50).collect()),
-                median(halves.iter().map(|load| load.p99).collect()),
-            );
-            println!(
-                "{name} at half load ({rate:.0}/s): p50 {p50:.0} µs, p99 {p99:.0} µs, ratio {:.1}",
-                p99 / p50
-            );
-        }
+        half::half(pace, [&bare, &near, &far], &constants(), &tiers());
     }
 }

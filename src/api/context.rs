@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -19,6 +19,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 
 use super::contract::RouteTable;
 use super::guards::{Admission, Guards};
+use super::handlers::tiers;
 use super::idempotency::{self, Begun};
 use super::language::Language;
 use super::problem::{CONTENT_TYPE, Problem, ProblemKind};
@@ -42,7 +43,7 @@ impl RequestId {
             (1..=LONGEST_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(is_unreserved)
         });
         let id = given.cloned().unwrap_or_else(|| {
-            HeaderValue::from_str(uuid::Uuid::now_v7().hyphenated().encode_lower(&mut [0; 36]))
+            HeaderValue::from_str(new_uuid().hyphenated().encode_lower(&mut [0; 36]))
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
         });
         Self(id)
@@ -53,6 +54,15 @@ impl RequestId {
         // INVARIANT: the bytes are unreserved ASCII.
         self.0.to_str().unwrap_or_default()
     }
+}
+
+/// A UUID of version 7. Its random part comes from a generator of the thread's own, which asks the system for randomness
+/// once in a while and not with every request.
+fn new_uuid() -> uuid::Uuid {
+    let millis = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
 }
 
 /// The characters that need no escape anywhere in a URI (RFC 3986), so an id is also a valid `instance`.
@@ -102,17 +112,28 @@ pub(super) async fn surround(
         .or_else(|| coding::problem(&request));
     let answered = match refused {
         Some(problem) => Ok(request.into_response(asked.render(&problem))),
-        None => {
-            let limit = guards.and_then(|guards| guards.time_limit(&request));
-            answer(request, next, &asked, limit).await
-        }
+        None => match tiers::tier_at_hand(&request) {
+            Some(response) => {
+                let mut response = request.into_response(response);
+                add_headers(response.headers_mut(), &asked, &admission);
+                account_for(&asked, tiers::TIER_PATH, response.status(), started);
+                return Ok(response);
+            }
+            None => {
+                let limit = guards.and_then(|guards| guards.time_limit(&request));
+                // In a box of its own, so that what is answered above does not move the room that this needs.
+                Box::pin(answer(request, next, &asked, limit)).await
+            }
+        },
     };
     let mut response = match answered {
         Ok(response) => conditional::tagged(response),
         Err(problem) => return Err(without_request(problem, &asked, &admission)),
     };
     add_headers(response.headers_mut(), &asked, &admission);
-    account_for(&asked, &response, started);
+    let pattern = response.request().match_pattern();
+    let route = pattern.as_deref().unwrap_or("unmatched");
+    account_for(&asked, route, response.status(), started);
     Ok(response)
 }
 
@@ -294,14 +315,12 @@ fn is_problem(response: &HttpResponse) -> bool {
 
 /// Counts the request and writes its line: failures of ours always, refusals at `info`, the rest at `debug`, probes
 /// never. The line names the route, not the path, which holds ids of enterprises.
-fn account_for(asked: &Asked, response: &ServiceResponse, started: Instant) {
+fn account_for(asked: &Asked, route: &str, status: StatusCode, started: Instant) {
     let Asked {
         id, method, trace, ..
     } = asked;
     let trace = trace.as_ref().map(Trace::id);
-    let pattern = response.request().match_pattern();
-    let route = pattern.as_deref().unwrap_or("unmatched");
-    let status = response.status().as_u16();
+    let status = status.as_u16();
     let elapsed = started.elapsed();
     with_counters(route, method, status, |counters| {
         counters.requests.increment(1);

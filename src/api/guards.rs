@@ -76,7 +76,8 @@ struct Rate {
 /// What a request was let in with.
 #[derive(Default)]
 pub(super) struct Admission {
-    permits: Vec<Permit>,
+    /// Held until the request is answered.
+    permits: [Option<Permit>; 2],
     /// The headers that say how much is left of the rate.
     rate: Option<(HeaderValue, HeaderValue)>,
 }
@@ -120,16 +121,15 @@ impl Guards {
                 return (admission, problem);
             }
         }
-        let gates = [
-            Some(&self.requests),
-            is_import(request).then_some(&self.imports),
-        ];
-        for gate in gates.into_iter().flatten() {
-            match gate.enter() {
-                Some(permit) => admission.permits.push(permit),
-                None => return (admission, Some(gate.overloaded())),
-            }
-        }
+        let Some(permit) = self.requests.enter() else {
+            return (admission, Some(self.requests.overloaded()));
+        };
+        let import = match is_import(request).then(|| self.imports.enter()) {
+            Some(None) => return (admission, Some(self.imports.overloaded())),
+            Some(entered) => entered,
+            None => None,
+        };
+        admission.permits = [Some(permit), import];
         (admission, None)
     }
 

@@ -77,7 +77,7 @@ impl MemoryCache {
     fn find(&self, generation: u64, epoch: &Epoch, id: &EnterpriseId, today: Date) -> Lookup {
         let key = entry_key(epoch, generation, id);
         let entry = self.with_set(key, |_, keys, entries| {
-            let (_, entry) = keys.iter().zip(entries).find(|(at, _)| **at == key)?;
+            let entry = entries.get_mut(place_of(key, keys)?)?;
             *entry |= WAS_READ;
             Some(*entry)
         });
@@ -92,7 +92,7 @@ impl MemoryCache {
         let Some(packed) = pack(stored) else { return };
         let now = self.ticks.load(Ordering::SeqCst);
         self.with_set(key, |evicted_at, keys, entries| {
-            if let Some((_, entry)) = keys.iter().zip(&mut *entries).find(|(at, _)| **at == key) {
+            if let Some(entry) = place_of(key, keys).and_then(|place| entries.get_mut(place)) {
                 if unpack(*entry).is_none_or(|standing| standing.order() <= stored.order()) {
                     *entry = packed;
                 }
@@ -101,7 +101,7 @@ impl MemoryCache {
             if known_at.is_some_and(|tick| tick < *evicted_at) {
                 return;
             }
-            let Some((place, entry)) = free_slot(keys, entries) else {
+            let Some((place, entry)) = free_slot(key, keys, entries) else {
                 return;
             };
             if *place != 0 {
@@ -287,12 +287,29 @@ impl Level for MemoryCache {
     }
 }
 
-/// The slot for a new entry: an empty one, or one that was not read since the last pass.
+/// The slot of a set where a key is looked for first, so that most are found without reading the whole set. The bits are
+/// those that name neither shard nor set.
+fn home_of(key: u128) -> usize {
+    (key >> 32) as usize % WAYS
+}
+
+/// The slot of a set where a key lies.
+fn place_of(key: u128, keys: &[u128]) -> Option<usize> {
+    let home = home_of(key);
+    match keys.get(home) {
+        Some(at) if *at == key => Some(home),
+        _ => keys.iter().position(|at| *at == key),
+    }
+}
+
+/// The slot for a new entry: its home or another empty one, or one that was not read since the last pass.
 fn free_slot<'a>(
+    key: u128,
     keys: &'a mut [u128],
     entries: &'a mut [u128],
 ) -> Option<(&'a mut u128, &'a mut u128)> {
-    let chosen = match keys.iter().position(|key| *key == 0) {
+    let home = Some(home_of(key)).filter(|home| keys.get(*home) == Some(&0));
+    let chosen = match home.or_else(|| keys.iter().position(|key| *key == 0)) {
         Some(empty) => empty,
         None => match entries.iter().position(|entry| entry & MARKS == 0) {
             Some(unread) => {

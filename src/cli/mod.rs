@@ -44,6 +44,7 @@ mod serve;
 mod set_aside;
 mod sheet;
 mod summary;
+mod tiers;
 mod train;
 mod verify;
 mod webhooks;
@@ -77,6 +78,8 @@ enum Command {
     SetAside(set_aside::Arguments),
     /// Classify a register and show its tiers.
     Classify(classify::Arguments),
+    /// Show the tiers in force: of some enterprises, or page by page of all, by division and tier.
+    Tiers(tiers::Arguments),
     /// Show which tier an enterprise had from when, and what brought it.
     History(history::Arguments),
     /// Show what happened to tiers that a supervisor should know.
@@ -146,6 +149,7 @@ impl Cli {
             Command::Import(arguments) => import::run(arguments),
             Command::SetAside(arguments) => set_aside::run(arguments),
             Command::Classify(arguments) => classify::run(arguments),
+            Command::Tiers(arguments) => tiers::run(arguments),
             Command::History(arguments) => history::run(arguments),
             Command::Alerts(arguments) => alerts::run(arguments),
             Command::Changes(arguments) => changes::run(arguments),

@@ -57,10 +57,10 @@ impl EnterpriseId {
     pub fn parse(text: &str) -> Result<Self, IdError> {
         // Ids that are clean already, nearly all of them, need one copy and no normalisation.
         let clean_ascii = text.bytes().all(|b| b.is_ascii_graphic());
-        let mut id: String = if clean_ascii {
-            text.to_owned()
+        let mut id: CompactString = if clean_ascii {
+            text.into()
         } else {
-            text.nfkc().collect::<String>().trim().to_owned()
+            text.nfkc().collect::<String>().trim().into()
         };
         if id.is_empty() {
             return Err(IdError::Empty);
@@ -77,10 +77,10 @@ impl EnterpriseId {
         if id == "." || id == ".." {
             return Err(IdError::PathStep);
         }
-        if Uscc::has_shape(&id) {
-            id.make_ascii_uppercase();
+        if Uscc::has_shape(&id) && id.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            id = id.to_ascii_uppercase().into();
         }
-        Ok(Self(id.into()))
+        Ok(Self(id))
     }
 
     /// Takes back the text of an id that was cleaned when it was kept; nothing but its length is looked at again.

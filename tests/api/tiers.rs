@@ -351,3 +351,61 @@ async fn escaped_ids_in_a_path_name_the_same_enterprise() {
         assert_eq!(ok(again, 200).await, first);
     }
 }
+
+/// A plain request is answered before it is routed where the tier lies in the process; with an escaped letter it is routed.
+#[tokio::test]
+async fn an_answer_at_hand_is_that_of_the_route() {
+    let app = TestApp::start().await;
+    app.enterprise("E1").await;
+    ok(app.get("/v1/enterprises/E1/tier").await, 200).await;
+    let told = async |method: Method, id: &str, tag: Option<&str>| {
+        let mut request = app
+            .request(method, &format!("/v1/enterprises/{id}/tier"))
+            .header("x-request-id", "one-and-the-same")
+            .header("traceparent", "none");
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        let response = request.send().await.unwrap();
+        let mut headers: Vec<String> = response
+            .headers()
+            .iter()
+            // The clock may tick, and the rate is one request further on.
+            .filter(|(name, _)| !["date", "ratelimit"].contains(&name.as_str()))
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort();
+        (
+            response.status(),
+            headers,
+            response.bytes().await.unwrap().to_vec(),
+        )
+    };
+    let tag = header(&app.get("/v1/enterprises/E1/tier").await, "etag").to_owned();
+    for (method, tag) in [
+        (Method::GET, None),
+        (Method::HEAD, None),
+        (Method::GET, Some(tag.as_str())),
+    ] {
+        let at_hand = told(method.clone(), "E1", tag).await;
+        let routed = told(method, "%451", tag).await;
+        assert!(
+            at_hand
+                .1
+                .contains(&"cache-status: risktier; hit".to_owned())
+        );
+        assert_eq!(at_hand, routed);
+    }
+    let metrics = app.get("/metrics").await.text().await.unwrap();
+    let counted = |method: &str, status: u16| {
+        let route = "/v1/enterprises/{id}/tier";
+        let line = format!(
+            "risktier_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} "
+        );
+        let found = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        found.map(|count| count.parse::<u32>().unwrap())
+    };
+    assert_eq!(counted("GET", 200), Some(4));
+    assert_eq!(counted("HEAD", 200), Some(2));
+    assert_eq!(counted("GET", 304), Some(2));
+}

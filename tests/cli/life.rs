@@ -136,3 +136,38 @@ fn an_objection_and_a_merge_go_their_way() {
     let end = ["record", "end", "listings", "L1"];
     stdout(risktier(folder).args(end).args(day), 0);
 }
+
+#[test]
+fn the_tiers_in_force_are_shown_by_id_tier_and_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    register(folder);
+    let shown = run(folder, &["tiers"]);
+    let tiers = shown.as_array().unwrap();
+    let ids: Vec<&str> = tiers
+        .iter()
+        .map(|row| row["enterprise_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["E1", "E2"]);
+    for row in tiers {
+        assert_eq!(
+            row["tier"],
+            tier(folder, row["enterprise_id"].as_str().unwrap())
+        );
+    }
+    // A serious violation listing is tier D by rule.
+    let listed = run(folder, &["tiers", "--tier", "D"]);
+    assert_eq!(listed[0], tiers[0]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(run(folder, &["tiers", "--limit", "1"])[0], tiers[0]);
+    assert_eq!(run(folder, &["tiers", "--after", "E1"])[0], tiers[1]);
+    assert_eq!(run(folder, &["tiers", "E2", "E1"])[0], tiers[1]);
+
+    let mut unknown = risktier(folder);
+    unknown.args(["tiers", "E2", "E3", "--as-of", "2026-11-22"]);
+    let said = stderr(&mut unknown, 1);
+    assert!(said.contains("`E3` is not in the register"), "{said}");
+    let mut wrong = risktier(folder);
+    wrong.args(["tiers", "--tier", "E"]);
+    assert!(stderr(&mut wrong, 2).contains("--tier"));
+}

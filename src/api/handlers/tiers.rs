@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::{Data, Json, Path, Payload, Query};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, get, post};
@@ -97,22 +99,47 @@ pub(crate) async fn get_enterprise_tier(
         let tag = tag_of(&[&body]);
         return Ok(conditional(headers, &tag, "risktier; fwd=bypass", || body));
     }
-    if let Some((epoch, tier)) = state.service.tier_at_hand(&id) {
-        let view = TierView {
-            enterprise_id: id.as_str(),
-            epoch: &epoch,
-            tier,
-            merged_into: None,
-        };
-        let status = cache_status(Origin::Cache);
-        return Ok(conditional(headers, &view.entity_tag(), status, || {
-            view.to_json()
-        }));
+    if let Some(response) = at_hand(&state, &id, headers) {
+        return Ok(response);
     }
     let answer = state.service.tier(&id).await.map_err(Problem::from)?;
     let view = TierView::from(&answer);
     let status = cache_status(answer.origin);
     Ok(conditional(headers, &view.entity_tag(), status, || {
+        view.to_json()
+    }))
+}
+
+/// The path of [`get_enterprise_tier`].
+pub(in crate::api) const TIER_PATH: &str = "/v1/enterprises/{id}/tier";
+
+/// The answer of [`get_enterprise_tier`] to the request that comes more often than all others together: for the present
+/// day, of an enterprise whose tier lies in this process. Told before the request is routed, because finding the route
+/// costs more than the answer.
+pub(in crate::api) fn tier_at_hand(request: &ServiceRequest) -> Option<HttpResponse> {
+    if request.method() != Method::GET || request.uri().query().is_some() {
+        return None;
+    }
+    let (before, after) = TIER_PATH.split_once("{id}")?;
+    let id = request.path().strip_prefix(before)?.strip_suffix(after)?;
+    if id.contains(['/', '%']) {
+        return None;
+    }
+    let id = EnterpriseId::parse(id).ok()?;
+    let state = request.app_data::<Data<AppState>>()?;
+    at_hand(state, &id, request.headers())
+}
+
+fn at_hand(state: &AppState, id: &EnterpriseId, headers: &HeaderMap) -> Option<HttpResponse> {
+    let (epoch, tier) = state.service.tier_at_hand(id)?;
+    let view = TierView {
+        enterprise_id: id.as_str(),
+        epoch: &epoch,
+        tier,
+        merged_into: None,
+    };
+    let status = cache_status(Origin::Cache);
+    Some(conditional(headers, &view.entity_tag(), status, || {
         view.to_json()
     }))
 }
