@@ -1,5 +1,6 @@
 //! A Redis that lets in only who may: users with a password and rights (ACL), and TLS.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use risktier::cache::{
 };
 use tempfile::TempDir;
 
+use crate::redis_cluster::RedisCluster;
 use crate::redis_server::{RedisServer, free_port};
 use crate::{BUDGET, Log, TODAY, epoch, id, recover, redis_cache, value};
 
@@ -154,38 +156,70 @@ fn certificates() -> TempDir {
     folder
 }
 
+/// Settings of a server that also listens with TLS.
+fn with_tls(folder: &TempDir) -> Vec<String> {
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    [
+        ("--tls-port", free_port().to_string()),
+        ("--tls-cert-file", path("server.pem")),
+        ("--tls-key-file", path("server.key")),
+        ("--tls-ca-cert-file", path("ca.pem")),
+        ("--tls-auth-clients", "no".to_owned()),
+    ]
+    .into_iter()
+    .flat_map(|(name, value)| [name.to_owned(), value])
+    .collect()
+}
+
+fn cache_over_tls(
+    url: String,
+    folder: &TempDir,
+    authority: Option<&str>,
+) -> Result<RedisCache, CacheError> {
+    RedisCache::new(RedisOptions {
+        url,
+        authorities: authority.map(|name| std::fs::read(folder.path().join(name)).unwrap()),
+        budget: Duration::from_secs(2),
+        log_id: "log1".to_owned(),
+        ttl: Duration::from_secs(60 * 60),
+    })
+}
+
+/// The members of a Cluster name each other by their ports for TLS to whoever comes over TLS.
+#[tokio::test]
+async fn a_cluster_is_reached_over_tls_and_only_with_the_right_authority() {
+    let folder = certificates();
+    let cluster = RedisCluster::start_with(&|| {
+        let mut settings = with_tls(&folder);
+        settings.extend(["--tls-cluster", "yes", "--tls-replication", "yes"].map(str::to_owned));
+        settings
+    });
+    // One address is enough: it names the others.
+    let url = || {
+        let port = cluster.members[0].setting("--tls-port");
+        format!("rediss://127.0.0.1:{port},rediss://127.0.0.1:{port}")
+    };
+    let log = Log::default();
+    use_it(
+        &cache_over_tls(url(), &folder, Some("ca.pem")).unwrap(),
+        &log,
+    )
+    .await;
+    let keys = cluster.bucket_keys();
+    let holding: BTreeSet<usize> = keys.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(holding.len(), 3, "every master holds some of them");
+    is_left_alone(&cache_over_tls(url(), &folder, Some("other.pem")).unwrap()).await;
+}
+
 #[tokio::test]
 async fn redis_is_reached_over_tls_by_a_user_and_only_with_the_right_authority() {
     let folder = certificates();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let (port, certificate, key, ca) = (
-        free_port().to_string(),
-        path("server.pem"),
-        path("server.key"),
-        path("ca.pem"),
-    );
-    let server = RedisServer::start_with(&[
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-auth-clients",
-        "no",
-    ]);
+    let settings = with_tls(&folder);
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let server = RedisServer::start_with(&settings);
+    let port = server.setting("--tls-port");
     make_user(&server);
-    let cache = |url: String, authority: Option<&str>| {
-        RedisCache::new(RedisOptions {
-            url,
-            authorities: authority.map(|name| std::fs::read(folder.path().join(name)).unwrap()),
-            budget: Duration::from_secs(2),
-            log_id: "log1".to_owned(),
-            ttl: Duration::from_secs(60 * 60),
-        })
-    };
+    let cache = |url, authority| cache_over_tls(url, &folder, authority);
     let url = |user: &str| format!("rediss://{user}@127.0.0.1:{port}");
 
     let log = Log::default();

@@ -17,10 +17,15 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Starts an empty Cluster and waits until every member calls it whole.
     pub fn start() -> Self {
+        Self::start_with(&Vec::new)
+    }
+
+    /// As [`RedisCluster::start`], each member with further settings.
+    pub fn start_with(further: &dyn Fn() -> Vec<String>) -> Self {
         let members: Vec<RedisServer> = (0..6)
             .map(|_| {
-                let bus = free_port().to_string();
-                RedisServer::start_with(&[
+                let (bus, further) = (free_port().to_string(), further());
+                let mut settings = vec![
                     "--cluster-enabled",
                     "yes",
                     "--cluster-port",
@@ -31,14 +36,16 @@ impl RedisCluster {
                     "0",
                     "--repl-diskless-sync-delay",
                     "0",
-                ])
+                ];
+                settings.extend(further.iter().map(String::as_str));
+                RedisServer::start_with(&settings)
             })
             .collect();
         let cluster = Self { members };
         let first = &cluster.members[0];
         for (at, member) in cluster.members.iter().enumerate() {
             if at > 0 {
-                let (port, bus) = (member.port().to_string(), member.bus_port());
+                let (port, bus) = (member.port().to_string(), member.setting("--cluster-port"));
                 let _: String = first.command(&[
                     b"CLUSTER",
                     b"MEET",

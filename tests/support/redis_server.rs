@@ -49,13 +49,10 @@ impl RedisServer {
         self.port
     }
 
-    /// The port on which members of a Cluster speak to each other.
-    pub fn bus_port(&self) -> String {
-        let at = self
-            .settings
-            .iter()
-            .position(|word| word == "--cluster-port");
-        self.settings[at.unwrap() + 1].clone()
+    /// What it was started with for a setting, such as `--cluster-port`.
+    pub fn setting(&self, name: &str) -> &str {
+        let at = self.settings.iter().position(|word| word == name);
+        &self.settings[at.unwrap() + 1]
     }
 
     /// Whether it was not killed.
