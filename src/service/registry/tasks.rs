@@ -393,9 +393,9 @@ impl Service {
                 settings,
             } => {
                 beating.tell("judging by later inspections", 10);
-                let card = self.model_scorecard(&model_id)?;
+                let cards = self.model_scorecards(&model_id)?;
                 let models = self.files_with(&model_id)?;
-                let as_of = as_of.unwrap_or_else(|| self.judged_from(&card));
+                let as_of = as_of.unwrap_or_else(|| self.judged_from(&cards));
                 let evaluation =
                     self.evaluate_register(&models, AsOf::monthly(as_of), &outcome, settings)?;
                 Ok(serde_json::to_string(&evaluation)?)
@@ -408,13 +408,13 @@ impl Service {
                 settings,
             } => {
                 beating.tell("judging by later inspections", 10);
-                let card = self.model_scorecard(&model_id)?;
+                let cards = self.model_scorecards(&model_id)?;
                 let candidate = self.files_with(&model_id)?;
                 let current = match with {
                     Some(with) => self.files_with(&with)?,
                     None => self.current().models.clone(),
                 };
-                let as_of = as_of.unwrap_or_else(|| self.judged_from(&card));
+                let as_of = as_of.unwrap_or_else(|| self.judged_from(&cards));
                 let comparison = self.compare_register(
                     &current,
                     &candidate,
