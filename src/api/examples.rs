@@ -50,7 +50,7 @@ pub(super) fn policy(is_in_force: bool) -> Value {
 pub(super) fn policy_change() -> Value {
     json!({
         "seq": 4, "at": "2026-11-22T08:00:30.125Z", "policy_id": DIGEST, "what": "activation_asked",
-        "by": "head-2", "reason": "minutes of 2026-11-20"
+        "by": "head-2", "reason": "minutes of 2026-11-20", "previous": DIGEST, "digest": DIGEST
     })
 }
 
