@@ -9,14 +9,20 @@ use risktier::model::{Beside, Column, Scorecard, Table, Values};
 
 const ROWS: usize = 1_000_000;
 const COLUMNS: usize = 40;
-const BINS: u32 = 8;
+/// Bins of a card: few, as weights of evidence leave, and as many as boosting has ever left.
+const BINS: [u32; 3] = [8, 24, 100];
 
 fn main() {
     divan::main();
 }
 
-/// Forty columns of random numbers, one in twenty missing, and a card of eight bins for each.
-fn made_up() -> (Table, Scorecard) {
+/// Forty columns of random numbers, one in twenty missing, and a card for each. Every second column is heavy-tailed, with
+/// bins of equal shares.
+fn made_up(bins: u32) -> (Table, Scorecard) {
+    let spread = |at: usize, share: f64| match at % 2 {
+        0 => share,
+        _ => (1_000.0 / (1.0 - share).max(1e-6)).round(),
+    };
     let mut rng = SeededRng::new(1, "bench-score");
     let columns = (0..COLUMNS)
         .map(|at| Column {
@@ -27,7 +33,7 @@ fn made_up() -> (Table, Scorecard) {
                         if rng.chance(0.05) {
                             f64::NAN
                         } else {
-                            rng.unit_f64()
+                            spread(at, rng.unit_f64())
                         }
                     })
                     .collect(),
@@ -35,12 +41,13 @@ fn made_up() -> (Table, Scorecard) {
         })
         .collect();
     let card = |at: usize| {
-        let bins: Vec<serde_json::Value> = (0..BINS)
+        let count = bins;
+        let bins: Vec<serde_json::Value> = (0..count)
             .map(|bin| {
                 let points = (u32::try_from(at).unwrap() * 7 + bin * 5) % 23;
                 match bin {
                     0 => serde_json::json!({ "points": points }),
-                    _ => serde_json::json!({ "from": f64::from(bin) / f64::from(BINS), "points": points }),
+                    _ => serde_json::json!({ "from": spread(at, f64::from(bin) / f64::from(count)), "points": points }),
                 }
             })
             .collect();
@@ -65,17 +72,17 @@ fn made_up() -> (Table, Scorecard) {
     )
 }
 
-#[divan::bench(sample_count = 10)]
-fn points(bencher: Bencher<'_, '_>) {
-    let (table, card) = made_up();
+#[divan::bench(sample_count = 10, args = BINS)]
+fn points(bencher: Bencher<'_, '_>, bins: u32) {
+    let (table, card) = made_up(bins);
     bencher
         .counter(ItemsCount::new(ROWS))
         .bench_local(|| card.score_table(&table).unwrap());
 }
 
-#[divan::bench(sample_count = 10)]
-fn points_with_four_reasons(bencher: Bencher<'_, '_>) {
-    let (table, card) = made_up();
+#[divan::bench(sample_count = 10, args = BINS)]
+fn points_with_four_reasons(bencher: Bencher<'_, '_>, bins: u32) {
+    let (table, card) = made_up(bins);
     let scorer = card.bind(&table).unwrap();
     bencher
         .counter(ItemsCount::new(ROWS))

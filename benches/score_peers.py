@@ -3,7 +3,8 @@
     cargo bench --bench score --no-run
     python3 benches/score_peers.py target/release/deps/score-…
 
-Needs numpy, pandas, toad and optbinning from PyPI. All use one thread and cards of forty columns by eight bins.
+Needs numpy, pandas, toad and optbinning from PyPI. All use one thread and cards of forty columns; the packages'
+have eight bins.
 """
 import os
 
@@ -59,11 +60,14 @@ def optbinning_card(x, y):
 
 def ours(program):
     told = subprocess.run([program, "--bench"], capture_output=True, text=True, check=True).stdout
-    rates, name = {}, None
+    rates, work, name = {}, None, None
     for line in told.splitlines():
         named = re.match(r"[├╰]─ (\w+)", line)
         if named:
-            name = named.group(1)
+            work, name = named.group(1), None
+        bins = re.match(r"[│ ]\s+[├╰]─ (\d+)", line)
+        if bins:
+            name = f"{work}, {bins.group(1)} bins"
         items = re.findall(r"([\d.]+) ([KMG])item/s", line)
         if name and items:
             # Columns: fastest, slowest, median, mean.
@@ -83,10 +87,10 @@ def main():
         filled = x.fillna(-1) if name == "toad" else x
         score = card(filled.iloc[:50_000], y.iloc[:50_000])
         peers[name] = rate(lambda: score(filled))
-        print(f"{name:28} {peers[name] / 1e6:8.2f} M rows/s", flush=True)
+        print(f"{name:46} {peers[name] / 1e6:8.2f} M rows/s", flush=True)
     fastest = max(peers.values())
     for name, value in ours(sys.argv[1]).items():
-        print(f"risktier {name:19} {value / 1e6:8.2f} M rows/s  {value / fastest:6.1f} x the fastest of them")
+        print(f"risktier {name:37} {value / 1e6:8.2f} M rows/s  {value / fastest:6.1f} x the fastest of them")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ pub(super) fn model_detail() -> Value {
     let mut detail = model("validated");
     let more = json!({
         "manifest": {"origin": "trained"}, "indicator_count": 18, "pair_count": 3, "vector_count": 412,
+        "kinds": [{"kind": "individual_business", "name": "shops", "version": 1, "indicator_count": 12}],
         "validation": {
             "on": "2026-11-22", "as_of": "2026-06-30", "by": "analyst-3", "against": MODEL_ID,
             "outcome": "E or B at the first inspection after it", "passed": true, "forced": false,
@@ -49,7 +50,7 @@ pub(super) fn policy(is_in_force: bool) -> Value {
 pub(super) fn policy_change() -> Value {
     json!({
         "seq": 4, "at": "2026-11-22T08:00:30.125Z", "policy_id": DIGEST, "what": "activation_asked",
-        "by": "head-2", "reason": "minutes of 2026-11-20"
+        "by": "head-2", "reason": "minutes of 2026-11-20", "previous": DIGEST, "digest": DIGEST
     })
 }
 

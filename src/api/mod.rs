@@ -109,6 +109,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::policies::list_policies)
         .service(handlers::policies::create_policy)
         .service(handlers::policies::list_policies_history)
+        .service(handlers::policies::verify_policies_history)
         .service(handlers::policies::get_policy)
         .service(handlers::policies::get_policy_file)
         .service(handlers::policies::activate_policy)

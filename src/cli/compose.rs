@@ -85,7 +85,7 @@ impl CommonFlags {
 }
 
 /// Reads `KIND=FILE`.
-fn kind_scorecard(text: &str) -> Result<(EnterpriseKind, PathBuf), String> {
+pub(super) fn kind_scorecard(text: &str) -> Result<(EnterpriseKind, PathBuf), String> {
     let (kind, file) = text
         .split_once('=')
         .filter(|(_, file)| !file.is_empty())

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-use super::compose::{CommonFlags, blocking, runtime, service};
+use super::compose::{CommonFlags, blocking, kind_scorecard, runtime, service};
 use super::exit::{Ended, ExitCode, Failure};
 use super::judging::{Language, outcome_rule};
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
@@ -14,11 +14,13 @@ use super::pages::every;
 use super::persons::{PersonFlags, fault};
 use super::progress::spinner;
 use super::reclassify::see_through;
+use crate::domain::EnterpriseKind;
 use crate::report;
 use crate::service::figures::{GuardState, Settings};
+use crate::service::training::TrainingError;
 use crate::service::{
-    Entropy, Job, Mapping, ModelChange, ModelRow, ModelState, ModelValidation, RunState, Service,
-    ValidationAsk, person, reason_of,
+    Entropy, Job, LedgerCheck, Mapping, ModelChange, ModelRow, ModelState, ModelValidation,
+    RunState, Scorecard, Scorecards, Service, ValidationAsk, person, reason_of,
 };
 use crate::telemetry::init_logs;
 
@@ -50,6 +52,10 @@ enum What {
     Add {
         /// The card (JSON).
         card: PathBuf,
+        /// Card (JSON) for enterprises of one kind, such as individual_business=FILE; may be given for several kinds. The
+        /// cards are one model: they are promoted and rolled back together; default: the one card.
+        #[arg(long = "kind-card", value_name = "KIND=FILE", value_parser = kind_scorecard)]
+        kind_cards: Vec<(EnterpriseKind, PathBuf)>,
         /// Who registers it, and is its author.
         #[arg(long, value_name = "PERSON")]
         by: String,
@@ -238,11 +244,12 @@ fn carry_out(service: &Service, what: What, format: OutputFormat) -> Ended {
         What::Show { model } => show_one(service, &id(&model)?, format),
         What::Add {
             card,
+            kind_cards,
             by,
             reason,
             training,
         } => {
-            let text = std::fs::read_to_string(&card).map_err(Failure::at(&card))?;
+            let text = with_kinds(&card, &kind_cards)?;
             let training = training
                 .as_deref()
                 .map(|path| std::fs::read_to_string(path).map_err(Failure::at(path)))
@@ -500,7 +507,8 @@ fn show_one(service: &Service, model_id: &str, format: OutputFormat) -> Ended {
             "state": detail.row.state,
             "author": detail.row.author,
             "added_at": instant(detail.row.added_at),
-            "manifest": detail.card.manifest,
+            "manifest": detail.cards.general.manifest,
+            "cards_by_kind": detail.cards.by_kind,
             "validation": detail.validation,
             "training": detail.training,
         }))?;
@@ -514,21 +522,45 @@ fn show_one(service: &Service, model_id: &str, format: OutputFormat) -> Ended {
     Ok(ExitCode::Done)
 }
 
+/// The text of a card, or of one file that holds it with cards for kinds.
+fn with_kinds(card: &Path, kinds: &[(EnterpriseKind, PathBuf)]) -> Result<String, Failure> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(Failure::at(path));
+    let text = read(card)?;
+    if kinds.is_empty() {
+        return Ok(text);
+    }
+    let mut cards = Scorecards::from_json(&text).map_err(TrainingError::from)?;
+    for (kind, path) in kinds {
+        let card = Scorecard::from_json(&read(path)?).map_err(TrainingError::from)?;
+        if cards.by_kind.insert(*kind, card).is_some() {
+            return Err(Failure::Other(format!(
+                "`{kind}` has two cards; leave one out"
+            )));
+        }
+    }
+    let body = cards.to_canonical_json().map_err(TrainingError::from)?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Tells what a walk along a chain found, as answer and exit code.
+pub(super) fn show_check(check: &LedgerCheck, format: OutputFormat) -> Ended {
+    if let Some((row, wrong)) = &check.fault {
+        eprintln!("risktier: row {row} of the ledger is wrong: {wrong}");
+    }
+    let is_intact = check.fault.is_none();
+    let mut table = Table::new(&["rows", "head", "is_intact"]);
+    table.row(vec![
+        check.row_count.into(),
+        check.head.clone().into(),
+        is_intact.into(),
+    ]);
+    print_table(&table, format)?;
+    Ok(answer(is_intact))
+}
+
 fn history(service: &Service, model: Option<&str>, verify: bool, format: OutputFormat) -> Ended {
     if verify {
-        let check = service.check_ledger()?;
-        if let Some((row, wrong)) = &check.fault {
-            eprintln!("risktier: row {row} of the ledger is wrong: {wrong}");
-        }
-        let is_intact = check.fault.is_none();
-        let mut table = Table::new(&["rows", "head", "is_intact"]);
-        table.row(vec![
-            check.row_count.into(),
-            check.head.into(),
-            is_intact.into(),
-        ]);
-        print_table(&table, format)?;
-        return Ok(answer(is_intact));
+        return show_check(&service.check_ledger()?, format);
     }
     let model_id = match model {
         Some(text) => Some(service.model_named(text)?.model_id),

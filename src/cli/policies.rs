@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::exit::{Ended, ExitCode, Failure};
-use super::models::instant;
+use super::models::{instant, show_check};
 use super::output::{OutputFormat, Table, print_table, say};
 use super::pages::every;
 use super::persons::{PersonFlags, fault};
@@ -44,8 +44,11 @@ pub(super) enum Registry {
     /// Show what persons did with one policy, or with all.
     History {
         /// Id, its first 8 digits or more, or name/version; default: all policies.
-        #[arg(value_name = "POLICY")]
+        #[arg(value_name = "POLICY", conflicts_with = "verify")]
         named: Option<String>,
+        /// Compute every digest anew instead, and end with exit code 1 where a row was taken out or altered; default: no.
+        #[arg(long)]
+        verify: bool,
     },
 }
 
@@ -96,7 +99,10 @@ impl Registry {
                     }
                 }
             }
-            Self::History { named } => {
+            Self::History { verify: true, .. } => {
+                return show_check(&service.check_policy_history()?, format);
+            }
+            Self::History { named, .. } => {
                 let policy_id = match named {
                     Some(text) => Some(service.policy_named(&text)?.policy_id),
                     None => None,
@@ -135,7 +141,16 @@ fn show_rows(rows: &[PolicyRow], format: OutputFormat) -> Result<(), Failure> {
 }
 
 fn show_history(rows: &[PolicyChange], format: OutputFormat) -> Result<(), Failure> {
-    let mut table = Table::new(&["seq", "at", "policy_id", "what", "by", "reason", "job_id"]);
+    let mut table = Table::new(&[
+        "seq",
+        "at",
+        "policy_id",
+        "what",
+        "by",
+        "reason",
+        "job_id",
+        "digest",
+    ]);
     for row in rows {
         let change = row.change.clone();
         table.row(vec![
@@ -146,6 +161,7 @@ fn show_history(rows: &[PolicyChange], format: OutputFormat) -> Result<(), Failu
             change.by.into(),
             change.reason.into(),
             change.run_id.into(),
+            row.digest.clone().into(),
         ]);
     }
     print_table(&table, format)

@@ -83,6 +83,21 @@ impl CellRows {
         }
     }
 
+    /// As [`CellRows::advance`], with what is wrong with a row as a failure of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read further, or a row cannot be cut into as many cells as the header has.
+    pub fn next_line(&mut self) -> Result<Option<u64>, CellRowsError> {
+        let line = self.advance()?.transpose();
+        line.map_err(|error| self.at_fault(error))
+    }
+
+    /// A row that the caller refuses, as a failure of the file.
+    pub fn at_fault(&self, error: LineError) -> CellRowsError {
+        CellRowsError::Row(error.of_file(&self.name))
+    }
+
     /// Goes to the next row and gives its line; a row that cannot be cut into cells is told and passed over.
     ///
     /// # Errors
@@ -129,15 +144,15 @@ impl CellRows {
         mut self,
         mut row: impl FnMut(u64, &mut dyn Iterator<Item = &str>) -> Result<(), LineError>,
     ) -> Result<(), CellRowsError> {
-        while let Some(line) = self.advance()? {
-            line.and_then(|line| row(line, &mut self.cells.iter().map(str::trim)))
-                .map_err(|error| CellRowsError::Row(error.of_file(&self.name)))?;
+        while let Some(line) = self.next_line()? {
+            row(line, &mut self.cells.iter().map(str::trim))
+                .map_err(|error| self.at_fault(error))?;
         }
         Ok(())
     }
 
     /// A cell of the present row, by the position of its column.
     pub fn cell(&self, column: usize) -> &str {
-        self.cells.get(column).trim()
+        self.cells.trimmed(column)
     }
 }

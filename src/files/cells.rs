@@ -4,7 +4,8 @@
 #[derive(Default)]
 pub(super) struct Cells {
     text: String,
-    ends: Vec<usize>,
+    /// Where each cell begins and ends in the text, between cells may be what is in none.
+    spans: Vec<(usize, usize)>,
 }
 
 /// A quoted cell with text between its closing quote and the next delimiter.
@@ -17,23 +18,39 @@ pub(super) struct TextAfterQuote {
 impl Cells {
     /// Takes the cells of `row`. A quote inside an unquoted cell is a plain character.
     pub(super) fn split(&mut self, row: &str, delimiter: char) -> Result<(), TextAfterQuote> {
-        self.text.clear();
-        self.ends.clear();
+        self.clear();
+        // Most rows have no quote at all: then cells are what lies between delimiters.
+        if !row.contains('"')
+            && let Ok(delimiter) = u8::try_from(delimiter)
+            && delimiter.is_ascii()
+        {
+            self.text.push_str(row);
+            let mut start = 0;
+            for (at, byte) in row.bytes().enumerate() {
+                if byte == delimiter {
+                    self.spans.push((start, at));
+                    start = at + 1;
+                }
+            }
+            self.spans.push((start, row.len()));
+            return Ok(());
+        }
         let mut rest = row;
         loop {
+            let start = self.text.len();
             let Some(quoted) = rest.strip_prefix('"') else {
                 let Some((cell, next)) = rest.split_once(delimiter) else {
                     self.text.push_str(rest);
-                    self.ends.push(self.text.len());
+                    self.spans.push((start, self.text.len()));
                     return Ok(());
                 };
                 self.text.push_str(cell);
-                self.ends.push(self.text.len());
+                self.spans.push((start, self.text.len()));
                 rest = next;
                 continue;
             };
             let after = self.unquote(quoted);
-            self.ends.push(self.text.len());
+            self.spans.push((start, self.text.len()));
             if after.is_empty() {
                 return Ok(());
             }
@@ -41,7 +58,7 @@ impl Cells {
                 Some(next) => rest = next,
                 None => {
                     return Err(TextAfterQuote {
-                        cell: self.ends.len() - 1,
+                        cell: self.spans.len() - 1,
                     });
                 }
             }
@@ -69,13 +86,14 @@ impl Cells {
     /// Begins a new row.
     pub(super) fn clear(&mut self) {
         self.text.clear();
-        self.ends.clear();
+        self.spans.clear();
     }
 
     /// Adds a cell that `write` appends to the text of the row.
     pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        let start = self.text.len();
         write(&mut self.text);
-        self.ends.push(self.text.len());
+        self.spans.push((start, self.text.len()));
     }
 
     /// The bytes of all cells.
@@ -85,20 +103,26 @@ impl Cells {
 
     /// How many cells the row has.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
 
     /// The cell at `index`; a cell that is not there reads as empty.
     pub(super) fn get(&self, index: usize) -> &str {
-        let start = match index.checked_sub(1) {
-            None => Some(0),
-            Some(previous) => self.ends.get(previous).copied(),
-        };
-        let end = self.ends.get(index).copied();
-        match (start, end) {
-            (Some(start), Some(end)) => self.text.get(start..end).unwrap_or_default(),
-            _ => "",
+        self.spans
+            .get(index)
+            .and_then(|(start, end)| self.text.get(*start..*end))
+            .unwrap_or_default()
+    }
+
+    /// The cell at `index` without white space around it.
+    pub(super) fn trimmed(&self, index: usize) -> &str {
+        let cell = self.get(index);
+        let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
+        let bytes = cell.as_bytes();
+        if is_plain(bytes.first()) && is_plain(bytes.last()) {
+            return cell;
         }
+        cell.trim()
     }
 
     /// All cells in order.

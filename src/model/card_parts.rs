@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::scorecard::{Card, MAX_POINTS, ScorecardError};
+use super::steps::Steps;
 use crate::domain::Tier;
 
 /// Categories that carry the same points.
@@ -318,6 +319,24 @@ impl Card {
             .iter()
             .rposition(|bin| bin.from.is_none_or(|from| value >= from))
             .unwrap_or(0)
+    }
+
+    /// As [`Card::bin_of`] for the numbers of a card with bins, many at once.
+    pub(super) fn bin_steps(&self) -> Steps {
+        let number = |bin: usize| i32::try_from(bin).unwrap_or(i32::MAX);
+        let edges: Vec<f64> = self.bins.iter().filter_map(|bin| bin.from).collect();
+        let values: Vec<i32> = (0..=edges.len()).map(number).collect();
+        let missing = self.bin_count() - 1;
+        let first_special = missing - self.specials.len();
+        let specials = self.specials.iter().zip(first_special..);
+        Steps::new(
+            &edges,
+            &values,
+            number(missing),
+            specials
+                .map(|(code, bin)| (code.value, number(bin)))
+                .collect(),
+        )
     }
 
     /// The number of the bin of a category, in the order of [`Card::bin_labels`].

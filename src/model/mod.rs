@@ -14,6 +14,7 @@ mod classifier;
 pub mod evaluation;
 mod export;
 mod grade;
+mod grid;
 mod pair_check;
 mod provisional;
 mod reason;

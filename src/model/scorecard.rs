@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use super::card_parts::{Baseline, Calibration, CategoryBin, PairTerm, SpecialCode};
 use super::pair_check;
 use super::vectors::Vectors;
-use crate::domain::Tier;
 use crate::domain::canonical::canonical_bytes;
 use crate::domain::digest::{Digest, HashAlgorithm};
+use crate::domain::{EnterpriseKind, Tier};
 use crate::indicators::{Catalogue, Direction, Measure};
 
 /// The scorecard format that people write.
@@ -191,6 +191,14 @@ pub enum ScorecardError {
     /// No canonical form.
     #[error("the scorecard has no digest: {0}")]
     Digest(String),
+    /// One of several cards is wrong.
+    #[error("the card for `{kind}`: {cause}")]
+    OfKind {
+        /// The kind that it is for.
+        kind: EnterpriseKind,
+        /// What is wrong with it.
+        cause: Box<ScorecardError>,
+    },
     /// Cut-offs that do not rise.
     #[error("the cut-offs B {b}, C {c}, D {d} must rise and lie within 1 to {MAX_POINTS}")]
     Cutoffs {

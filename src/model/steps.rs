@@ -2,12 +2,15 @@
 //!
 //! Values go through in small fixed groups without a branch, so that the compiler keeps a group in vector registers. Few
 //! edges are all compared and their steps added up, by code of its own for each number of edges, in which every edge has
-//! its register; more are searched by halves, the same steps for every value.
+//! its register; more have a grid over them, and those that no grid keeps apart are searched by halves, the same steps for
+//! every value.
 
 use std::hint::select_unpredictable;
 
+use super::grid::Grid;
+
 /// Values worked on at once: four vector registers of the plainest x86-64, and a multiple of those of any other.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Edges up to which comparing them all is quicker than a search.
 const MOST_COMPARED: usize = 12;
@@ -31,6 +34,8 @@ enum Climb {
         edges: Vec<f64>,
         steps: Vec<i32>,
     },
+    /// Edges under a grid.
+    Grid(Grid),
     /// Edges, filled up with `NaN` that no value reaches, and the value by the number of edges reached.
     Searched {
         edges: Box<[f64; PLACES]>,
@@ -69,6 +74,8 @@ impl Steps {
                     .map(|(before, after)| after - before)
                     .collect(),
             }
+        } else if let Some(grid) = Grid::new(edges, values) {
+            Climb::Grid(grid)
         } else if edges.len() < PLACES {
             let mut searched = Box::new([f64::NAN; PLACES]);
             for (place, edge) in searched.iter_mut().zip(edges) {
@@ -107,6 +114,10 @@ impl Steps {
                 out.fill(0);
                 compared(numbers, out, None, (*first, self.missing), (edges, steps));
             }
+            Climb::Grid(grid) => {
+                out.fill(0);
+                grid.add(numbers, out, None, self.missing);
+            }
             Climb::Searched {
                 edges,
                 values,
@@ -142,7 +153,14 @@ impl Steps {
                 compared(numbers, sums, out, (*first, self.missing), (edges, steps));
                 true
             }
-            Climb::Compared { .. } | Climb::Searched { .. } | Climb::Long { .. } => false,
+            Climb::Grid(grid) if self.specials.is_empty() => {
+                grid.add(numbers, sums, out, self.missing);
+                true
+            }
+            Climb::Compared { .. }
+            | Climb::Grid(_)
+            | Climb::Searched { .. }
+            | Climb::Long { .. } => false,
         }
     }
 }
@@ -181,7 +199,11 @@ fn chosen(holds: bool, one: i32, other: i32) -> i32 {
 }
 
 #[inline(always)]
-fn or_missing(numbers: &[f64; LANES], mut found: [i32; LANES], missing: i32) -> [i32; LANES] {
+pub(super) fn or_missing(
+    numbers: &[f64; LANES],
+    mut found: [i32; LANES],
+    missing: i32,
+) -> [i32; LANES] {
     for (out, number) in found.iter_mut().zip(numbers) {
         *out = chosen(number.is_nan(), missing, *out);
     }
@@ -231,6 +253,18 @@ fn compared_by<const COUNT: usize>(
         }
         value
     };
+    add_groups(numbers, sums, out, value);
+}
+
+/// Adds to `sums` what `value` makes of each group of numbers, and writes that to `out` if it is given; the last group is
+/// filled up.
+#[inline(always)]
+pub(super) fn add_groups(
+    numbers: &[f64],
+    sums: &mut [i32],
+    out: Option<&mut [i32]>,
+    value: impl Fn(&[f64; LANES]) -> [i32; LANES],
+) {
     let (groups, rest) = numbers.as_chunks::<LANES>();
     let mut last = [f64::NAN; LANES];
     for (place, number) in last.iter_mut().zip(rest) {
@@ -295,8 +329,14 @@ mod tests {
     #[test]
     fn every_length_gives_what_counting_edges_gives() {
         let mut rng = SeededRng::new(1, "steps");
-        for count in (0..=17).chain([31, 32, 62, 63, 64, 100]) {
-            let mut edges: Vec<f64> = (0..count).map(|_| rng.unit_f64()).collect();
+        // Edges near and far from each other: some have a grid, others are searched.
+        for (count, power) in (0..=17)
+            .chain([31, 32, 62, 63, 64, 100, 255, 300])
+            .flat_map(|count| [(count, 1), (count, 12)])
+        {
+            let mut edges: Vec<f64> = (0..count)
+                .map(|_| (rng.unit_f64() - 0.5).powi(power))
+                .collect();
             edges.sort_by(f64::total_cmp);
             edges.dedup();
             let values: Vec<i32> = (0..=edges.len())
@@ -334,7 +374,7 @@ mod tests {
                 assert!(plain.add(&numbers, &mut sums, Some(&mut beside)));
                 assert_eq!((&sums, &beside), (&expected, &written), "{count} edges");
             } else {
-                assert!(edges.len() > MOST_COMPARED);
+                assert!(edges.len() > MOST_COMPARED, "{count} edges");
             }
             assert!(!steps.add(&numbers, &mut sums, None));
         }

@@ -304,9 +304,9 @@ impl Table {
 }
 
 fn pick<T: Copy>(all: &[T], rows: &[usize]) -> Vec<T> {
-    rows.iter()
-        .filter_map(|row| all.get(*row).copied())
-        .collect()
+    let mut picked = Vec::with_capacity(rows.len());
+    picked.extend(rows.iter().filter_map(|row| all.get(*row).copied()));
+    picked
 }
 
 fn check_cells(column: &Column) -> Result<(), TableError> {

@@ -431,10 +431,17 @@ impl<'a> TableScorer<'a> {
         let short = |bin: usize| u16::try_from(bin).unwrap_or(u16::MAX);
         let missing = short(feature.single.bin_count() - 1);
         Some(match &feature.column.values {
-            Values::Numbers(numbers) if !feature.single.is_categorical() => numbers
+            Values::Numbers(numbers) if feature.single.linear.is_some() => numbers
                 .iter()
                 .map(|value| short(feature.single.bin_of(Some(*value))))
                 .collect(),
+            Values::Numbers(numbers) if !feature.single.is_categorical() => {
+                let mut bins = vec![0; numbers.len()];
+                feature.single.bin_steps().write(numbers, &mut bins);
+                bins.into_iter()
+                    .map(|bin| u16::try_from(bin).unwrap_or(u16::MAX))
+                    .collect()
+            }
             Values::Categories { codes, names } if feature.single.is_categorical() => {
                 let by_code: Vec<u16> = names
                     .iter()

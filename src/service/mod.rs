@@ -109,7 +109,9 @@ pub use crate::model::evaluation as figures;
 pub use crate::model::train::{
     CutoffRule, Figures, Fitter, Scaling, TrainParams, TrainReport, Trained, Validation, train,
 };
-pub use crate::model::{CalibrationMethod, Classification, Reason, RecordRef, Scorecard, Step};
+pub use crate::model::{
+    CalibrationMethod, Classification, Reason, RecordRef, Scorecard, Scorecards, Step,
+};
 pub use crate::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError, PlannedContribution,
 };

@@ -138,6 +138,14 @@ pub enum ModelsError {
     /// The scorecard is wrong.
     #[error(transparent)]
     Scorecard(#[from] ScorecardError),
+    /// A kind has a card in the scorecard's own file and one of its own.
+    #[error(
+        "the scorecard holds a card for `{kind}`, and a file is named for that kind too; leave out one of them"
+    )]
+    TwoScorecards {
+        /// The kind.
+        kind: EnterpriseKind,
+    },
     /// The scorecard of a kind is wrong.
     #[error("the scorecard for `{kind}`: {cause}")]
     KindScorecard {
@@ -226,12 +234,15 @@ impl Models {
             return Err(ModelsError::PolicyFormat(policy.format));
         }
         policy.sampling.check()?;
-        let mut scorecards = Scorecards::from(Scorecard::from_json(text(SCORECARD)?)?);
+        let mut scorecards = Scorecards::from_json(text(SCORECARD)?)?;
         for kind in EnterpriseKind::ALL {
             let role = scorecard_role(*kind);
             let Some(file) = files.iter().find(|file| file.role == role) else {
                 continue;
             };
+            if scorecards.by_kind.contains_key(kind) {
+                return Err(ModelsError::TwoScorecards { kind: *kind });
+            }
             let fail = |cause| ModelsError::KindScorecard { kind: *kind, cause };
             let body = String::from_utf8_lossy(&file.body);
             let scorecard = Scorecard::from_json(&body).map_err(fail)?;
@@ -304,7 +315,18 @@ impl Models {
         PolicyText::read(text.ok_or(ModelsError::Missing { role: POLICY })?)
     }
 
-    /// The same files with another general scorecard.
+    /// The cards that make up the model: those in the file of the scorecard. Cards of kinds in files of their own belong
+    /// to the process and not to the model.
+    ///
+    /// # Errors
+    ///
+    /// Never for a set that was checked.
+    pub(in crate::service) fn model_cards(&self) -> Result<Scorecards, ModelsError> {
+        let text = String::from_utf8_lossy(self.body(SCORECARD)?);
+        Ok(Scorecards::from_json(&text)?)
+    }
+
+    /// The same files with another general scorecard, and the cards of kinds that its file holds.
     ///
     /// # Errors
     ///

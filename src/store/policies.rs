@@ -1,12 +1,17 @@
 //! Policies: what is registered, and what persons did with it.
 //!
 //! A policy is a file under the SHA-256 of its bytes. Which one is in force follows from the set of files that is, in the
-//! transaction that puts the set there.
+//! transaction that puts the set there. As in the ledger of models, each row of what was done names the digest of the one
+//! before, so that a row that is taken out or altered is found.
 
-use super::StoreError;
+use serde_json::json;
+
 use super::rows::{Row, number, text};
 use super::runs::worded;
 use super::tier_rows::owned;
+use super::{ModelChange, StoreError};
+use crate::domain::canonical::canonical_bytes;
+use crate::domain::digest::HashAlgorithm;
 
 worded! {
     /// What a person did with a policy.
@@ -74,7 +79,63 @@ pub struct PolicyChange {
     pub at: i64,
     /// What was done.
     pub change: NewPolicyChange,
+    /// Digest of the row before, of the first one [`ModelChange::ORIGIN`]; empty where an earlier release wrote the row
+    /// since this one opened the store.
+    pub previous: String,
+    /// SHA-256 over the canonical form of all of the above; empty likewise.
+    pub digest: String,
 }
+
+impl PolicyChange {
+    /// The digest that the row must have.
+    ///
+    /// # Errors
+    ///
+    /// Never for rows that came from a store.
+    pub fn computed_digest(&self) -> Result<String, StoreError> {
+        let NewPolicyChange {
+            policy_id,
+            what,
+            by,
+            reason,
+            run_id,
+        } = &self.change;
+        let bytes = canonical_bytes(&json!({
+            "seq": self.seq,
+            "at": self.at,
+            "policy_id": policy_id,
+            "what": what,
+            "by": by,
+            "reason": reason,
+            "run_id": run_id,
+            "previous": self.previous,
+        }))
+        .map_err(|error| StoreError::Aborted(format!("the history has no digest: {error}")))?;
+        Ok(HashAlgorithm::Sha256.hash(&[&bytes]).to_string())
+    }
+}
+
+/// Chains rows, in order, behind the last one that is chained.
+pub(super) fn chained(
+    last: Option<String>,
+    mut rows: Vec<PolicyChange>,
+) -> Result<Vec<PolicyChange>, StoreError> {
+    let mut previous = last.unwrap_or_else(|| ModelChange::ORIGIN.to_owned());
+    for row in &mut rows {
+        row.previous = previous;
+        row.digest = row.computed_digest()?;
+        previous = row.digest.clone();
+    }
+    Ok(rows)
+}
+
+/// The digest of the last row that is chained.
+pub(super) const LAST_CHAINED: &str =
+    "SELECT digest FROM policy_changes WHERE digest <> '' ORDER BY seq DESC LIMIT 1";
+
+/// Rows behind the last one that is chained, after `SELECT` and columns.
+pub(super) const UNCHAINED: &str = "FROM policy_changes \
+     WHERE seq > (SELECT coalesce(max(seq), 0) FROM policy_changes WHERE digest <> '') ORDER BY seq";
 
 /// Columns of `policies` in the order that [`policy`] reads; the last one needs the alias `p`.
 pub(super) const POLICY_COLUMNS: &str = "p.policy_no, p.policy_id, p.name, p.version, p.author, p.added_at, \
@@ -82,7 +143,8 @@ pub(super) const POLICY_COLUMNS: &str = "p.policy_no, p.policy_id, p.name, p.ver
      WHERE live.one = 1 AND s.role = 'policy' AND s.digest = p.policy_id)";
 
 /// Columns of `policy_changes` in the order that [`policy_change`] reads.
-pub(super) const POLICY_CHANGE_COLUMNS: &str = "seq, at, policy_id, what, by_whom, reason, run_id";
+pub(super) const POLICY_CHANGE_COLUMNS: &str =
+    "seq, at, policy_id, what, by_whom, reason, run_id, previous, digest";
 
 pub(super) fn policy(row: &impl Row) -> Result<PolicyRow, StoreError> {
     Ok(PolicyRow {
@@ -108,6 +170,8 @@ pub(super) fn policy_change(row: &impl Row) -> Result<PolicyChange, StoreError> 
             reason: owned(row, 5, "reason")?,
             run_id: owned(row, 6, "run_id")?,
         },
+        previous: text(row, 7, "previous")?.to_owned(),
+        digest: text(row, 8, "digest")?.to_owned(),
     })
 }
 

@@ -490,6 +490,51 @@ async fn a_job_that_cannot_be_done_says_why_and_leaves_nothing() {
             "/outcome/kind",
         ),
         (json!({"by": "a", "fitter": "best"}), "/fitter"),
+        (json!({"by": "a", "shares": [0.3, 0.2]}), "/shares"),
+        (json!({"by": "a", "shares": [0.5, 0.4, 0.2]}), "/shares"),
+        (json!({"by": "a", "cutoffs": [400, 300, 800]}), "/cutoffs"),
+        (json!({"by": "a", "cutoffs": [400, 600, 1001]}), "/cutoffs"),
+        (
+            json!({"by": "a", "problem_rates": [0.1, 0.3]}),
+            "/problem_rates",
+        ),
+        (
+            json!({"by": "a", "problem_rates": [0.1, 0.3, 1.0]}),
+            "/problem_rates",
+        ),
+        (
+            json!({"by": "a", "cutoffs": [1, 2, 3], "shares": [0.3, 0.2, 0.1]}),
+            "/shares",
+        ),
+        (
+            json!({"by": "a", "cutoffs": [1, 2, 3], "problem_rates": [0.1, 0.2, 0.3]}),
+            "/problem_rates",
+        ),
+        (
+            json!({"by": "a", "capacity": {"visits": 10, "enterprises": 0}}),
+            "/capacity/enterprises",
+        ),
+        (
+            json!({"by": "a", "capacity": {"visits": 10, "enterprises": 9, "visit_rates": [0.1, 0.2, 0.3, 2.0]}}),
+            "/capacity/visit_rates",
+        ),
+        (
+            json!({"by": "a", "capacity": {"visits": 10, "enterprises": 9, "visit_rates": [0.1]}}),
+            "/capacity/visit_rates",
+        ),
+        (
+            json!({"by": "a", "pdo": {"pdo": 0.0, "points": 500.0}}),
+            "/pdo/pdo",
+        ),
+        (json!({"by": "a", "calibration": "none"}), "/calibration"),
+        (
+            json!({"by": "a", "declared_pairs": [["SUP02"]]}),
+            "/declared_pairs",
+        ),
+        (json!({"by": "a", "parent": "none"}), "/parent"),
+        (json!({"by": "a", "validate_share": 1.0}), "/validate_share"),
+        (json!({"by": "a", "pairs": 101}), "/pairs"),
+        (json!({"by": "a", "name": ""}), "/name"),
     ] {
         let refusal = problem(
             app.post("/v1/models/train", &body).await,

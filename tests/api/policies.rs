@@ -56,7 +56,10 @@ async fn a_policy_is_registered_and_comes_into_force_by_another_person() {
     let next = page["next_cursor"].as_str().unwrap();
     let rest = app.json(&format!("/v1/policies?cursor={next}")).await;
     assert_eq!(rest["items"][0]["is_in_force"], false);
+    let check = app.json("/v1/policies/history/verification").await;
+    assert_eq!(check["is_intact"], true, "{check}");
     let history = app.json("/v1/policies/history").await;
+    assert_eq!(history["items"][0]["digest"], check["head"]);
     let told: Vec<(&Value, &Value)> = history["items"]
         .as_array()
         .unwrap()

@@ -181,3 +181,94 @@ async fn a_table_that_cannot_be_read_or_trained_on_says_why() {
     let list = app.json("/v1/models").await;
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn whatever_the_command_line_takes_a_job_takes_too() {
+    let app = TestApp::start().await;
+    let table = sent(&app, "text/csv", visits("a", "b", 3_000)).await;
+    let id = &table["table_id"];
+    let train = async |more: Value| -> Value {
+        let mut body = json!({"by": "analyst-1", "fitter": "woe", "table": {"table_id": id}});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let job = trained(&app, &body).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        app.json(job["result"].as_str().unwrap()).await
+    };
+    let settings = |result: &Value| result["scorecard"]["manifest"]["settings"].clone();
+
+    let fixed = train(json!({"cutoffs": [300, 500, 800], "calibration": "isotonic"})).await;
+    assert_eq!(
+        fixed["scorecard"]["cutoffs"],
+        json!({"B": 300, "C": 500, "D": 800})
+    );
+    assert_eq!(fixed["scorecard"]["calibration"]["method"], "isotonic");
+
+    // A tier begins at the least points whose probability is that of its rate.
+    let rates = train(json!({"problem_rates": [0.2, 0.3, 0.5]})).await;
+    let knots = rates["scorecard"]["calibration"]["levels"][0]["knots"].clone();
+    let knots = knots.as_array().unwrap();
+    for (tier, rate) in [("B", 0.2), ("C", 0.3), ("D", 0.5)] {
+        let from = rates["scorecard"]["cutoffs"][tier].as_u64().unwrap();
+        let before = knots
+            .iter()
+            .rfind(|knot| knot["points"].as_u64().unwrap() < from)
+            .unwrap();
+        let after = knots
+            .iter()
+            .find(|knot| knot["points"].as_u64().unwrap() >= from)
+            .unwrap();
+        assert!(before["probability"].as_f64().unwrap() < rate, "{rates}");
+        assert!(after["probability"].as_f64().unwrap() >= rate, "{rates}");
+    }
+
+    // Rates of visits come from the policy in force unless they are given.
+    let capacity = train(json!({"capacity": {"visits": 400, "enterprises": 10_000}})).await;
+    let chosen = settings(&capacity)["cutoffs"]["capacity"].clone();
+    let policy = include_str!("../../models/policy.toml")
+        .parse::<toml::Table>()
+        .unwrap();
+    let general = &policy["sampling"]["rates"]["general"];
+    for (at, tier) in ["A", "B", "C", "D"].into_iter().enumerate() {
+        assert_eq!(
+            chosen["rates"][at].as_f64(),
+            general[tier].as_float(),
+            "{chosen}"
+        );
+    }
+    assert_eq!(chosen["visits"], 400);
+    let given =
+        json!({"visits": 400, "enterprises": 10_000, "visit_rates": [0.01, 0.02, 0.05, 0.1]});
+    let other = train(json!({"capacity": given, "shares": [0.3, 0.1, 0.05]})).await;
+    let chosen = settings(&other)["cutoffs"]["capacity"].clone();
+    assert_eq!(chosen["rates"], json!([0.01, 0.02, 0.05, 0.1]));
+    assert_eq!(chosen["shares"], json!([0.3, 0.1, 0.05]));
+
+    let more = train(json!({
+        "pdo": {"pdo": 40.0, "points": 500.0}, "declared_pairs": [["a", "b"]], "fitter": "boost", "strict": true,
+        "challengers": true, "validate_share": 0.3
+    }))
+    .await;
+    let settings = settings(&more);
+    assert_eq!(
+        settings["scaling"]["pdo"],
+        json!({"pdo": 40.0, "points": 500.0, "odds": 1.0})
+    );
+    assert_eq!(settings["declared_pairs"], json!([["a", "b"]]));
+    assert_eq!(settings["strict"], true);
+    assert!(
+        !more["report"]["challengers"]
+            .as_object()
+            .unwrap()
+            .is_empty()
+    );
+
+    let all = train(json!({"validate_share": 0.0})).await;
+    assert_eq!(all["report"]["split"]["by"], "none");
+
+    // The parent is a registered model.
+    let live = app.json("/v1/models/live").await;
+    let child = train(json!({"parent": live["model_id"]})).await;
+    assert_eq!(child["scorecard"]["manifest"]["parent"], live["model_id"]);
+}

@@ -226,3 +226,92 @@ fn the_sql_of_a_card_gives_every_test_vector_its_points_and_tier() {
         }
     }
 }
+
+/// The bin of a value among the words of a card on paper.
+fn bin_in_words<'a>(labels: &[&'a str], value: Option<&Cell>) -> &'a str {
+    let labelled = |wanted: &str| labels.iter().copied().find(|label| *label == wanted);
+    let number = |text: &str| text.trim().parse::<f64>().unwrap();
+    let found = match value {
+        None => labelled("missing"),
+        Some(Cell::Category(name)) => labels
+            .iter()
+            .copied()
+            .find(|label| label.split(", ").any(|one| one == name))
+            .or(labelled("other")),
+        Some(Cell::Number(x)) => {
+            let is_special =
+                |label: &&str| label.strip_prefix("= ").is_some_and(|n| number(n) == *x);
+            let holds = |label: &&str| match (label.split_once(" – < "), label.chars().next()) {
+                (Some((from, until)), _) => *x >= number(from) && *x < number(until),
+                (None, Some('<')) => *x < number(&label[1..]),
+                (None, Some('≥')) => *x >= number(&label['≥'.len_utf8()..]),
+                _ => *label == "any number",
+            };
+            let copied = || labels.iter().copied();
+            copied().find(is_special).or_else(|| copied().find(holds))
+        }
+    };
+    found.unwrap_or_else(|| panic!("{value:?} is in no bin of {labels:?}"))
+}
+
+#[test]
+fn the_card_on_paper_gives_every_test_vector_its_points_and_tier() {
+    let card = trained();
+    let rows: Vec<[String; 4]> = card
+        .rows()
+        .iter()
+        .map(risktier::model::CardRow::cells)
+        .collect();
+    let of = |part: &str, subject: &str| -> Vec<(&str, i32)> {
+        rows.iter()
+            .filter(|row| row[0] == part && row[1] == subject)
+            .map(|row| (row[2].as_str(), row[3].parse().unwrap()))
+            .collect()
+    };
+    let labels = |part: &str, subject: &str| -> Vec<&str> {
+        of(part, subject).iter().map(|(label, _)| *label).collect()
+    };
+    for vector in &card.vectors.as_ref().unwrap().rows {
+        let mut sum = of("base", "")[0].1;
+        for code in card.indicators.keys() {
+            let word = bin_in_words(&labels("bin", code), vector.values.get(code));
+            sum += of("bin", code)
+                .iter()
+                .find(|(label, _)| *label == word)
+                .unwrap()
+                .1;
+        }
+        for pair in &card.pairs {
+            let [first, second] = pair.codes();
+            let subject = format!("{first} × {second}");
+            let cells = of("pair", &subject);
+            let side = |at: usize| -> Vec<&str> {
+                let mut words: Vec<&str> = cells
+                    .iter()
+                    .map(|(label, _)| label.split(" × ").nth(at).unwrap())
+                    .collect();
+                words.dedup();
+                words
+            };
+            // Special codes share the cell of missing values.
+            let value = |code: &str| {
+                let value = vector.values.get(code);
+                value.filter(|cell| {
+                    let specials = &card.indicators[code].specials;
+                    !specials
+                        .iter()
+                        .any(|code| **cell == Cell::Number(code.value))
+                })
+            };
+            let one = bin_in_words(&side(0), value(first));
+            let other = bin_in_words(&side(1), value(second));
+            let word = format!("{one} × {other}");
+            sum += cells.iter().find(|(label, _)| **label == word).unwrap().1;
+        }
+        assert_eq!(sum, vector.sum, "{vector:?}");
+        let points = sum.clamp(0, 1_000);
+        let cut = |tier: &str| of("cutoff", tier)[0].1;
+        let tier = ["D", "C", "B"].into_iter().find(|tier| points >= cut(tier));
+        assert_eq!(tier.unwrap_or("A"), vector.tier.to_string());
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use risktier::domain::dates::add_days;
-use risktier::domain::{EnterpriseId, Record, Tier};
+use risktier::domain::{EnterpriseId, EnterpriseKind, Record, Tier};
 use risktier::service::{
     JobKind, ModelDeed, ModelState, OutcomeRule, Person, RunState, Service, ServiceError,
     ValidationAsk, figures::Settings,
@@ -657,5 +657,60 @@ fn other_work_that_is_cancelled_during_a_promotion_leaves_it_alone() {
         );
         assert_eq!(live(&service), second);
         assert!(other.carry_out_task().unwrap().is_none());
+    });
+}
+
+#[test]
+fn cards_for_kinds_are_promoted_and_rolled_back_with_the_general_one() {
+    on_both(|place| {
+        let service = place.service();
+        let store = place.store();
+        fill(store.as_ref());
+        // The first enterprise is an individual business; the third one, as all others, is none.
+        let mut shop = enterprise(1);
+        shop.kind = EnterpriseKind::IndividualBusiness;
+        store.put_enterprises(&[shop], 0, TODAY).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let tier = |number| runtime.block_on(service.tier(&id(number))).unwrap().tier;
+        let first = live(&service);
+        let of_kinds = |version: u32, d: u16| {
+            let general: serde_json::Value = serde_json::from_str(&card(version, 200)).unwrap();
+            let shops: serde_json::Value = serde_json::from_str(&card(version, d)).unwrap();
+            serde_json::json!({"format": "risktier-scorecards/1", "general": general,
+                "by_kind": {"individual_business": shops}})
+            .to_string()
+        };
+        assert_eq!((tier(1), tier(3)), (Tier::C, Tier::C));
+
+        let second = approved(&service, &of_kinds(2, 170));
+        assert_eq!(add(&service, &of_kinds(2, 170)), second);
+        let detail = service.model_detail(&second).unwrap();
+        assert_eq!(detail.cards.by_kind.len(), 1);
+        let gates = detail.validation.unwrap().gates;
+        let of_kind = "individual_business.direction";
+        assert!(gates.iter().any(|gate| gate.gate == of_kind), "{gates:?}");
+        promote(&service, &second);
+        assert_eq!(live(&service), second);
+        assert_eq!((tier(1), tier(3)), (Tier::D, Tier::C));
+        // A digest over all: another card of the kind alone makes another model.
+        let third = approved(&service, &of_kinds(2, 400));
+        assert_ne!(third, second);
+        promote(&service, &third);
+        assert_eq!((tier(1), tier(3)), (Tier::C, Tier::C));
+
+        for expected in [(&second, Tier::D), (&first, Tier::C)] {
+            service.roll_back(None, &person("director-3")).unwrap();
+            service.carry_out_run(&()).unwrap();
+            assert_eq!((&live(&service), tier(1)), expected);
+        }
+        let general = service
+            .current()
+            .models
+            .classifier
+            .scorecards()
+            .by_kind
+            .len();
+        assert_eq!(general, 0);
+        assert_eq!(service.check_ledger().unwrap().fault, None);
     });
 }

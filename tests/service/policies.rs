@@ -348,3 +348,65 @@ fn a_policy_that_comes_into_force_during_a_run_is_not_taken_back_by_its_flip() {
         assert_ne!(service.live_model(None).unwrap().unwrap().model_id, live);
     });
 }
+
+#[test]
+fn the_history_is_a_chain() {
+    on_both(|place| {
+        let service = filled(place);
+        let second = add(&service, &rates(2));
+        add(&service, &rates(3));
+        service.activate_policy(&second, &person("head-2")).unwrap();
+        let check = service.check_policy_history().unwrap();
+        // The policy of the process, two that were registered, and one that was asked for.
+        assert_eq!((check.row_count, check.fault), (4, None));
+        let history = service.policy_history(None, None, 10).unwrap();
+        assert_eq!(check.head, history[0].digest);
+        assert_eq!(history[0].previous, history[1].digest);
+    });
+}
+
+#[test]
+fn rows_that_were_changed_by_hand_are_found_and_those_of_an_earlier_release_are_chained() {
+    let place = Place::empty();
+    let service = filled(&place);
+    let second = add(&service, &rates(2));
+    service.activate_policy(&second, &person("head-2")).unwrap();
+    let head = service.check_policy_history().unwrap().head;
+    let file = rusqlite::Connection::open(place.path()).unwrap();
+
+    // As an earlier release left them, and one that it writes beside this one.
+    let earlier = "INSERT INTO policy_changes (at, policy_id, what) VALUES (7, 'p', 'registered')";
+    file.execute_batch("UPDATE policy_changes SET previous = '', digest = ''")
+        .unwrap();
+    let open = service.check_policy_history().unwrap();
+    assert_eq!(open.fault.unwrap().0, 1);
+    let service = place.service();
+    let again = service.check_policy_history().unwrap();
+    assert_eq!((&again.head, &again.fault), (&head, &None));
+    file.execute_batch(earlier).unwrap();
+    assert!(service.check_policy_history().unwrap().fault.is_some());
+    add(&service, &rates(3));
+    let after = service.check_policy_history().unwrap();
+    assert_eq!((after.row_count, after.fault), (5, None));
+
+    let set = "UPDATE policy_changes SET reason = 'another' WHERE what = 'activation_asked'";
+    file.execute_batch(set).unwrap();
+    let (row, wrong) = service.check_policy_history().unwrap().fault.unwrap();
+    assert!(wrong.contains("another digest"), "{wrong}");
+    // Nothing chains it anew, and its end does not hide it.
+    add(&service, &rates(4));
+    assert_eq!(
+        service.check_policy_history().unwrap().fault.unwrap().0,
+        row
+    );
+    file.execute("DELETE FROM policy_changes WHERE seq = ?1", [row])
+        .unwrap();
+    let (next, wrong) = place
+        .service()
+        .check_policy_history()
+        .unwrap()
+        .fault
+        .unwrap();
+    assert_eq!(next, row + 1);
+    assert!(wrong.contains("row before"), "{wrong}");
+}

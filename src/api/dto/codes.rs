@@ -363,6 +363,15 @@ taken! {
 }
 
 mirror! {
+    /// How points become probabilities: by a logistic curve, or by pool-adjacent-violators.
+    CalibrationMethod of service::CalibrationMethod { Platt = "platt", Isotonic = "isotonic" }
+}
+
+taken! {
+    CalibrationMethod into service::CalibrationMethod { Platt, Isotonic }
+}
+
+mirror! {
     /// What becomes of inspections that no plan drew: kept apart where plans drew any, counted once, or kept apart.
     Unplanned of service::training::Unplanned {
         Auto = "auto", Count = "count", Apart = "apart",

@@ -32,6 +32,7 @@ pub(crate) mod records;
 pub(crate) mod sheets;
 pub(crate) mod simulation;
 pub(crate) mod tiers;
+pub(crate) mod train_input;
 pub(crate) mod webhooks;
 
 use serde::de::{Error, MapAccess, Visitor};

@@ -1,19 +1,15 @@
-//! What the jobs about models are asked for, and what drift they found.
+//! What the jobs about models but training are asked for, and what drift they found.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use super::codes::{Fitter, RegisterSplitBy, Unplanned};
 use super::jobs::instant;
 use super::present;
 use crate::domain::{FieldError, Label, field};
 use crate::service::figures::Settings;
-use crate::service::training::{self, RegisterSplit, Roles, RowRules, TakenTable};
-use crate::service::{
-    CutoffRule, DriftRow, OutcomeRule, TableTrainRequest, TaskRequest, TrainParams, TrainRequest,
-    Validation, ValidationAsk, person, reason_of,
-};
+use crate::service::training::TakenTable;
+use crate::service::{DriftRow, OutcomeRule, TaskRequest, ValidationAsk, person, reason_of};
 
 /// What result codes of inspections say.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -91,7 +87,7 @@ impl OutcomeInput {
     }
 }
 
-fn outcome(input: Option<OutcomeInput>) -> Result<OutcomeRule, FieldError> {
+pub(super) fn outcome(input: Option<OutcomeInput>) -> Result<OutcomeRule, FieldError> {
     match input {
         Some(input) => input.parse(),
         None => OutcomeRule::compiled_in()
@@ -116,7 +112,7 @@ fn settings(rounds: Option<u32>, seed: Option<u64>) -> Result<Settings, FieldErr
     })
 }
 
-fn day(name: &str, text: Option<&str>) -> Result<Option<jiff::civil::Date>, FieldError> {
+pub(super) fn day(name: &str, text: Option<&str>) -> Result<Option<jiff::civil::Date>, FieldError> {
     text.map(|text| field::date(name, text)).transpose()
 }
 
@@ -243,202 +239,6 @@ impl ValidationInput {
             model_id,
             ask: Box::new(ask),
         })
-    }
-}
-
-/// A table that was sent, to train on in place of the register.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object with `table_id`")]
-pub(crate) struct TableInput {
-    /// The table.
-    #[schema(example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728")]
-    table_id: String,
-    /// Roles of its columns (TOML, `risktier-roles/1`); what they leave out is inferred from the names of the columns.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = "format = \"risktier-roles/1\"\noutcome = \"found\"\n")]
-    roles: Option<String>,
-    /// The outcome column, over the roles; default the one that they name, or `outcome`, `label` or `target`.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = "found")]
-    outcome: Option<String>,
-}
-
-impl TableInput {
-    fn roles(&self) -> Result<Roles, FieldError> {
-        let mut roles = match &self.roles {
-            Some(text) => Roles::from_toml(text)
-                .map_err(|error| FieldError::new("table.roles", "", error.to_string()))?,
-            None => Roles::none(),
-        };
-        if let Some(outcome) = &self.outcome {
-            roles.outcome = Some(outcome.clone());
-        }
-        Ok(roles)
-    }
-}
-
-/// How a model is trained on the register, or on a table.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object with `by`")]
-pub(crate) struct TrainInput {
-    /// A table to train on; default the register.
-    #[serde(default, deserialize_with = "present")]
-    table: Option<TableInput>,
-    /// Who asks, and is the author of the model; a later release takes it from the caller's token.
-    #[schema(example = "analyst-3", min_length = 1, max_length = 64)]
-    by: String,
-    /// Why.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = "yearly retraining", min_length = 1, max_length = 2000)]
-    reason: Option<String>,
-    /// Name of the card; default `trained`.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = "retrained", min_length = 1, max_length = 80)]
-    name: Option<String>,
-    /// Version of the card; default 1.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = 1)]
-    version: Option<u32>,
-    /// What counts as a problem; default the codes of the national platform.
-    #[serde(default, deserialize_with = "present")]
-    outcome: Option<OutcomeInput>,
-    /// First day of the inspections; default all.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(format = Date, example = "2024-01-01")]
-    since: Option<String>,
-    /// Last day of the inspections; default all.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(format = Date, example = "2026-10-31")]
-    until: Option<String>,
-    /// What becomes of inspections that no plan of this service drew; default `auto`.
-    #[serde(default, deserialize_with = "present")]
-    unplanned: Option<Unplanned>,
-    /// What divides the rows; default `day`.
-    #[serde(default, deserialize_with = "present")]
-    split: Option<RegisterSplitBy>,
-    /// First day of validation, with `split` by day; default the latest share of the rows.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(format = Date, example = "2026-04-01")]
-    validate_from: Option<String>,
-    /// Share of the rows that only validate; default 0.3, of a table 0.2.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = 0.3, minimum = 0.0, maximum = 1.0)]
-    validate_share: Option<f64>,
-    /// Days before validation whose rows are used for nothing; default 30, of a table 0.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = 30)]
-    gap_days: Option<u16>,
-    /// Shares of tiers B, C and D among the fitted rows; default 0.29, 0.065, 0.025.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = json!([0.29, 0.065, 0.025]), min_items = 3, max_items = 3)]
-    shares: Option<Vec<f64>>,
-    /// How the points are fitted; default `auto`.
-    #[serde(default, deserialize_with = "present")]
-    fitter: Option<Fitter>,
-    /// Most pair terms to look for; default 16.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = 8, maximum = 100)]
-    pairs: Option<usize>,
-    /// Seed of every random choice; default 1.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(example = 1)]
-    seed: Option<u64>,
-}
-
-impl TrainInput {
-    /// The training that is asked for.
-    pub(crate) fn training(self) -> Result<TaskRequest, FieldError> {
-        let default = TrainParams::default();
-        let seed = self.seed.unwrap_or(default.seed);
-        let share = self.validate_share.unwrap_or(0.3);
-        if !(share > 0.0 && share < 1.0) {
-            let reason = "is not above 0 and below 1; leave it out, or take `split` `none`";
-            return Err(FieldError::new(
-                "validate_share",
-                &share.to_string(),
-                reason,
-            ));
-        }
-        let cutoffs = match self.shares.as_deref() {
-            None => default.cutoffs,
-            Some([b, c, d]) => CutoffRule::Shares {
-                b: *b,
-                c: *c,
-                d: *d,
-            },
-            Some(other) => {
-                let reason = "needs three numbers, for tiers B, C and D";
-                return Err(FieldError::new("shares", &other.len().to_string(), reason));
-            }
-        };
-        if let Some(table) = &self.table {
-            let of_register = [
-                ("outcome", self.outcome.is_some()),
-                ("since", self.since.is_some()),
-                ("until", self.until.is_some()),
-                ("unplanned", self.unplanned.is_some()),
-                ("split", self.split.is_some()),
-            ];
-            if let Some((name, _)) = of_register.iter().find(|(_, given)| *given) {
-                let reason =
-                    "is about inspections of the register; leave it out where there is a `table`";
-                return Err(FieldError::new(name, "", reason));
-            }
-            let gap_days = self.gap_days.unwrap_or(0);
-            let validation = match day("validate_from", self.validate_from.as_deref())? {
-                Some(day) => Validation::From { day, gap_days },
-                None => Validation::Share {
-                    share: self.validate_share.unwrap_or(0.2),
-                    gap_days,
-                },
-            };
-            return Ok(TaskRequest::TrainOnTable(Box::new(TableTrainRequest {
-                by: person("by", &self.by)?,
-                reason: self.reason.as_deref().map(reason_of).transpose()?,
-                table_id: table.table_id.clone(),
-                roles: table.roles()?,
-                params: TrainParams {
-                    name: self.name.unwrap_or(default.name.clone()),
-                    version: self.version.unwrap_or(default.version),
-                    seed,
-                    fitter: self.fitter.map_or(default.fitter, Into::into),
-                    pairs: self.pairs.unwrap_or(default.pairs),
-                    cutoffs,
-                    validation,
-                    ..default
-                },
-            })));
-        }
-        let split = match self.split.unwrap_or(RegisterSplitBy::Day) {
-            RegisterSplitBy::Day => RegisterSplit::Day {
-                from: day("validate_from", self.validate_from.as_deref())?,
-                share,
-                gap_days: self.gap_days.unwrap_or(30),
-            },
-            RegisterSplitBy::Group => RegisterSplit::Group { share },
-            RegisterSplitBy::None => RegisterSplit::None,
-        };
-        Ok(TaskRequest::Train(Box::new(TrainRequest {
-            by: person("by", &self.by)?,
-            reason: self.reason.as_deref().map(reason_of).transpose()?,
-            rows: RowRules {
-                outcome: outcome(self.outcome)?,
-                from: day("since", self.since.as_deref())?,
-                until: day("until", self.until.as_deref())?,
-                unplanned: self.unplanned.map_or(training::Unplanned::Auto, Into::into),
-                split,
-                seed,
-            },
-            params: TrainParams {
-                name: self.name.unwrap_or(default.name.clone()),
-                version: self.version.unwrap_or(default.version),
-                seed,
-                fitter: self.fitter.map_or(default.fitter, Into::into),
-                pairs: self.pairs.unwrap_or(default.pairs),
-                cutoffs,
-                ..default
-            },
-        })))
     }
 }
 

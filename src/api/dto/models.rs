@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::codes::{ModelDeed, ModelState};
+use super::codes::{EnterpriseKind, ModelDeed, ModelState};
 use super::jobs::instant;
 use super::present;
 use crate::domain::{FieldError, Label};
 use crate::service::{
-    Gate, LedgerCheck, LiveModel, ModelChange, ModelDetail, ModelRow, Person, person, reason_of,
+    Gate, LedgerCheck, LiveModel, ModelChange, ModelDetail, ModelRow, Person, Scorecards, person,
+    reason_of,
 };
 
 /// A card to register.
@@ -26,7 +27,9 @@ pub(crate) struct ModelInput {
         max_length = 2000
     )]
     reason: Option<String>,
-    /// The card as training writes it, or as a person does: `risktier-scorecard/2` or `/1`.
+    /// The card as training writes it, or as a person does: `risktier-scorecard/2` or `/1`. Or several, for kinds of
+    /// enterprise, that are one model: `{"format": "risktier-scorecards/1", "general": card, "by_kind": {"individual_business":
+    /// card}}`.
     #[schema(value_type = Object)]
     scorecard: serde_json::Map<String, serde_json::Value>,
 }
@@ -197,6 +200,10 @@ pub(crate) struct ModelDetailAnswer {
     /// Number of test vectors that every loading re-runs.
     #[schema(example = 412)]
     vector_count: usize,
+    /// Cards for kinds of enterprise that are part of the model; all else here is about the general card.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    kinds: Vec<KindCardAnswer>,
     /// Its last validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<ValidationAnswer>,
@@ -284,7 +291,11 @@ impl From<ModelDetail> for ModelDetailAnswer {
     fn from(detail: ModelDetail) -> Self {
         let ModelDetail {
             row,
-            card,
+            cards:
+                Scorecards {
+                    general: card,
+                    by_kind,
+                },
             validation,
             training,
         } = detail;
@@ -297,6 +308,15 @@ impl From<ModelDetail> for ModelDetailAnswer {
                 .as_ref()
                 .map_or(0, |vectors| vectors.rows.len()),
             manifest: card.manifest,
+            kinds: by_kind
+                .into_iter()
+                .map(|(kind, card)| KindCardAnswer {
+                    kind: kind.into(),
+                    name: card.name,
+                    version: card.version,
+                    indicator_count: card.indicators.len(),
+                })
+                .collect(),
             validation: validation.map(|validation| ValidationAnswer {
                 on: validation.on.to_string(),
                 as_of: validation.as_of.to_string(),
@@ -310,6 +330,22 @@ impl From<ModelDetail> for ModelDetailAnswer {
             training,
         }
     }
+}
+
+/// A card for one kind of enterprise, which comes and goes with the general one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KindCardAnswer {
+    /// The kind.
+    kind: EnterpriseKind,
+    /// Name of the card.
+    #[schema(example = "shops")]
+    name: String,
+    /// Version within the name.
+    #[schema(example = 1)]
+    version: u32,
+    /// Indicators with points.
+    #[schema(example = 12)]
+    indicator_count: usize,
 }
 
 /// The model that was live at an instant.

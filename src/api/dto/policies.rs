@@ -112,6 +112,21 @@ pub(crate) struct PolicyChangeAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "019362a4-5c1e-7d40-b0a6-2f6a3f0c9a11")]
     job_id: Option<String>,
+    /// Digest of the row before; of the first one, zeros. Absent, as is `digest`, where an earlier release wrote the row
+    /// since this one opened the store.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(
+        example = "0000000000000000000000000000000000000000000000000000000000000000",
+        required = false
+    )]
+    previous: String,
+    /// SHA-256 over all of the row but itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(
+        example = "3f0a377ba0a4a460ecb616f6507ce0d8cfa3e704025d4fda3ed0c5ca05468728",
+        required = false
+    )]
+    digest: String,
 }
 
 impl From<PolicyChange> for PolicyChangeAnswer {
@@ -127,6 +142,8 @@ impl From<PolicyChange> for PolicyChangeAnswer {
                     reason,
                     run_id,
                 },
+            previous,
+            digest,
         } = row;
         Self {
             seq,
@@ -136,6 +153,8 @@ impl From<PolicyChange> for PolicyChangeAnswer {
             by,
             reason,
             job_id: run_id,
+            previous,
+            digest,
         }
     }
 }

@@ -10,10 +10,11 @@ use super::models::{html, language_of, number_of};
 use crate::api::cursor::{List, page_limit};
 use crate::api::dto::jobs::JobAnswer;
 use crate::api::dto::model_jobs::{
-    ComparisonInput, DriftAnswer, JudgingInput, TableAnswer, TrainInput, ValidationInput,
+    ComparisonInput, DriftAnswer, JudgingInput, TableAnswer, ValidationInput,
 };
 use crate::api::dto::models::PageLanguageQuery;
 use crate::api::dto::page::{Page, PageQuery};
+use crate::api::dto::train_input::TrainInput;
 use crate::api::examples;
 use crate::api::extract::{Body, CSV, PARQUET, expect_media_type};
 use crate::api::optional::{NoQuery, OptionalBody};
@@ -80,12 +81,14 @@ pub(crate) async fn import_training_table(
 /// Train a model
 ///
 /// On the register: one row per inspection, what was known on the day before and what it found. Or on a `table` that was
-/// sent. The card is registered as a draft; the result of the job names it and carries rows and report. A card of columns
-/// that are no indicators of the register is not registered and stands in the result itself.
+/// sent. Tiers begin by one of `shares` (`[0.29, 0.065, 0.025]`), `cutoffs` (`[400, 600, 800]`), `problem_rates`
+/// (`[0.1, 0.25, 0.5]`) or `capacity`. The card is registered as a draft; the result of the job names it and carries rows
+/// and report. A card of columns that are no indicators of the register is not registered and stands in the result itself.
 #[utoipa::path(
     operation_id = "train_model",
     tag = "models",
-    request_body(content = TrainInput, example = json!({"by": "analyst-3", "name": "retrained"})),
+    request_body(content = TrainInput, example = json!({"by": "analyst-3", "name": "retrained", "fitter": "woe",
+        "capacity": {"visits": 20_000, "enterprises": 400_000}, "calibration": "isotonic"})),
     responses(
         (status = 202, description = "The job is queued",
             headers(("location" = String, description = "Path of the job")),
@@ -99,8 +102,13 @@ pub(crate) async fn train_model(
     _query: NoQuery,
     body: Body<TrainInput>,
 ) -> Result<HttpResponse, Problem> {
-    let request = body.0.training().map_err(wrong)?;
-    ask(&state, request).await
+    let job = state
+        .run(move |service| {
+            let request = body.0.training(service.visit_rates())?;
+            service.ask_task(&request)
+        })
+        .await?;
+    Ok(accepted(job))
 }
 
 /// Judge a model

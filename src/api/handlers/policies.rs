@@ -8,6 +8,7 @@ use super::decisions::wrong;
 use super::jobs::accepted;
 use super::models::number_of;
 use crate::api::cursor::{List, page_limit};
+use crate::api::dto::models::LedgerAnswer;
 use crate::api::dto::page::{Page, PageQuery};
 use crate::api::dto::persons::PersonInput;
 use crate::api::dto::policies::{PolicyAnswer, PolicyChangeAnswer, PolicyInput};
@@ -133,6 +134,27 @@ pub(crate) async fn list_policies_history(
         .run(move |service| service.policy_history(None, before, limit + 1))
         .await?;
     Ok(Json(list.page(found, limit, |row| row.seq.to_string())))
+}
+
+/// Whether the history is whole
+///
+/// Every digest is computed anew: a row that was taken out or altered is found.
+#[utoipa::path(
+    operation_id = "verify_policies_history",
+    tag = "models",
+    responses(
+        (status = 200, description = "What was found", body = LedgerAnswer,
+            example = json!({"row_count": 4, "head": examples::MODEL_ID, "is_intact": true})),
+        ListProblems
+    )
+)]
+#[get("/v1/policies/history/verification")]
+pub(crate) async fn verify_policies_history(
+    state: Data<AppState>,
+    _query: NoQuery,
+) -> Result<Json<LedgerAnswer>, Problem> {
+    let check = state.run(|service| service.check_policy_history()).await?;
+    Ok(Json(check.into()))
 }
 
 /// One policy

@@ -13,6 +13,7 @@
 use super::params::{FeatureRule, TrainParams};
 use crate::domain::rng::SeededRng;
 use crate::indicators::Direction;
+use crate::model::steps::Steps;
 use crate::model::table::MISSING_CODE;
 use crate::model::{Column, Table, Values};
 
@@ -188,8 +189,8 @@ fn cut_one(
                 .max(FEW_BINS)
                 .min(params.most_bins);
             let edges = edges_of(numbers, &rule.specials, sample, bins);
-            let edges = merge_small(numbers, &rule.specials, edges, weight);
-            let codes = number_codes(numbers, &edges, &rule.specials);
+            let mut codes = number_codes(numbers, &edges, &rule.specials);
+            let edges = merge_small(&mut codes, edges, weight);
             (Cut::Numbers(edges), codes)
         }
         Values::Categories { codes, names } => {
@@ -315,11 +316,11 @@ fn edges_of(numbers: &[f64], specials: &[f64], sample: &[usize], most_bins: usiz
     edges
 }
 
-/// Drops edges until every bin has its least share of rows and of weight.
-fn merge_small(numbers: &[f64], specials: &[f64], mut edges: Vec<f64>, weight: &[f64]) -> Vec<f64> {
-    let codes = number_codes(numbers, &edges, specials);
-    let mut rows = vec![0.0; edges.len() + 1];
-    let mut mass = vec![0.0; edges.len() + 1];
+/// Drops edges until every bin has its least share of rows and of weight; the codes become those of the bins that stay.
+fn merge_small(codes: &mut [u8], mut edges: Vec<f64>, weight: &[f64]) -> Vec<f64> {
+    let before = edges.len() + 1;
+    let mut rows = vec![0.0; before];
+    let mut mass = vec![0.0; before];
     let total: f64 = weight.iter().sum();
     for (code, weight) in codes.iter().zip(weight) {
         if let Some(rows) = rows.get_mut(usize::from(*code)) {
@@ -327,7 +328,9 @@ fn merge_small(numbers: &[f64], specials: &[f64], mut edges: Vec<f64>, weight: &
             mass[usize::from(*code)] += weight;
         }
     }
-    let least_rows = (LEAST_SHARE * numbers.len() as f64).max(5.0);
+    // The first of the earlier bins in each bin.
+    let mut firsts: Vec<usize> = (0..before).collect();
+    let least_rows = (LEAST_SHARE * codes.len() as f64).max(5.0);
     let least_mass = LEAST_SHARE * total;
     while edges.len() > 1 {
         let small = (0..rows.len())
@@ -344,26 +347,50 @@ fn merge_small(numbers: &[f64], specials: &[f64], mut edges: Vec<f64>, weight: &
         mass[edge] += mass[edge + 1];
         rows.remove(edge + 1);
         mass.remove(edge + 1);
+        firsts.remove(edge + 1);
+    }
+    let dropped = before - firsts.len();
+    if dropped > 0 {
+        let mut new = [0_u8; 256];
+        for (code, new) in new.iter_mut().enumerate() {
+            let bin = if code < before {
+                firsts.partition_point(|first| *first <= code) - 1
+            } else {
+                code - dropped
+            };
+            *new = u8::try_from(bin).unwrap_or(u8::MAX);
+        }
+        for code in codes {
+            *code = new[usize::from(*code)];
+        }
     }
     edges
 }
 
 /// The bin of each number: how many edges it reaches; special codes and missing values behind.
 fn number_codes(numbers: &[f64], edges: &[f64], specials: &[f64]) -> Vec<u8> {
+    let number = |bin: usize| i32::try_from(bin).unwrap_or(i32::MAX);
     let regular = edges.len() + 1;
-    let missing = u8::try_from(regular + specials.len()).unwrap_or(u8::MAX);
-    numbers
+    let bins: Vec<i32> = (0..regular).map(number).collect();
+    let specials: Vec<(f64, i32)> = specials
         .iter()
-        .map(|value| {
-            if value.is_nan() {
-                return missing;
-            }
-            if let Some(special) = specials.iter().position(|code| code == value) {
-                return u8::try_from(regular + special).unwrap_or(missing);
-            }
-            u8::try_from(edges.partition_point(|edge| edge <= value)).unwrap_or(missing)
-        })
-        .collect()
+        .zip(regular..)
+        .map(|(code, bin)| (*code, number(bin)))
+        .collect();
+    let missing = number(regular + specials.len());
+    let steps = Steps::new(edges, &bins, missing, specials);
+    let mut found = [0; 1_024];
+    let mut codes = Vec::with_capacity(numbers.len());
+    for part in numbers.chunks(found.len()) {
+        let found = &mut found[..part.len()];
+        steps.write(part, found);
+        codes.extend(
+            found
+                .iter()
+                .map(|bin| u8::try_from(*bin).unwrap_or(u8::MAX)),
+        );
+    }
+    codes
 }
 
 /// Categories with enough rows get a bin each, in the order of their names; the others share the last one.
@@ -400,7 +427,9 @@ mod tests {
             .collect();
         let sample: Vec<usize> = (0..numbers.len()).collect();
         let edges = edges_of(&numbers, &[], &sample, 32);
-        let edges = merge_small(&numbers, &[], edges, &vec![1.0; numbers.len()]);
+        let mut codes = number_codes(&numbers, &edges, &[]);
+        let edges = merge_small(&mut codes, edges, &vec![1.0; numbers.len()]);
+        assert_eq!(codes, number_codes(&numbers, &edges, &[]));
         assert!(edges.len() >= 15, "{} edges", edges.len());
         assert!(edges[0] >= 1.0, "zero has a bin of its own: {edges:?}");
     }

@@ -1,8 +1,9 @@
 //! From points to probabilities, on held-back rows.
 //!
 //! Held-back rows of the same time say how often points come true, and at which level. Where the table has days, rows later
-//! than all that a second model has seen say how much of that lasts: a logistic curve takes its slope from them where it is
-//! flatter beyond chance, and keeps its level.
+//! than all that a second model has seen say how much of that lasts, by the slope of a logistic curve on both. Where it is
+//! flatter on later rows beyond chance, a logistic curve takes the flatter slope, and an isotonic one has its logits
+//! flattened in the same proportion; either keeps its level.
 
 use super::newton::{Design, fit, sigmoid};
 use super::pav;
@@ -46,28 +47,30 @@ pub(super) fn calibrate(
     let mut left = None;
     for level in 1..=levels {
         let reached = rows.reached(level);
-        curves.push(match method {
-            CalibrationMethod::Isotonic => isotonic(rows.points, &reached, rows.weight),
-            CalibrationMethod::Platt => {
-                let line = platt(rows.points, &reached, rows.weight);
-                let flatter = later.and_then(|later| {
-                    let found = platt(later.points, &later.reached(level), later.weight);
-                    let chance = line.error.hypot(found.error);
-                    (line.slope - found.slope > BEYOND_CHANCE * chance).then_some(found.slope)
-                });
-                match flatter {
-                    Some(slope) => {
-                        left = left.or(Some(slope / line.slope));
-                        let theta = level_of(rows.points, &reached, rows.weight, slope, line.theta);
-                        Line {
-                            slope,
-                            theta,
-                            ..line
-                        }
-                        .curve()
-                    }
-                    None => line.curve(),
+        let line = platt(rows.points, &reached, rows.weight);
+        let flatter = later.and_then(|later| {
+            let found = platt(later.points, &later.reached(level), later.weight);
+            let chance = line.error.hypot(found.error);
+            (line.slope - found.slope > BEYOND_CHANCE * chance).then_some(found.slope)
+        });
+        left = left.or(flatter.map(|slope| slope / line.slope));
+        curves.push(match (method, flatter) {
+            (CalibrationMethod::Isotonic, None) => {
+                isotonic(&Places::new(rows.points, &reached, rows.weight))
+            }
+            (CalibrationMethod::Isotonic, Some(slope)) => {
+                let places = Places::new(rows.points, &reached, rows.weight);
+                flattened(isotonic(&places), slope / line.slope, &places)
+            }
+            (CalibrationMethod::Platt, None) => line.curve(),
+            (CalibrationMethod::Platt, Some(slope)) => {
+                let theta = level_of(rows.points, &reached, rows.weight, slope, line.theta);
+                Line {
+                    slope,
+                    theta,
+                    ..line
                 }
+                .curve()
             }
         });
     }
@@ -207,20 +210,69 @@ fn level_of(points: &[f64], reached: &[u8], weight: &[f64], slope: f64, theta: f
     line.theta
 }
 
-fn isotonic(points: &[f64], reached: &[u8], weight: &[f64]) -> Vec<(u16, f64)> {
-    let places = usize::from(MAX_POINTS) + 1;
-    let mut mass = vec![0.0; places];
-    let mut found = vec![0.0; places];
-    for ((points, reached), weight) in points.iter().zip(reached).zip(weight) {
-        let at = points.round().clamp(0.0, f64::from(MAX_POINTS)) as usize;
-        if let (Some(mass), Some(found)) = (mass.get_mut(at), found.get_mut(at)) {
-            *mass += weight;
-            *found += weight * f64::from(*reached);
+/// Weight, and weight that reached the level, by whole points.
+struct Places {
+    mass: Vec<f64>,
+    found: Vec<f64>,
+}
+
+impl Places {
+    fn new(points: &[f64], reached: &[u8], weight: &[f64]) -> Self {
+        let places = usize::from(MAX_POINTS) + 1;
+        let mut mass = vec![0.0; places];
+        let mut found = vec![0.0; places];
+        for ((points, reached), weight) in points.iter().zip(reached).zip(weight) {
+            let at = points.round().clamp(0.0, f64::from(MAX_POINTS)) as usize;
+            if let (Some(mass), Some(found)) = (mass.get_mut(at), found.get_mut(at)) {
+                *mass += weight;
+                *found += weight * f64::from(*reached);
+            }
         }
+        Self { mass, found }
     }
+}
+
+/// A curve whose logits are `share` of what they were, moved to where the rows have their mean.
+fn flattened(curve: Vec<(u16, f64)>, share: f64, rows: &Places) -> Vec<(u16, f64)> {
+    // Knots are kept to six decimals.
+    const LEAST: f64 = 1e-6;
+    let marks: Vec<u16> = curve.iter().map(|(points, _)| *points).collect();
+    let level = CalibrationLevel {
+        outcome_at_least: 1,
+        knots: knots(curve),
+    };
+    let logits: Vec<f64> = (0..=MAX_POINTS)
+        .map(|points| {
+            let p = level.probability(points).clamp(LEAST, 1.0 - LEAST);
+            share * (p / (1.0 - p)).ln()
+        })
+        .collect();
+    let total: f64 = rows.found.iter().sum();
+    let mut shift = 0.0;
+    for _ in 0..50 {
+        let (mut beyond, mut spread) = (-total, 0.0);
+        for (logit, mass) in logits.iter().zip(&rows.mass) {
+            let p = sigmoid(logit + shift);
+            beyond += mass * p;
+            spread += mass * p * (1.0 - p);
+        }
+        if spread <= 0.0 || beyond.abs() <= 1e-12 * total {
+            break;
+        }
+        shift -= (beyond / spread).clamp(-2.0, 2.0);
+    }
+    // Between the ends of blocks the curve is bent, so it has the knots of a logistic one too.
+    (0..=MAX_POINTS)
+        .zip(&logits)
+        .filter(|(points, _)| points % STEP == 0 || marks.contains(points))
+        .map(|(points, logit)| (points, sigmoid(logit + shift)))
+        .collect()
+}
+
+fn isotonic(Places { mass, found }: &Places) -> Vec<(u16, f64)> {
     let used: Vec<(u16, f64, f64)> = mass
         .iter()
-        .zip(&found)
+        .zip(found)
         .enumerate()
         .filter(|(_, (mass, _))| **mass > 0.0)
         .map(|(at, (mass, found))| (u16::try_from(at).unwrap_or(MAX_POINTS), found / mass, *mass))
@@ -257,7 +309,11 @@ mod tests {
             .unzip()
     }
 
-    fn calibrated(slope: f64, later: Option<f64>) -> (Calibration, Option<f64>) {
+    fn calibrated(
+        method: CalibrationMethod,
+        slope: f64,
+        later: Option<f64>,
+    ) -> (Calibration, Option<f64>) {
         let (points, outcome) = rows(8_000, slope, 1);
         let weight = vec![1.0; points.len()];
         let judged = |points, outcome, weight| Judged {
@@ -271,7 +327,7 @@ mod tests {
             .as_ref()
             .map(|(points, outcome)| judged(points, outcome, &late_weight));
         let rows = judged(&points, &outcome, &weight);
-        let found = calibrate(CalibrationMethod::Platt, rows, late, 1);
+        let found = calibrate(method, rows, late, 1);
         let mean = |of: &dyn Fn(usize) -> f64| (0..8_000).map(of).sum::<f64>() / 8_000.0;
         let (said, seen) = (
             mean(&|at| found.0.probability(points[at] as u16)),
@@ -283,16 +339,22 @@ mod tests {
 
     #[test]
     fn a_slope_that_fades_on_later_rows_is_taken_and_the_level_kept() {
-        let (plain, left) = calibrated(0.8, None);
-        assert_eq!(left, None);
-        // What chance explains changes nothing.
-        assert_eq!(calibrated(0.8, Some(0.8)), (plain.clone(), None));
-        // Nor does a slope that is steeper.
-        assert_eq!(calibrated(0.8, Some(1.2)).1, None);
+        for method in [CalibrationMethod::Platt, CalibrationMethod::Isotonic] {
+            let (plain, left) = calibrated(method, 0.8, None);
+            assert_eq!(left, None);
+            // What chance explains changes nothing.
+            assert_eq!(calibrated(method, 0.8, Some(0.8)), (plain.clone(), None));
+            // Nor does a slope that is steeper.
+            assert_eq!(calibrated(method, 0.8, Some(1.2)).1, None);
 
-        let (faded, left) = calibrated(0.8, Some(0.4));
-        assert!((left.unwrap() - 0.5).abs() < 0.1, "{left:?}");
-        let spread = |of: &Calibration| of.probability(900) - of.probability(100);
-        assert!(spread(&faded) < 0.8 * spread(&plain));
+            let (faded, left) = calibrated(method, 0.8, Some(0.4));
+            assert!((left.unwrap() - 0.5).abs() < 0.1, "{left:?}");
+            let spread = |of: &Calibration| of.probability(900) - of.probability(100);
+            assert!(spread(&faded) < 0.8 * spread(&plain), "{method:?}");
+            let probabilities: Vec<f64> = (0..=MAX_POINTS)
+                .map(|points| faded.probability(points))
+                .collect();
+            assert!(probabilities.is_sorted(), "{method:?}");
+        }
     }
 }

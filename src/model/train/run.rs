@@ -20,8 +20,7 @@ use crate::domain::Tier;
 use crate::domain::digest::{HashAlgorithm, Hasher};
 use crate::model::scorecard::Parts;
 use crate::model::{
-    Baseline, CalibrationMethod, Column, Cutoffs, PointsShare, Scorecard, Scored, Table,
-    TableScorer, Values,
+    Baseline, Column, Cutoffs, PointsShare, Scorecard, Scored, Table, TableScorer, Values,
 };
 
 /// Rows of the rarest outcome below which nothing is fitted.
@@ -112,13 +111,10 @@ pub fn train(
         .iter()
         .map(|logit| line.points(*logit))
         .collect();
-    let later = match (params.calibration, fit_table.day()) {
-        (CalibrationMethod::Platt, Some(days)) => {
-            progress("looking at later rows");
-            forward(&rows, days, chosen, params)
-        }
-        (CalibrationMethod::Platt | CalibrationMethod::Isotonic, _) => None,
-    };
+    let later = fit_table.day().and_then(|days| {
+        progress("looking at later rows");
+        forward(&rows, days, chosen, params)
+    });
     let later_points: Vec<f64> = later
         .iter()
         .flat_map(|later| &later.logits)
@@ -199,8 +195,8 @@ pub fn train(
         .map(|points| card_parts.cutoffs.tier(*points))
         .collect();
     let changed = rounding_changed(&logits, line, &tiers, card_parts.cutoffs);
-    let baseline = baseline(&scorer, &scored, &tiers, weight);
     let features = feature_reports(&scorer, outcome, weight);
+    let baseline = baseline(&features, &scored, &tiers, weight);
     let fitted = card_figures(&draft, &scored, outcome, weight);
     progress("validating");
     let validation_table = (!split.validation.is_empty()).then(|| table.select(&split.validation));
@@ -327,8 +323,8 @@ fn leaks(rows: &Rows<'_>) -> Vec<String> {
     rows.bins
         .iter()
         .filter_map(|bins| {
-            let codes: Vec<u16> = bins.codes.iter().map(|code| u16::from(*code)).collect();
-            let area = bin_auc(&codes, bins.count(), rows.outcome, rows.weight)?;
+            let sums = bin_sums(&bins.codes, bins.count(), rows.outcome, rows.weight);
+            let area = sums_auc(&sums)?;
             (area >= LEAK).then(|| {
                 format!(
                     "`{}` alone tells the outcome apart with an area of {area:.3}; it may be known only after the outcome: leave it out unless it is certain that it was known before",
@@ -339,17 +335,43 @@ fn leaks(rows: &Rows<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The area of a feature whose bins are ordered by their problem rates.
-fn bin_auc(codes: &[u16], count: usize, outcome: &[u8], weight: &[f64]) -> Option<f64> {
-    let mut mass = vec![0.0; count];
-    let mut bad = vec![0.0; count];
+/// Rows, weight, and weight with a problem.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    rows: usize,
+    mass: f64,
+    bad: f64,
+}
+
+fn bin_sums<T: Copy + Into<usize>>(
+    codes: &[T],
+    count: usize,
+    outcome: &[u8],
+    weight: &[f64],
+) -> Vec<Sums> {
+    // Rows without and with a problem apart, so that the sums need no choice.
+    let mut by_class = vec![(0_usize, 0.0); 2 * count];
     for ((code, outcome), weight) in codes.iter().zip(outcome).zip(weight) {
-        let at = usize::from(*code);
-        if let (Some(mass), Some(bad)) = (mass.get_mut(at), bad.get_mut(at)) {
+        let at = 2 * (*code).into() + usize::from(*outcome > 0);
+        if let Some((rows, mass)) = by_class.get_mut(at) {
+            *rows += 1;
             *mass += weight;
-            *bad += if *outcome > 0 { *weight } else { 0.0 };
         }
     }
+    let (pairs, _) = by_class.as_chunks::<2>();
+    let sum = |[good, bad]: &[(usize, f64); 2]| Sums {
+        rows: good.0 + bad.0,
+        mass: good.1 + bad.1,
+        bad: bad.1,
+    };
+    pairs.iter().map(sum).collect()
+}
+
+/// The area of a feature whose bins are ordered by their problem rates.
+fn sums_auc(sums: &[Sums]) -> Option<f64> {
+    let count = sums.len();
+    let mass: Vec<f64> = sums.iter().map(|sums| sums.mass).collect();
+    let bad: Vec<f64> = sums.iter().map(|sums| sums.bad).collect();
     let rate = |(mass, bad): (&f64, &f64)| if *mass > 0.0 { bad / mass } else { 0.0 };
     let rates: Vec<f64> = mass.iter().zip(&bad).map(rate).collect();
     // One row per bin and class stands for all of its rows.
@@ -491,7 +513,12 @@ fn card_figures_of(card: &Scorecard, table: &Table) -> Result<super::Figures, Tr
 }
 
 /// Shares of bands, bins and tiers among the fitted rows.
-fn baseline(scorer: &TableScorer<'_>, scored: &Scored, tiers: &[Tier], weight: &[f64]) -> Baseline {
+fn baseline(
+    features: &[FeatureReport],
+    scored: &Scored,
+    tiers: &[Tier],
+    weight: &[f64],
+) -> Baseline {
     let total: f64 = weight.iter().sum();
     let mut order: Vec<(u16, f64)> = scored
         .points
@@ -525,18 +552,11 @@ fn baseline(scorer: &TableScorer<'_>, scored: &Scored, tiers: &[Tier], weight: &
             }
         })
         .collect();
-    let indicators = scorer
-        .card()
-        .indicators
+    let indicators = features
         .iter()
-        .map(|(code, single)| {
-            let mut shares = vec![0.0; single.bin_count()];
-            for (bin, weight) in scorer.bins(code).unwrap_or_default().iter().zip(weight) {
-                if let Some(share) = shares.get_mut(usize::from(*bin)) {
-                    *share += weight / total;
-                }
-            }
-            (code.clone(), shares)
+        .map(|feature| {
+            let shares = feature.bins.iter().map(|bin| bin.share).collect();
+            (feature.feature.clone(), shares)
         })
         .collect();
     let mut by_tier: BTreeMap<Tier, f64> = Tier::ALL.iter().map(|tier| (*tier, 0.0)).collect();
@@ -559,28 +579,21 @@ fn feature_reports(scorer: &TableScorer<'_>, outcome: &[u8], weight: &[f64]) -> 
         .iter()
         .map(|(code, single)| {
             let bins = scorer.bins(code).unwrap_or_default();
-            let mut sums = vec![(0_usize, 0.0, 0.0); single.bin_count()];
-            for ((bin, outcome), weight) in bins.iter().zip(outcome).zip(weight) {
-                if let Some(sum) = sums.get_mut(usize::from(*bin)) {
-                    sum.0 += 1;
-                    sum.1 += weight;
-                    sum.2 += if *outcome > 0 { *weight } else { 0.0 };
-                }
-            }
+            let sums = bin_sums(&bins, single.bin_count(), outcome, weight);
             let points = single.bin_points();
             FeatureReport {
                 feature: code.clone(),
-                auc: bin_auc(&bins, single.bin_count(), outcome, weight).unwrap_or(0.5),
+                auc: sums_auc(&sums).unwrap_or(0.5),
                 bins: single
                     .bin_labels()
                     .into_iter()
                     .zip(sums)
                     .zip(points)
-                    .map(|((bin, (row_count, mass, bad)), points)| BinReport {
+                    .map(|((bin, sums), points)| BinReport {
                         bin,
-                        row_count,
-                        share: mass / total,
-                        problem_rate: (mass > 0.0).then(|| bad / mass),
+                        row_count: sums.rows,
+                        share: sums.mass / total,
+                        problem_rate: (sums.mass > 0.0).then(|| sums.bad / sums.mass),
                         points,
                     })
                     .collect(),
@@ -626,6 +639,16 @@ fn manifest(table: &Table, params: &TrainParams, report: &TrainReport) -> serde_
     })
 }
 
+fn hash_all<T: Copy, const N: usize>(hasher: &mut Hasher, all: &[T], bytes: impl Fn(T) -> [u8; N]) {
+    let mut buffer = [[0; N]; 1_024];
+    for part in all.chunks(buffer.len()) {
+        for (place, one) in buffer.iter_mut().zip(part) {
+            *place = bytes(*one);
+        }
+        hasher.update(buffer.get(..part.len()).unwrap_or_default().as_flattened());
+    }
+}
+
 /// The digest of a table's columns: names, and cells in order.
 fn data_digest(table: &Table) -> crate::domain::digest::Digest {
     let mut hasher = Hasher::new(HashAlgorithm::Sha256);
@@ -634,17 +657,10 @@ fn data_digest(table: &Table) -> crate::domain::digest::Digest {
         hasher.update(b"\n");
         match &column.values {
             Values::Numbers(numbers) => {
-                for part in numbers.chunks(1_024) {
-                    let bytes: Vec<u8> =
-                        part.iter().flat_map(|value| value.to_le_bytes()).collect();
-                    hasher.update(&bytes);
-                }
+                hash_all(&mut hasher, numbers, |value| value.to_le_bytes());
             }
             Values::Categories { codes, names } => {
-                for part in codes.chunks(1_024) {
-                    let bytes: Vec<u8> = part.iter().flat_map(|code| code.to_le_bytes()).collect();
-                    hasher.update(&bytes);
-                }
+                hash_all(&mut hasher, codes, |code| code.to_le_bytes());
                 for name in names {
                     hasher.update(name.as_bytes());
                     hasher.update(b"\n");

@@ -8,10 +8,12 @@
     reason = "INVARIANT: a bin code is below the number of bins of its feature, by which every table here is sized"
 )]
 
+use std::borrow::Cow;
+
 use super::additive::{Additive, Fit, log_loss};
 use super::bins::{FeatureBins, LeftOut};
 use super::error::TrainError;
-use super::newton::{Design, derivatives, fit, marginal_thresholds};
+use super::newton::{Design, Start, derivatives, fit_from, marginal_thresholds};
 use super::parallel;
 use super::params::{MissingRule, TrainParams};
 use super::pav;
@@ -23,9 +25,9 @@ const DOUBT: f64 = 1.0;
 /// Counts of outcomes in each bin.
 type Counts = Vec<[f64; 4]>;
 
-fn counts(bins: &FeatureBins, outcome: &[u8], weight: &[f64]) -> Counts {
-    let mut counts = vec![[0.0; 4]; bins.count()];
-    for ((code, outcome), weight) in bins.codes.iter().zip(outcome).zip(weight) {
+fn counts(bins: usize, codes: &[u8], outcome: &[u8], weight: &[f64]) -> Counts {
+    let mut counts = vec![[0.0; 4]; bins];
+    for ((code, outcome), weight) in codes.iter().zip(outcome).zip(weight) {
         counts[usize::from(*code)][usize::from(*outcome)] += weight;
     }
     counts
@@ -258,18 +260,78 @@ struct One {
     model: Additive,
     left_out: Vec<LeftOut>,
     convergence: super::newton::Convergence,
+    coefficients: Coefficients,
 }
 
-fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One, TrainError> {
-    let theta = marginal_thresholds(rows.outcome, weight, rows.levels);
-    let mass: f64 = weight.iter().sum();
-    let used = weight.iter().filter(|weight| **weight > 0.0).count();
+/// What the regression gave each feature, zero to those it left out, and the thresholds.
+struct Coefficients {
+    beta: Vec<f64>,
+    theta: Vec<f64>,
+}
+
+impl Coefficients {
+    fn start(&self, kept: &[usize]) -> Start {
+        Start {
+            beta: kept.iter().map(|at| self.beta[*at]).collect(),
+            theta: self.theta.clone(),
+        }
+    }
+}
+
+/// The rows that one fit sees.
+struct Seen<'a> {
+    /// Bin of each row, by feature.
+    codes: Vec<Cow<'a, [u8]>>,
+    outcome: Cow<'a, [u8]>,
+    weight: Cow<'a, [f64]>,
+}
+
+impl<'a> Seen<'a> {
+    fn all(rows: &Rows<'a>) -> Self {
+        Self {
+            codes: rows
+                .bins
+                .iter()
+                .map(|bins| bins.codes.as_slice().into())
+                .collect(),
+            outcome: rows.outcome.into(),
+            weight: rows.weight.into(),
+        }
+    }
+
+    fn without(rows: &Rows<'a>, fold: usize) -> Self {
+        let kept: Vec<usize> = (0..rows.fold.len())
+            .filter(|row| usize::from(rows.fold[*row]) != fold)
+            .collect();
+        let bytes = |of: &[u8]| kept.iter().map(|row| of[*row]).collect::<Vec<u8>>();
+        Self {
+            codes: rows
+                .bins
+                .iter()
+                .map(|bins| bytes(&bins.codes).into())
+                .collect(),
+            outcome: bytes(rows.outcome).into(),
+            weight: kept.iter().map(|row| rows.weight[*row]).collect(),
+        }
+    }
+}
+
+/// Fits the rows that are seen; `near` are the coefficients of rows that are much the same.
+fn fit_one(
+    rows: &Rows<'_>,
+    seen: &Seen<'_>,
+    near: Option<&Coefficients>,
+    params: &TrainParams,
+) -> Result<One, TrainError> {
+    let theta = marginal_thresholds(&seen.outcome, &seen.weight, rows.levels);
+    let mass: f64 = seen.weight.iter().sum();
+    let used = seen.weight.iter().filter(|weight| **weight > 0.0).count();
     // The doubt is worth a row, whatever the scale of the weights.
     let scale = used as f64 / mass;
     let mut left_out = Vec::new();
     let mut woe: Vec<Vec<f64>> = Vec::with_capacity(rows.bins.len());
-    for bins in rows.bins {
-        let counts = counts(bins, rows.outcome, weight);
+    for (bins, codes) in rows.bins.iter().zip(&seen.codes) {
+        let counts = counts(bins.count(), codes, &seen.outcome, &seen.weight);
         match evidence(bins, &counts, &theta, scale, params) {
             Ok(values) => woe.push(values),
             Err(reason) => {
@@ -281,7 +343,8 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
             }
         }
     }
-    let scaled: Vec<f64> = weight.iter().map(|weight| weight * scale).collect();
+    let scaled: Vec<f64> = seen.weight.iter().map(|weight| weight * scale).collect();
+    let mut found: Option<Coefficients> = None;
     loop {
         let kept: Vec<usize> = (0..woe.len()).filter(|at| !woe[*at].is_empty()).collect();
         if kept.is_empty() {
@@ -291,7 +354,7 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
         }
         let fill = |range: std::ops::Range<usize>, mut block: ndarray::ArrayViewMut2<'_, f64>| {
             for (column, at) in kept.iter().enumerate() {
-                let codes = &rows.bins[*at].codes[range.clone()];
+                let codes = &seen.codes[*at][range.clone()];
                 let values = &woe[*at];
                 for (cell, code) in block.column_mut(column).iter_mut().zip(codes) {
                     *cell = values[usize::from(*code)];
@@ -301,15 +364,23 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
         let design = Design {
             columns: kept.len(),
             fill: &fill,
-            outcome: rows.outcome,
+            outcome: &seen.outcome,
             weight: &scaled,
         };
-        let fitted = fit(&design, rows.levels, params.l2);
+        let start = found.as_ref().or(near).map(|near| near.start(&kept));
+        let fitted = fit_from(&design, rows.levels, params.l2, start);
         if !fitted.convergence.converged {
             return Err(TrainError::NotConverged {
                 iterations: fitted.convergence.iterations,
                 gradient: fitted.convergence.gradient,
             });
+        }
+        let mut coefficients = Coefficients {
+            beta: vec![0.0; woe.len()],
+            theta: fitted.theta.clone(),
+        };
+        for (at, beta) in kept.iter().zip(&fitted.beta) {
+            coefficients.beta[*at] = *beta;
         }
         // A coefficient below zero turns the points of its feature against its own problem rates.
         let wrong: Vec<usize> = (0..kept.len())
@@ -333,6 +404,7 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
                 model,
                 left_out,
                 convergence: fitted.convergence,
+                coefficients,
             });
         }
         let worst = wrong
@@ -358,12 +430,13 @@ fn fit_one(rows: &Rows<'_>, weight: &[f64], params: &TrainParams) -> Result<One,
             });
             woe[kept[column]] = Vec::new();
         }
+        found = Some(coefficients);
     }
 }
 
 /// Fits all rows, and nothing else.
 pub(super) fn fit_whole(rows: &Rows<'_>, params: &TrainParams) -> Result<Additive, TrainError> {
-    fit_one(rows, rows.weight, params).map(|one| one.model)
+    fit_one(rows, &Seen::all(rows), None, params).map(|one| one.model)
 }
 
 /// Fits all rows, and each fold's rows without it for the held-back logits.
@@ -372,30 +445,20 @@ pub(super) fn fit_woe(
     params: &TrainParams,
 ) -> Result<(Fit, Vec<LeftOut>), TrainError> {
     let folds = params.folds;
-    let models = parallel::map(folds + 1, params.threads, |fold| {
-        let weight: Vec<f64> = rows
-            .weight
-            .iter()
-            .zip(rows.fold)
-            .map(|(weight, of)| {
-                if usize::from(*of) == fold {
-                    0.0
-                } else {
-                    *weight
-                }
-            })
-            .collect();
-        fit_one(rows, &weight, params)
+    let One {
+        model,
+        left_out,
+        convergence,
+        coefficients,
+    } = fit_one(rows, &Seen::all(rows), None, params)?;
+    let models = parallel::map(folds, params.threads, |fold| {
+        let seen = Seen::without(rows, fold);
+        fit_one(rows, &seen, Some(&coefficients), params)
     });
-    let mut whole = None;
     let mut held_back = vec![0.0; rows.outcome.len()];
     let mut theta = vec![0.0; rows.levels];
     for (fold, one) in models.into_iter().enumerate() {
         let one = one?;
-        if fold == folds {
-            whole = Some(one);
-            continue;
-        }
         let eta = one.model.eta(rows.bins, rows.outcome.len());
         // Folds may differ in their thresholds; the difference belongs to the logit.
         let first = one.model.theta[0];
@@ -408,14 +471,6 @@ pub(super) fn fit_woe(
             *sum += (value - first) / folds as f64;
         }
     }
-    let Some(One {
-        model,
-        left_out,
-        convergence,
-    }) = whole
-    else {
-        return Err(TrainError::NoFeatures("there are no folds".to_owned()));
-    };
     let held_back_loss = log_loss(&held_back, &theta, rows.outcome, rows.weight);
     Ok((
         Fit {

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::disagreement::Disagreement;
 use crate::domain::dates::add_days;
 use crate::domain::{AsOf, Label};
-use crate::model::Scorecard;
 use crate::model::evaluation::{Comparison, ComparisonVerdict, GuardResult, GuardState, Settings};
+use crate::model::{Scorecard, Scorecards};
 use crate::service::{EvaluateError, OutcomeRule, Service, ServiceError};
 use crate::store::{ModelDeed, ModelPaper, ModelRow, ModelState, NewModelChange};
 
@@ -112,12 +112,12 @@ impl Service {
     ) -> Result<ModelValidation, EvaluateError> {
         let row = self.may_validate(model_id)?;
         progress("running the test vectors", 0);
-        let card = self.model_scorecard(model_id)?;
+        let cards = self.model_scorecards(model_id)?;
         let live = self.current().models.clone();
         let candidate = self.files_with(model_id)?;
         let against = self.live_model_id()?;
-        let as_of = ask.as_of.unwrap_or_else(|| self.judged_from(&card));
-        let mut gates = of_card(&card, as_of);
+        let as_of = ask.as_of.unwrap_or_else(|| self.judged_from(&cards));
+        let mut gates = of_cards(&cards, as_of);
         progress("judging by later inspections", 10);
         let compared = self.compare_register(
             &live,
@@ -206,9 +206,10 @@ impl Service {
         })
     }
 
-    /// The last day that the fitted rows of a card can have reached: before its validation, else its last row.
-    pub(super) fn judged_from(&self, card: &Scorecard) -> Date {
-        let from = fitted_until(card).unwrap_or_else(|| add_days(self.today(), -DEFAULT_DAYS));
+    /// The last day that the fitted rows of any card can have reached: before its validation, else its last row.
+    pub(super) fn judged_from(&self, cards: &Scorecards) -> Date {
+        let until = cards.all().filter_map(|(_, card)| fitted_until(card)).max();
+        let from = until.unwrap_or_else(|| add_days(self.today(), -DEFAULT_DAYS));
         from.min(self.today())
     }
 }
@@ -236,6 +237,22 @@ fn fitted_until(card: &Scorecard) -> Option<Date> {
     day("/data/split/validation_from")
         .map(|from| add_days(from, -1))
         .or_else(|| day("/data/last_day"))
+}
+
+/// The gates of every card; those of a card for a kind are named with it.
+fn of_cards(cards: &Scorecards, as_of: Date) -> Vec<Gate> {
+    cards
+        .all()
+        .flat_map(|(kind, card)| {
+            of_card(card, as_of).into_iter().map(move |gate| Gate {
+                gate: match kind {
+                    Some(kind) => format!("{kind}.{}", gate.gate),
+                    None => gate.gate,
+                },
+                ..gate
+            })
+        })
+        .collect()
 }
 
 /// What the card says of itself. That it was read at all means that vectors and directions hold: reading refuses others.

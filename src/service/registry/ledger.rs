@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::Epoch;
 use crate::service::{Service, ServiceError};
-use crate::store::{ModelChange, ModelDeed};
+use crate::store::{ModelChange, ModelDeed, StoreError};
 
 /// Rows of the ledger read at once.
 const PAGE: usize = 1_000;
@@ -34,6 +34,45 @@ pub struct LedgerCheck {
     /// The first row that does not follow from the one before, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<(u64, String)>,
+}
+
+/// A row of a chain.
+pub(super) struct Link<'a> {
+    pub(super) seq: u64,
+    pub(super) expected_seq: Option<u64>,
+    pub(super) previous: &'a str,
+    pub(super) digest: &'a str,
+    pub(super) computed: Result<String, StoreError>,
+}
+
+/// Walks along a chain from its first row.
+pub(super) fn walk<'a>(links: impl Iterator<Item = Link<'a>>) -> Result<LedgerCheck, ServiceError> {
+    let mut check = LedgerCheck {
+        row_count: 0,
+        head: ModelChange::ORIGIN.to_owned(),
+        fault: None,
+    };
+    for link in links {
+        check.row_count += 1;
+        if check.fault.is_some() {
+            continue;
+        }
+        let wrong = if link
+            .expected_seq
+            .is_some_and(|expected| expected != link.seq)
+        {
+            format!("it has number {}", link.seq)
+        } else if link.previous != check.head {
+            "it does not name the digest of the row before".to_owned()
+        } else if link.computed? != link.digest {
+            "it has another digest than its content".to_owned()
+        } else {
+            link.digest.clone_into(&mut check.head);
+            continue;
+        };
+        check.fault = Some((link.expected_seq.unwrap_or(link.seq), wrong));
+    }
+    Ok(check)
 }
 
 impl Service {
@@ -81,29 +120,15 @@ impl Service {
     /// When the store fails.
     pub fn check_ledger(&self) -> Result<LedgerCheck, ServiceError> {
         let rows = self.whole_ledger()?;
-        let mut previous = ModelChange::ORIGIN.to_owned();
-        let mut fault = None;
-        for (row, number) in rows.iter().zip(1_u64..) {
-            let wrong = if row.seq != number {
-                Some(format!("it has number {}", row.seq))
-            } else if row.previous != previous {
-                Some("it does not name the digest of the row before".to_owned())
-            } else if row.computed_digest()? != row.digest {
-                Some("it has another digest than its content".to_owned())
-            } else {
-                None
-            };
-            if let Some(wrong) = wrong {
-                fault = Some((number, wrong));
-                break;
-            }
-            previous.clone_from(&row.digest);
-        }
-        Ok(LedgerCheck {
-            row_count: rows.len() as u64,
-            head: previous,
-            fault,
-        })
+        let links = rows.iter().zip(1_u64..).map(|(row, number)| Link {
+            seq: row.seq,
+            // Models are numbered without a gap.
+            expected_seq: Some(number),
+            previous: &row.previous,
+            digest: &row.digest,
+            computed: row.computed_digest(),
+        });
+        walk(links)
     }
 
     /// The model that was live before the present one came: promotions put one on the other, rollbacks take one off.

@@ -3,7 +3,7 @@
 use super::gates::ModelValidation;
 use crate::domain::Label;
 use crate::domain::digest::HashAlgorithm;
-use crate::model::{Scorecard, ScorecardError};
+use crate::model::{ScorecardError, Scorecards};
 use crate::service::proceedings::same_person;
 use crate::service::runs::Job;
 use crate::service::{Models, ModelsError, Person, Service, ServiceError};
@@ -37,8 +37,8 @@ pub enum RegisterModelError {
 pub struct ModelDetail {
     /// Where it stands.
     pub row: ModelRow,
-    /// Its card.
-    pub card: Scorecard,
+    /// Its cards.
+    pub cards: Scorecards,
     /// Its last validation.
     pub validation: Option<ModelValidation>,
     /// How it was trained, where it was trained here.
@@ -46,21 +46,21 @@ pub struct ModelDetail {
 }
 
 impl NewModel {
-    /// A card as it is registered.
-    pub(in crate::service) fn of(card: &Scorecard) -> Result<Self, ScorecardError> {
-        let body = card.to_canonical_json()?;
+    /// Cards as they are registered, under the name of the general one.
+    pub(in crate::service) fn of(cards: &Scorecards) -> Result<Self, ScorecardError> {
+        let body = cards.to_canonical_json()?;
         Ok(Self {
             model_id: HashAlgorithm::Sha256.hash(&[&body]).to_string(),
-            name: card.name.clone(),
-            version: card.version,
+            name: cards.general.name.clone(),
+            version: cards.general.version,
             body,
         })
     }
 }
 
 impl Service {
-    /// Registers a card as a draft, under the digest of its canonical form; one that is registered already stays as it
-    /// is. Says whether it is new.
+    /// Registers a card as a draft, or several in one file, under the digest of its canonical form; one that is registered
+    /// already stays as it is. Says whether it is new.
     ///
     /// # Errors
     ///
@@ -72,8 +72,7 @@ impl Service {
         reason: Option<&str>,
         training: Option<&str>,
     ) -> Result<(ModelRow, bool), RegisterModelError> {
-        let card = Scorecard::from_json(text)?;
-        let new = NewModel::of(&card)?;
+        let new = NewModel::of(&Scorecards::from_json(text)?)?;
         self.current()
             .models
             .with_card(&new.body)
@@ -154,7 +153,7 @@ impl Service {
         let row = self.model(model_id)?;
         let training = self.store.model_paper(model_id, ModelPaper::Training)?;
         Ok(ModelDetail {
-            card: self.model_scorecard(model_id)?,
+            cards: self.model_scorecards(model_id)?,
             validation: self.model_validation(model_id)?,
             training: training
                 .map(|text| serde_json::from_str(&text))
@@ -163,10 +162,10 @@ impl Service {
         })
     }
 
-    /// The card of a model; its test vectors are run again.
-    pub(super) fn model_scorecard(&self, model_id: &str) -> Result<Scorecard, ServiceError> {
+    /// The cards of a model; their test vectors are run again.
+    pub(super) fn model_scorecards(&self, model_id: &str) -> Result<Scorecards, ServiceError> {
         let text = String::from_utf8_lossy(&self.model_artefact(model_id)?).into_owned();
-        Scorecard::from_json(&text).map_err(|error| {
+        Scorecards::from_json(&text).map_err(|error| {
             ServiceError::Internal(format!("registered model `{model_id}`: {error}"))
         })
     }
@@ -470,8 +469,8 @@ pub(in crate::service) fn keep_files(
 ) -> Result<(), ServiceError> {
     store.put_model_set(models.files_id(), models.files())?;
     if store.model_of_set(models.files_id())?.is_none() {
-        let card = &models.classifier.scorecards().general;
-        let new = NewModel::of(card).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let new = NewModel::of(&models.model_cards()?)
+            .map_err(|error| ServiceError::Internal(error.to_string()))?;
         store.note_set_model(models.files_id(), &new)?;
     }
     super::keep_policy(store, models)

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 use super::gates::Gate;
-use crate::domain::Tier;
+use crate::domain::{EnterpriseKind, Tier};
 use crate::indicators::{Direction, Names};
-use crate::model::Cutoffs;
 use crate::model::evaluation::{Grouping, Headline};
+use crate::model::{Cutoffs, Scorecards};
 use crate::service::{Service, ServiceError};
 use crate::store::{ModelDeed, ModelState};
 
@@ -69,6 +69,10 @@ pub struct ModelCard {
     pub pair_count: usize,
     /// Number of test vectors that loading re-runs.
     pub vector_count: usize,
+    /// Cards for kinds of enterprise that come and go with this one, as name and version. All else here is about the
+    /// general card.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cards_by_kind: BTreeMap<EnterpriseKind, String>,
     /// Its last validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<CardValidation>,
@@ -123,7 +127,13 @@ impl Service {
     /// When there is no such model or the store fails.
     pub fn model_card(&self, model_id: &str) -> Result<ModelCard, ServiceError> {
         let detail = self.model_detail(model_id)?;
-        let (row, card) = (detail.row, detail.card);
+        let (
+            row,
+            Scorecards {
+                general: card,
+                by_kind,
+            },
+        ) = (detail.row, detail.cards);
         let approval = self
             .model_history(Some(model_id), None, usize::from(u16::MAX))?
             .into_iter()
@@ -196,6 +206,10 @@ impl Service {
                 .vectors
                 .as_ref()
                 .map_or(0, |vectors| vectors.rows.len()),
+            cards_by_kind: by_kind
+                .iter()
+                .map(|(kind, card)| (*kind, format!("{}/{}", card.name, card.version)))
+                .collect(),
             validation: detail.validation.map(|validation| {
                 let view = validation
                     .comparison

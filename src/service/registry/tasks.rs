@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::RegisterModelError;
 use super::gates::ValidationAsk;
-use crate::domain::{AsOf, Label};
+use crate::domain::{AsOf, FieldError, Label};
 use crate::model::evaluation::Settings;
-use crate::model::train::TrainParams;
+use crate::model::train::{TrainError, TrainParams};
 use crate::service::runs::Job;
 use crate::service::training::{Roles, RowRules, TrainingError};
 use crate::service::{Models, OutcomeRule, Service, ServiceError};
@@ -257,15 +257,9 @@ impl Service {
     /// When a model that it names is unknown, or in a state that does not allow the job.
     pub fn ask_task(&self, request: &TaskRequest) -> Result<Job, ServiceError> {
         match request {
-            TaskRequest::Train(train) => {
-                train.params.clone().valid().map_err(|error| {
-                    crate::domain::FieldError::new("params", "", error.to_string())
-                })?;
-            }
+            TaskRequest::Train(train) => self.check_settings(&train.params)?,
             TaskRequest::TrainOnTable(train) => {
-                train.params.clone().valid().map_err(|error| {
-                    crate::domain::FieldError::new("params", "", error.to_string())
-                })?;
+                self.check_settings(&train.params)?;
                 self.ask_for_table(&train.table_id)?;
             }
             TaskRequest::Evaluate { model_id, .. } => {
@@ -280,7 +274,7 @@ impl Service {
             TaskRequest::Validate { model_id, ask } => {
                 self.may_validate(model_id)?;
                 if ask.force && ask.reason.is_none() {
-                    return Err(crate::domain::FieldError::new(
+                    return Err(FieldError::new(
                         "reason",
                         "",
                         "is needed where `force` is; say why",
@@ -302,6 +296,26 @@ impl Service {
             TaskRequest::Drift {} => {}
         }
         self.request_task(request.kind(), request)
+    }
+
+    /// Names the setting that cannot be; the parent has to be registered.
+    fn check_settings(&self, params: &TrainParams) -> Result<(), ServiceError> {
+        params.clone().valid().map_err(|error| match error {
+            TrainError::Setting { what, bounds } => {
+                FieldError::new(what, "", format!("is out of its bounds: {bounds}"))
+            }
+            error => FieldError::new("params", "", error.to_string()),
+        })?;
+        let Some(parent) = &params.parent else {
+            return Ok(());
+        };
+        match self.model(parent) {
+            Ok(_) => Ok(()),
+            Err(ServiceError::UnknownModel(_)) => {
+                Err(FieldError::new("parent", parent, "is the id of no registered model").into())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn request_shadow_report(&self, model_id: &str) -> Result<Job, ServiceError> {
@@ -379,9 +393,9 @@ impl Service {
                 settings,
             } => {
                 beating.tell("judging by later inspections", 10);
-                let card = self.model_scorecard(&model_id)?;
+                let cards = self.model_scorecards(&model_id)?;
                 let models = self.files_with(&model_id)?;
-                let as_of = as_of.unwrap_or_else(|| self.judged_from(&card));
+                let as_of = as_of.unwrap_or_else(|| self.judged_from(&cards));
                 let evaluation =
                     self.evaluate_register(&models, AsOf::monthly(as_of), &outcome, settings)?;
                 Ok(serde_json::to_string(&evaluation)?)
@@ -394,13 +408,13 @@ impl Service {
                 settings,
             } => {
                 beating.tell("judging by later inspections", 10);
-                let card = self.model_scorecard(&model_id)?;
+                let cards = self.model_scorecards(&model_id)?;
                 let candidate = self.files_with(&model_id)?;
                 let current = match with {
                     Some(with) => self.files_with(&with)?,
                     None => self.current().models.clone(),
                 };
-                let as_of = as_of.unwrap_or_else(|| self.judged_from(&card));
+                let as_of = as_of.unwrap_or_else(|| self.judged_from(&cards));
                 let comparison = self.compare_register(
                     &current,
                     &candidate,

@@ -8,6 +8,7 @@ mod register;
 mod roles;
 mod run;
 mod tables;
+mod watch;
 
 pub use folder::{TrainingFolder, read_card_rows, write_training};
 pub use read::{TableRead, read_table};

@@ -1,23 +1,16 @@
-//! Reads a training table in two passes: the first finds out what the columns hold, the second keeps their cells.
+//! Reads a training table: finds out what the columns hold, and keeps their cells.
+//!
+//! One pass is enough for columns that hold numbers, and for those whose first known cell is no number; a column whose
+//! numbers or days turn out to be categories is read once more.
 
-use jiff::civil::Date;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::TrainingError;
 use super::roles::{ColumnRole, Roles};
-use crate::domain::dates::parse_date;
-use crate::domain::digest::HashAlgorithm;
+use super::watch::{Growing, Holds, Watched, grow, in_order, unusable};
 use crate::files::{CellRows, CellRowsError, LineError, ReadOptions, Source};
-use crate::model::table::{MAX_OUTCOME, MISSING_CODE};
 use crate::model::{Beside, Column, Table, Unused, Values};
-
-/// Distinct texts beyond which a column is a name and not a category.
-const MOST_CATEGORIES: usize = 10_000;
-
-const NO_WEIGHT: &str = "is not a weight: write a finite number of at least 0";
-
-const NO_PROBABILITY: &str = "is not a probability above 0 and at most 1; correct it";
 
 /// A table that was read, with what was found out about its columns.
 #[derive(Debug)]
@@ -32,26 +25,6 @@ pub struct TableRead {
     pub without_outcome: u64,
     /// Rows set apart, which are not in the table.
     pub apart: u64,
-}
-
-/// What the cells of a column are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
-    Nothing,
-    Numbers,
-    Days,
-    Texts,
-}
-
-impl Holds {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Numbers => "numbers",
-            Self::Days => "days",
-            Self::Texts => "categories",
-        }
-    }
 }
 
 /// Reads a table.
@@ -72,12 +45,29 @@ pub fn read_table(
         let source = Source::open(path, None).map_err(CellRowsError::from)?;
         Ok(CellRows::open(source, &options).map_err(CellRowsError::from)?)
     };
-    let first = open()?;
+    let mut first = open()?;
     let header = first.header().to_vec();
     let column_roles = roles.resolve(&header)?;
-    let holds = look(first, &header, &roles)?;
-    let second = open()?;
-    let kept = keep(second, &header, &column_roles, &holds, &roles)?;
+    let passing = Passing::new(&header, &roles);
+    let mut columns: Vec<Watched> = header
+        .iter()
+        .zip(&column_roles)
+        .map(|(name, role)| Watched::new(*role, roles.categories.contains(name)))
+        .collect();
+    let mut kept = keep(&mut first, &passing, &header, &mut columns)?;
+    if columns.iter().any(|column| column.again) {
+        read_again(&mut open()?, &passing, &header, &mut columns)?;
+    }
+    let holds: Vec<Holds> = columns.iter().map(|column| column.holds).collect();
+    for ((column, name), role) in columns.into_iter().zip(&header).zip(&column_roles) {
+        if let Some(reason) = unusable(&column.growing, *role, column.holds) {
+            kept.beside.unused.push(Unused {
+                column: name.clone(),
+                reason,
+            });
+        }
+        place(&mut kept, column.growing, name, *role);
+    }
     let columns = header
         .iter()
         .zip(&column_roles)
@@ -93,47 +83,52 @@ pub fn read_table(
     })
 }
 
-fn is_missing(cell: &str, roles: &Roles) -> bool {
-    cell.is_empty() || roles.missing.iter().any(|missing| missing == cell)
+/// Which rows count, and which cells are missing.
+struct Passing<'a> {
+    roles: &'a Roles,
+    outcome: Option<usize>,
+    apart: Option<usize>,
+    apart_values: BTreeSet<&'a str>,
 }
 
-/// The first pass: what every column holds.
-fn look(table: CellRows, header: &[String], roles: &Roles) -> Result<Vec<Holds>, TrainingError> {
-    let mut holds = vec![Holds::Nothing; header.len()];
-    table.each(|_, cells| {
-        for (holds, cell) in holds.iter_mut().zip(cells) {
-            if is_missing(cell, roles) {
-                continue;
-            }
-            *holds = match *holds {
-                Holds::Texts => Holds::Texts,
-                Holds::Nothing | Holds::Numbers if cell.parse::<f64>().is_ok() => Holds::Numbers,
-                Holds::Nothing | Holds::Days if parse_date(cell).is_ok() => Holds::Days,
-                Holds::Nothing | Holds::Numbers | Holds::Days => Holds::Texts,
-            };
-        }
-        Ok(())
-    })?;
-    for (name, holds) in header.iter().zip(&mut holds) {
-        if roles.categories.contains(name) {
-            *holds = Holds::Texts;
+/// What becomes of a row.
+enum Fate {
+    Kept,
+    WithoutOutcome,
+    Apart,
+}
+
+impl<'a> Passing<'a> {
+    fn new(header: &[String], roles: &'a Roles) -> Self {
+        let position = |name: Option<&String>| {
+            name.and_then(|name| header.iter().position(|column| column == name))
+        };
+        Self {
+            roles,
+            outcome: position(roles.outcome.as_ref()),
+            apart: position(roles.apart.as_ref().map(|apart| &apart.column)),
+            apart_values: roles
+                .apart
+                .iter()
+                .flat_map(|apart| apart.values.iter().map(String::as_str))
+                .collect(),
         }
     }
-    Ok(holds)
-}
 
-/// One column as it grows.
-enum Growing {
-    Numbers(Vec<f64>),
-    Texts {
-        codes: Vec<u32>,
-        names: BTreeMap<String, u32>,
-        too_many: bool,
-    },
-    Outcome(Vec<u8>),
-    Days(Vec<Date>),
-    Groups(Vec<u64>),
-    Passed,
+    fn is_missing(&self, cell: &str) -> bool {
+        cell.is_empty() || self.roles.missing.iter().any(|missing| missing == cell)
+    }
+
+    fn fate(&self, row: &CellRows) -> Fate {
+        let cell = |at: Option<usize>| at.map(|at| row.cell(at));
+        if cell(self.outcome).is_none_or(|cell| self.is_missing(cell)) {
+            Fate::WithoutOutcome
+        } else if cell(self.apart).is_some_and(|cell| self.apart_values.contains(cell)) {
+            Fate::Apart
+        } else {
+            Fate::Kept
+        }
+    }
 }
 
 struct Kept {
@@ -143,190 +138,85 @@ struct Kept {
     apart: u64,
 }
 
-/// The second pass: keeps the cells of every column that has a use.
+/// Keeps the cells of every column that has a use, as far as it is known what they are.
 fn keep(
-    table: CellRows,
+    rows: &mut CellRows,
+    passing: &Passing<'_>,
     header: &[String],
-    column_roles: &[ColumnRole],
-    holds: &[Holds],
-    roles: &Roles,
+    columns: &mut [Watched],
 ) -> Result<Kept, TrainingError> {
-    let mut growing: Vec<Growing> = column_roles
-        .iter()
-        .zip(holds)
-        .map(|(role, holds)| match (role, holds) {
-            (ColumnRole::Outcome, _) => Growing::Outcome(Vec::new()),
-            (ColumnRole::Day, _) => Growing::Days(Vec::new()),
-            (ColumnRole::Group, _) => Growing::Groups(Vec::new()),
-            (ColumnRole::Weight | ColumnRole::InclusionProbability, _) => {
-                Growing::Numbers(Vec::new())
-            }
-            (ColumnRole::Feature | ColumnRole::Keep, Holds::Numbers | Holds::Nothing) => {
-                Growing::Numbers(Vec::new())
-            }
-            (ColumnRole::Feature | ColumnRole::Keep, Holds::Texts) => Growing::Texts {
-                codes: Vec::new(),
-                names: BTreeMap::new(),
-                too_many: false,
-            },
-            (ColumnRole::Feature | ColumnRole::Keep, Holds::Days)
-            | (ColumnRole::After | ColumnRole::Ignore, _) => Growing::Passed,
-        })
-        .collect();
-    let position = |name: &Option<String>| {
-        name.as_ref()
-            .and_then(|name| header.iter().position(|column| column == name))
-    };
-    let outcome_at = position(&roles.outcome);
-    let apart_at = position(&roles.apart.as_ref().map(|apart| apart.column.clone()));
-    let apart_values: BTreeSet<&str> = roles
-        .apart
-        .iter()
-        .flat_map(|apart| apart.values.iter().map(String::as_str))
-        .collect();
     let (mut without_outcome, mut apart) = (0, 0);
-    let mut row: Vec<String> = vec![String::new(); header.len()];
-    table.each(|line, cells| {
-        for (kept, cell) in row.iter_mut().zip(cells) {
-            kept.clear();
-            kept.push_str(cell);
+    while let Some(line) = rows.next_line()? {
+        let is_kept = match passing.fate(rows) {
+            Fate::Kept => true,
+            Fate::WithoutOutcome => {
+                without_outcome += 1;
+                false
+            }
+            Fate::Apart => {
+                apart += 1;
+                false
+            }
+        };
+        for (at, (column, name)) in columns.iter_mut().zip(header).enumerate() {
+            let cell = rows.cell(at);
+            if let Err(reason) = column.take(cell, passing.is_missing(cell), is_kept) {
+                let fault = fault(line, name, cell, reason);
+                if !column.is_open() {
+                    return Err(rows.at_fault(fault).into());
+                }
+                column.fault.get_or_insert(fault);
+            }
         }
-        let cell_at = |at: Option<usize>| at.and_then(|at| row.get(at)).map(String::as_str);
-        if cell_at(outcome_at).is_none_or(|cell| is_missing(cell, roles)) {
-            without_outcome += 1;
-            return Ok(());
-        }
-        if cell_at(apart_at).is_some_and(|cell| apart_values.contains(cell)) {
-            apart += 1;
-            return Ok(());
-        }
-        for (((growing, cell), name), role) in
-            growing.iter_mut().zip(&row).zip(header).zip(column_roles)
-        {
-            let missing = is_missing(cell, roles);
-            grow(growing, cell, missing, *role).map_err(|reason| LineError {
-                file: None,
-                line,
-                field: Some(name.clone()),
-                value: Some(cell.chars().take(80).collect()),
-                reason,
-            })?;
-        }
-        Ok(())
-    })?;
-    let mut kept = Kept {
-        features: Vec::new(),
-        beside: Beside::default(),
-        without_outcome,
-        apart,
-    };
-    for (((growing, name), role), holds) in
-        growing.into_iter().zip(header).zip(column_roles).zip(holds)
-    {
-        if let Some(reason) = unusable(&growing, *role, *holds) {
-            kept.beside.unused.push(Unused {
-                column: name.clone(),
-                reason,
-            });
-        }
-        place(&mut kept, growing, name, *role);
     }
-    Ok(kept)
+    let faults = columns
+        .iter_mut()
+        .filter(|column| column.holds == Holds::Numbers)
+        .filter_map(|column| column.fault.take());
+    match faults.min_by_key(|fault| fault.line) {
+        Some(fault) => Err(rows.at_fault(fault).into()),
+        None => Ok(Kept {
+            features: Vec::new(),
+            beside: Beside::default(),
+            without_outcome,
+            apart,
+        }),
+    }
 }
 
-fn grow(growing: &mut Growing, cell: &str, missing: bool, role: ColumnRole) -> Result<(), String> {
-    match growing {
-        Growing::Passed => {}
-        Growing::Numbers(numbers) => {
-            let weighs = matches!(role, ColumnRole::Weight | ColumnRole::InclusionProbability);
-            if missing && weighs {
-                return Err("every row needs a weight; fill it in or remove the row".to_owned());
+/// Reads the columns once more that turned out to hold categories.
+fn read_again(
+    rows: &mut CellRows,
+    passing: &Passing<'_>,
+    header: &[String],
+    columns: &mut [Watched],
+) -> Result<(), TrainingError> {
+    for column in columns.iter_mut().filter(|column| column.again) {
+        column.growing = Growing::texts(0);
+    }
+    while let Some(line) = rows.next_line()? {
+        if !matches!(passing.fate(rows), Fate::Kept) {
+            continue;
+        }
+        for (at, (column, name)) in columns.iter_mut().zip(header).enumerate() {
+            if column.again {
+                let cell = rows.cell(at);
+                let missing = passing.is_missing(cell);
+                grow(&mut column.growing, cell, missing, column.role)
+                    .map_err(|reason| rows.at_fault(fault(line, name, cell, reason)))?;
             }
-            let number = match number(cell) {
-                _ if missing => f64::NAN,
-                Err(_) if role == ColumnRole::Weight => return Err(NO_WEIGHT.to_owned()),
-                Err(_) if weighs => return Err(NO_PROBABILITY.to_owned()),
-                number => number?,
-            };
-            numbers.push(match role {
-                ColumnRole::InclusionProbability if number > 0.0 && number <= 1.0 => 1.0 / number,
-                ColumnRole::InclusionProbability => {
-                    return Err(NO_PROBABILITY.to_owned());
-                }
-                ColumnRole::Weight if number < 0.0 => {
-                    return Err(NO_WEIGHT.to_owned());
-                }
-                _ => number,
-            });
-        }
-        Growing::Texts {
-            codes,
-            names,
-            too_many,
-        } => {
-            let next = u32::try_from(names.len()).unwrap_or(MISSING_CODE);
-            codes.push(if missing {
-                MISSING_CODE
-            } else if let Some(code) = names.get(cell) {
-                *code
-            } else if names.len() >= MOST_CATEGORIES {
-                *too_many = true;
-                MISSING_CODE
-            } else {
-                names.insert(cell.to_owned(), next);
-                next
-            });
-        }
-        Growing::Outcome(outcomes) => {
-            let outcome = number(cell)
-                .ok()
-                .filter(|value| {
-                    value.fract() == 0.0 && (0.0..=f64::from(MAX_OUTCOME)).contains(value)
-                })
-                .ok_or_else(|| format!("is not an outcome: write 0 or 1, or 0 to {MAX_OUTCOME}"))?;
-            // The value is a whole number from 0 to 3.
-            outcomes.push(outcome as u8);
-        }
-        Growing::Days(days) => days.push(parse_date(cell)?),
-        Growing::Groups(groups) => {
-            groups.push(HashAlgorithm::Sha256.hash(&[cell.as_bytes()]).leading_u64());
         }
     }
     Ok(())
 }
 
-fn number(cell: &str) -> Result<f64, String> {
-    match cell.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        Ok(_) => Err(
-            "is not a finite number; leave an unknown cell empty, or name its text under `missing`"
-                .to_owned(),
-        ),
-        Err(_) => Err("is not a number; correct it, or name its text under `missing`".to_owned()),
-    }
-}
-
-/// Why a column that was to be a feature, or to be kept, is neither.
-fn unusable(growing: &Growing, role: ColumnRole, holds: Holds) -> Option<String> {
-    if !matches!(role, ColumnRole::Feature | ColumnRole::Keep) {
-        return None;
-    }
-    match growing {
-        Growing::Texts { too_many: true, .. } => Some(format!(
-            "it holds more than {MOST_CATEGORIES} different texts, which are names and no categories: group them, or \
-             name the column under `ignore`"
-        )),
-        Growing::Passed if holds == Holds::Days => Some(
-            "it holds days, which are no quantity: give the days or years that have passed instead, or name the column \
-             under `ignore`"
-                .to_owned(),
-        ),
-        Growing::Texts { .. }
-        | Growing::Passed
-        | Growing::Numbers(_)
-        | Growing::Outcome(_)
-        | Growing::Days(_)
-        | Growing::Groups(_) => None,
+fn fault(line: u64, column: &str, cell: &str, reason: String) -> LineError {
+    LineError {
+        file: None,
+        line,
+        field: Some(column.to_owned()),
+        value: Some(cell.chars().take(80).collect()),
+        reason,
     }
 }
 
@@ -367,33 +257,11 @@ fn place(kept: &mut Kept, growing: Growing, name: &str, role: ColumnRole) {
     }
 }
 
-/// Codes in the order of the names, whatever the order of the rows.
-fn in_order(codes: Vec<u32>, names: BTreeMap<String, u32>) -> Values {
-    let mut new = vec![MISSING_CODE; names.len()];
-    for (position, old) in names.values().enumerate() {
-        if let Some(new) = usize::try_from(*old).ok().and_then(|old| new.get_mut(old)) {
-            *new = u32::try_from(position).unwrap_or(MISSING_CODE);
-        }
-    }
-    let codes = codes
-        .into_iter()
-        .map(|code| {
-            usize::try_from(code)
-                .ok()
-                .and_then(|code| new.get(code))
-                .copied()
-                .unwrap_or(MISSING_CODE)
-        })
-        .collect();
-    Values::Categories {
-        codes,
-        names: names.into_keys().collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::watch::MOST_CATEGORIES;
     use super::*;
+    use crate::model::table::MISSING_CODE;
 
     fn read(text: &str, roles: Roles) -> Result<TableRead, TrainingError> {
         let folder = tempfile::tempdir().unwrap();
@@ -425,6 +293,38 @@ mod tests {
             read.table.feature("size").unwrap().values.missing_count(),
             1
         );
+    }
+
+    #[test]
+    fn a_column_is_what_all_of_its_cells_are() {
+        // Numbers, then a text; days, then a text; missing, then texts; a number that is none among texts; days alone.
+        let text = "outcome,a,b,c,d,e,f\n\
+                    1,1,2001-05-06,,nan,2001-05-06,5\n\
+                    ,2,2001-05-06,,x,2001-05-06,6\n\
+                    0,x,y,z,2,2001-05-06,\n\
+                    0,1,,z,,,7\n";
+        let read = read(text, Roles::none()).unwrap();
+        let values = |name: &str| read.table.feature(name).map(|column| &column.values);
+        let texts = |codes: &[u32], names: &[&str]| Values::Categories {
+            codes: codes.to_vec(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert_eq!(read.without_outcome, 1);
+        assert_eq!(values("a"), Some(&texts(&[0, 1, 0], &["1", "x"])));
+        assert_eq!(
+            values("b"),
+            Some(&texts(&[0, 1, MISSING_CODE], &["2001-05-06", "y"]))
+        );
+        assert_eq!(values("c"), Some(&texts(&[MISSING_CODE, 0, 0], &["z"])));
+        assert_eq!(
+            values("d"),
+            Some(&texts(&[1, 0, MISSING_CODE], &["2", "nan"]))
+        );
+        assert_eq!(values("e"), None);
+        let Some(Values::Numbers(numbers)) = values("f") else {
+            panic!("{:?}", values("f"));
+        };
+        assert!(numbers[0] == 5.0 && numbers[1].is_nan() && numbers[2] == 7.0);
     }
 
     #[test]
@@ -474,6 +374,10 @@ mod tests {
             ("outcome,weight\n1,-1\n0,1\n", "at least 0"),
             ("outcome,pi\n1,0\n0,1\n", "probability"),
             ("outcome,a\n7,1\n", "is not an outcome"),
+            (
+                "outcome,a,b\n1,1,2\n0,3,inf\n1,nan,3\n",
+                "line 3: `b`: `inf`",
+            ),
             ("outcome,day\n1,2026-02-30\n", "calendar"),
             ("a,b\n1,2\n", "--outcome"),
         ] {

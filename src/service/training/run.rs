@@ -37,6 +37,12 @@ pub fn write_roles(roles: &Roles, path: &Path) -> Result<(), TrainingError> {
 }
 
 impl Service {
+    /// Yearly rates of visits in tiers A, B, C and D for general items, in the policy in force.
+    pub fn visit_rates(&self) -> [f64; 4] {
+        let rates = self.current().models.sampling.rates.general;
+        [rates.a, rates.b, rates.c, rates.d]
+    }
+
     /// Trains a card on what inspections of the register found; `table` keeps the rows, otherwise they pass. `params`
     /// says everything but features and validation, which follow from the catalogue and `rules`.
     ///

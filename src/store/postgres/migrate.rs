@@ -1,6 +1,7 @@
 //! Bringing the schema up to date. Replicas that start at once take turns.
 
 use super::lock::Lock;
+use super::policies;
 use super::pool::{End, Pool};
 use crate::store::{StoreError, rows};
 
@@ -19,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0011_scale.sql"),
     include_str!("../migrations/postgres/0012_registry.sql"),
     include_str!("../migrations/postgres/0013_shared_visits.sql"),
+    include_str!("../migrations/postgres/0015_policy_chain.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {
@@ -58,6 +60,9 @@ pub(super) fn migrate(pool: &Pool) -> Result<(), StoreError> {
                 "DELETE FROM schema_version; INSERT INTO schema_version VALUES ({known})"
             ))?;
         }
+        // What an earlier release wrote has no place in the chain yet.
+        Lock::Models.take(tx)?;
+        policies::chain(tx)?;
         Ok(End::Keep(()))
     })
 }

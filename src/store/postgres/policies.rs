@@ -6,11 +6,11 @@ use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::{NOW, limited, signed};
 use super::{PostgresStore, unstorable};
-use crate::store::StoreError;
 use crate::store::policies::{
-    self, NewPolicy, NewPolicyChange, POLICY_CHANGE_COLUMNS, POLICY_COLUMNS, PolicyChange,
-    PolicyRow, PolicyStore, registered,
+    self, LAST_CHAINED, NewPolicy, NewPolicyChange, POLICY_CHANGE_COLUMNS, POLICY_COLUMNS,
+    PolicyChange, PolicyRow, PolicyStore, UNCHAINED, registered,
 };
+use crate::store::{StoreError, rows};
 
 impl PolicyStore for PostgresStore {
     fn put_policy(
@@ -120,5 +120,26 @@ fn note(tx: &mut Session, change: &NewPolicyChange) -> Result<(), StoreError> {
             &change.run_id,
         ],
     )?;
+    chain(tx)
+}
+
+/// Gives every row at the end that has no digest its own; the caller holds the lock `Models`.
+pub(super) fn chain(tx: &mut Session) -> Result<(), StoreError> {
+    let last = match tx.optional(LAST_CHAINED, &[])? {
+        Some(row) => Some(rows::text(&row, 0, "digest")?.to_owned()),
+        None => None,
+    };
+    let sql = format!("SELECT {POLICY_CHANGE_COLUMNS} {UNCHAINED}");
+    let unchained: Vec<PolicyChange> = tx
+        .query(&sql, &[])?
+        .iter()
+        .map(policies::policy_change)
+        .collect::<Result<_, _>>()?;
+    for row in policies::chained(last, unchained)? {
+        tx.execute(
+            "UPDATE policy_changes SET previous = $2, digest = $3 WHERE seq = $1",
+            &[&signed(row.seq), &row.previous, &row.digest],
+        )?;
+    }
     Ok(())
 }

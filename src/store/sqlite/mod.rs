@@ -54,6 +54,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_scale.sql"),
     include_str!("../migrations/0012_registry.sql"),
     include_str!("../migrations/0013_shared_visits.sql"),
+    include_str!("../migrations/0015_policy_chain.sql"),
 ];
 
 /// The embedded store.
@@ -199,6 +200,8 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
     }
+    // What an earlier release wrote has no place in the chain yet.
+    policies::chain(&transaction)?;
     transaction.execute_batch(&format!("PRAGMA user_version = {known}"))?;
     transaction.commit()?;
     Ok(())

@@ -1,13 +1,13 @@
 //! Policies and what persons did with them.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SqliteStore;
 use super::tiers::{NOW, all, one};
 use crate::store::StoreError;
 use crate::store::policies::{
-    self, NewPolicy, NewPolicyChange, POLICY_CHANGE_COLUMNS, POLICY_COLUMNS, PolicyChange,
-    PolicyRow, PolicyStore, registered,
+    self, LAST_CHAINED, NewPolicy, NewPolicyChange, POLICY_CHANGE_COLUMNS, POLICY_COLUMNS,
+    PolicyChange, PolicyRow, PolicyStore, UNCHAINED, registered,
 };
 
 impl PolicyStore for SqliteStore {
@@ -99,5 +99,21 @@ fn note(tx: &Transaction<'_>, change: &NewPolicyChange) -> Result<(), StoreError
             change.run_id
         ],
     )?;
+    chain(tx)
+}
+
+/// Gives every row at the end that has no digest its own.
+pub(super) fn chain(tx: &Transaction<'_>) -> Result<(), StoreError> {
+    let last: Option<String> = tx
+        .query_row(LAST_CHAINED, [], |row| row.get(0))
+        .optional()?;
+    let sql = format!("SELECT {POLICY_CHANGE_COLUMNS} {UNCHAINED}");
+    let rows = all(tx, &sql, &[], |row| policies::policy_change(row))?;
+    for row in policies::chained(last, rows)? {
+        tx.execute(
+            "UPDATE policy_changes SET previous = ?2, digest = ?3 WHERE seq = ?1",
+            params![row.seq, row.previous, row.digest],
+        )?;
+    }
     Ok(())
 }
