@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::compose::{CommonFlags, service};
 use super::contributions::OpenedFlags;
+use super::events::{AskerFlags, show_events};
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_json, print_table};
 use super::pages::every;
@@ -33,6 +34,8 @@ enum What {
     Freeze {
         /// Id of the plan.
         plan_id: String,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Draw a frozen plan, once.
     Draw {
@@ -40,6 +43,8 @@ enum What {
         plan_id: String,
         #[command(flatten)]
         opened: OpenedFlags,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Close a drawn plan: its transcript becomes final and is chained.
     Close {
@@ -48,6 +53,8 @@ enum What {
         /// Folder for plan.json, pool.tsv, sample.tsv and the transcripts; default: none.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Give up a plan that is not closed; it stays visible.
     Void {
@@ -56,6 +63,8 @@ enum What {
         /// Why.
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Replace a drawn object by the next of its stratum's reserve.
     Replace {
@@ -87,6 +96,11 @@ enum What {
         /// Id of the plan.
         plan_id: String,
     },
+    /// List what happened to a plan: every step that was taken and every one that was refused, with when, why and by whom.
+    History {
+        /// Id of the plan.
+        plan_id: String,
+    },
     /// Show that an enterprise was in the pool of a frozen plan, as JSON for `risktier verify --membership`.
     Membership {
         /// Id of the plan.
@@ -113,21 +127,41 @@ pub(super) fn run(arguments: Arguments) -> Ended {
     init_logs(&settings.log)?;
     let service = service(&settings, Entropy::System)?;
     let plans = match arguments.what {
-        What::Freeze { plan_id } => {
-            vec![watched("freezing", || service.freeze_plan(&plan_id))?]
+        What::Freeze { plan_id, asker } => {
+            let by = asker.by()?;
+            let freeze = || service.freeze_plan_by(&plan_id, by.as_ref());
+            vec![watched("freezing", freeze)?]
         }
-        What::Draw { plan_id, opened } => {
-            let opened = opened.opened()?;
-            vec![watched("drawing", || service.draw_plan(&plan_id, opened))?]
+        What::Draw {
+            plan_id,
+            opened,
+            asker,
+        } => {
+            let (opened, by) = (opened.opened()?, asker.by()?);
+            let draw = || service.draw_plan_by(&plan_id, opened, by.as_ref());
+            vec![watched("drawing", draw)?]
         }
-        What::Close { plan_id, out } => {
-            let plan = watched("closing", || service.close_plan(&plan_id))?;
+        What::Close {
+            plan_id,
+            out,
+            asker,
+        } => {
+            let by = asker.by()?;
+            let close = || service.close_plan_by(&plan_id, by.as_ref());
+            let plan = watched("closing", close)?;
             if let Some(folder) = &out {
                 write_files(&service, &plan, folder)?;
             }
             vec![plan]
         }
-        What::Void { plan_id, reason } => vec![service.void_plan(&plan_id, &reason)?],
+        What::Void {
+            plan_id,
+            reason,
+            asker,
+        } => vec![service.void_plan_by(&plan_id, &reason, asker.by()?.as_ref())?],
+        What::History { plan_id } => {
+            return show_events(&service.plan_events(&plan_id)?, arguments.format);
+        }
         What::Replace {
             plan_id,
             enterprise_id,

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::compose::{CommonFlags, service};
 use super::contributions::{OpenedFlags, PlannedFlags};
+use super::events::{AskerFlags, show_events};
 use super::exit::{Ended, ExitCode};
 use super::output::{OutputFormat, Table, print_json, print_table};
 use super::pages::every;
@@ -41,6 +42,8 @@ enum What {
     Seal {
         /// Id of the group.
         group_id: String,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Open the contributions of a sealed group; then draw its plans.
     Open {
@@ -48,6 +51,8 @@ enum What {
         group_id: String,
         #[command(flatten)]
         opened: OpenedFlags,
+        #[command(flatten)]
+        asker: AskerFlags,
     },
     /// Give up a group whose plans are all given up.
     Void {
@@ -56,6 +61,13 @@ enum What {
         /// Why.
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        #[command(flatten)]
+        asker: AskerFlags,
+    },
+    /// List what happened to a group: every step that was taken and every one that was refused.
+    History {
+        /// Id of the group.
+        group_id: String,
     },
     /// Show a group.
     Show {
@@ -84,11 +96,22 @@ pub(super) fn run(arguments: Arguments) -> Ended {
             public: planned.public()?,
             public_seed: planned.public_seed,
         })?],
-        What::Seal { group_id } => vec![service.seal_group(&group_id)?],
-        What::Open { group_id, opened } => {
-            vec![service.open_group(&group_id, opened.opened()?)?]
+        What::Seal { group_id, asker } => {
+            vec![service.seal_group_by(&group_id, asker.by()?.as_ref())?]
         }
-        What::Void { group_id, reason } => vec![service.void_group(&group_id, &reason)?],
+        What::Open {
+            group_id,
+            opened,
+            asker,
+        } => vec![service.open_group_by(&group_id, opened.opened()?, asker.by()?.as_ref())?],
+        What::Void {
+            group_id,
+            reason,
+            asker,
+        } => vec![service.void_group_by(&group_id, &reason, asker.by()?.as_ref())?],
+        What::History { group_id } => {
+            return show_events(&service.group_events(&group_id)?, arguments.format);
+        }
         What::Show { group_id } => vec![service.group(&group_id)?],
         What::List => every(|last: Option<&GroupView>, most| {
             let before = last.map(|last| last.group_id.clone());

@@ -11,14 +11,16 @@ use super::contributions::PlannedFlags;
 use super::exit::{Ended, ExitCode, Failure};
 use super::items::must_be_clean;
 use super::output::{OutputFormat, Table, print_json, print_table, rounded};
+use super::precision::{precision_bound, tell_precision};
 use super::progress::watched;
 use crate::config::Settings;
 use crate::domain::digest::HashAlgorithm;
 use crate::domain::{Label, Tier, UnknownCode};
 use crate::service::{
     AllocationBy, AllocationRequest, Edition, Entropy, Format, FrameManifest, ItemClass, Method,
-    Period, PlanPreview, PlanRequest, PlanView, PoolFilter, Rounding, Service, Sink, SizeMeasure,
-    Source, StrataBy, StrataByError, StratumRule, default_exploration, label, write_sample,
+    Period, PlanPreview, PlanRequest, PlanView, PoolFilter, PrecisionBound, Rounding, Service,
+    Sink, SizeMeasure, Source, StrataBy, StrataByError, StratumRule, default_exploration, label,
+    write_sample,
 };
 use crate::telemetry::init_logs;
 
@@ -63,8 +65,14 @@ pub(super) struct PlanFlags {
     /// Spread the visits where they say most about the problems to be found, instead of by the policy's rates.
     #[arg(long)]
     neyman: bool,
-    /// What holds for some strata, such as tier=D,least=2,most=20,problem=0.4,days=0.5 (also division=, band=); may be
-    /// given several times, the later one has the word; default: none.
+    /// Hold the coefficient of variation of an estimated total to so much, with as few inspector-days as do: such as
+    /// cv=0.1, or cv=0.2,each=tier (also each=division, …, and tier=, division=, industry=, kind=, size=, complaint_band=
+    /// for part of the plan, of=NAME for a share given by --stratum); may be given several times; default: none.
+    #[arg(long, value_name = "BOUND", value_parser = precision_bound,
+        conflicts_with_all = ["visits", "inspector_days", "neyman"])]
+    precision: Vec<PrecisionBound>,
+    /// What holds for some strata, such as tier=D,least=2,most=20,problem=0.4,days=0.5 (also division=, band=, and
+    /// share.NAME= for what else is predicted); may be given several times, the later one has the word; default: none.
     #[arg(long = "stratum", value_name = "RULE", value_parser = stratum_rule)]
     strata: Vec<StratumRule>,
     /// What strata are of beside tier, complaint band and rate, such as city,industry: of division, city, province,
@@ -179,9 +187,12 @@ fn stratum_rule(text: &str) -> Result<StratumRule, String> {
             "problem" => rule.problem_probability = Some(number(value)?),
             "days" => rule.days_per_visit = Some(number(value)?),
             other => {
-                return Err(format!(
-                    "`{other}` is not one of tier, division, band, least, most, problem, days"
-                ));
+                let Some(share) = other.strip_prefix("share.") else {
+                    return Err(format!(
+                        "`{other}` is not one of tier, division, band, least, most, problem, days, share.NAME"
+                    ));
+                };
+                rule.shares.insert(text(share)?, number(value)?);
             }
         }
     }
@@ -413,7 +424,9 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
         size_measure: arguments.size_measure.map(Into::into),
         visits: arguments.visits,
         allocation: AllocationRequest {
-            by: if arguments.neyman {
+            by: if !arguments.precision.is_empty() {
+                AllocationBy::Precision
+            } else if arguments.neyman {
                 AllocationBy::Neyman
             } else {
                 AllocationBy::Rates
@@ -421,6 +434,7 @@ fn request(arguments: &PlanFlags, frame_id: String) -> Result<PlanRequest, Failu
             inspector_days: arguments.inspector_days,
             strata: arguments.strata.clone(),
             strata_by: arguments.strata_by.clone().unwrap_or_default(),
+            precision: arguments.precision.clone(),
         },
         rounding: arguments.rounding(),
         exploration_share: arguments
@@ -527,6 +541,9 @@ fn show_plan(plan: &PlanView, format: OutputFormat) -> Result<(), Failure> {
 fn show_preview(preview: &PlanPreview, format: OutputFormat) -> Result<(), Failure> {
     for warning in &preview.warnings {
         eprintln!("warning: {warning}");
+    }
+    if let Some(precision) = &preview.precision {
+        tell_precision(precision);
     }
     if format == OutputFormat::Json {
         return print_json(preview);

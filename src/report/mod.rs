@@ -13,6 +13,7 @@ mod groups;
 mod models;
 mod page;
 mod plot;
+mod precision;
 mod ranking;
 mod sheet;
 mod text;

@@ -2,6 +2,7 @@
 //! anyone can check it.
 
 use super::page::{Grid, Page};
+use super::precision::precision;
 use super::text::{Language, Text, count, escape, same, t};
 use crate::domain::ReplaceReason;
 use crate::domain::digest::HashAlgorithm;
@@ -303,6 +304,9 @@ fn strata(page: &mut Page, sheet: &PlanSheet, internal: &InternalPart) {
         ];
         grid.marked_row("strong", total);
         page.grid(&grid);
+    }
+    if let Some(found) = &internal.precision {
+        precision(page, found);
     }
     if !internal.excluded.is_empty() {
         page.heading(&t("不在抽样池中的对象", "Objects left out of the pool"));

@@ -3,8 +3,11 @@
 //! Every way of allocating but the plain rates is one problem: shares of an effort in proportion to a weight per object,
 //! within a box per stratum. For the weight `S_h/√c_h` that is the exact Neyman allocation under boxes: it minimises
 //! `Σ (N_h S_h)²/n_h` with `Σ c_h n_h` given (Wesołowski, Wieczorkowski, Wójciak 2021), and for the rates it is one factor
-//! on all of them, none beyond its bound.
+//! on all of them, none beyond its bound. The other way round is allocation by precision: bounds on how far estimates may
+//! be off are given, and the least effort is found.
 
+mod interior;
+mod precise;
 mod solve;
 
 use std::fmt;
@@ -12,6 +15,7 @@ use std::fmt;
 use super::plan::PPB;
 use super::strata::Stratum;
 use crate::domain::Tier;
+pub use precise::{CvBound, Precise, allocate_precisely};
 use solve::{Share, Step, spread};
 
 /// How the number of visits is set.
@@ -66,6 +70,29 @@ impl fmt::Display for Visits {
         } else {
             write!(f, "{:.3}", self.0 as f64 / PPB as f64)
         }
+    }
+}
+
+/// A coefficient of variation in ppb, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cv(pub u64);
+
+impl Cv {
+    /// Rounded up, so that the text of a bound that cannot be reached is one that can.
+    pub fn of(cv: f64) -> Self {
+        // A float that is too large becomes the largest number.
+        Self((cv * PPB as f64).ceil() as u64)
+    }
+}
+
+impl fmt::Display for Cv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == u64::MAX {
+            return f.write_str("none at all");
+        }
+        // In hundredths of a per cent, rounded up.
+        let hundredths = self.0.div_ceil(PPB / 10_000);
+        write!(f, "{}.{:02} %", hundredths / 100, hundredths % 100)
     }
 }
 
@@ -134,6 +161,31 @@ pub enum AllocationError {
         /// Its tier.
         tier: Tier,
     },
+    /// A bound on precision that even the upper bounds of all strata do not reach.
+    #[error(
+        "the coefficient of variation of {bound} cannot be held to {asked}: the best that the upper bounds of the strata allow is {best}; raise `most`, or ask for less"
+    )]
+    OutOfReach {
+        /// What it is about.
+        bound: String,
+        /// The coefficient of variation that is asked for.
+        asked: Cv,
+        /// The best that can be had.
+        best: Cv,
+    },
+    /// A bound on the precision of what is predicted never to occur.
+    #[error(
+        "nothing is predicted for {bound}, so its estimate has no coefficient of variation; leave the bound out"
+    )]
+    NothingToEstimate {
+        /// What it is about.
+        bound: String,
+    },
+    /// The method has found no solution, although there is one.
+    #[error(
+        "the bounds on precision are too far apart for a solution to be computed; ask for fewer or for less"
+    )]
+    NoSolution,
 }
 
 /// The target of each stratum in parts per billion of a visit, in the order of `strata`, without bounds.

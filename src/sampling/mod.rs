@@ -32,7 +32,8 @@ pub mod verification;
 
 pub use crate::domain::ItemClass;
 pub use allocation::{
-    Allocation, AllocationError, StratumTerms, Visits, allocate, allocate_within, falling_with_risk,
+    Allocation, AllocationError, Cv, CvBound, Precise, StratumTerms, Visits, allocate,
+    allocate_precisely, allocate_within, falling_with_risk,
 };
 pub use frame::{Frame, FrameEntry, FrameError, FrameRow, NO_BAND, PoolFilter, Selection};
 pub use ledger::{Booked, Rest, Settled, Substitution, Window, may_visit, settle, year_of};

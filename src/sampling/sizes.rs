@@ -89,6 +89,74 @@ pub fn exploration_split(strata: &[Target], share_ppb: u64) -> (u64, Vec<u64>) {
     (whole(count), strata.iter().map(shrink).collect())
 }
 
+/// Targets of which at least what is needed is left when exploration takes its share (at most one half) by
+/// [`exploration_split`]: the exploration visits come on top. No target is beyond its pool.
+#[must_use]
+pub fn before_exploration(needed: &[Target], share_ppb: u64) -> Vec<u64> {
+    let share = u128::from(share_ppb.min(PPB / 2));
+    let most = |one: &Target| u128::from(one.pool) * VISIT;
+    let mut open: Vec<bool> = needed.iter().map(|one| !one.is_whole()).collect();
+    loop {
+        let parts = needed.iter().zip(&open).filter(|(_, open)| **open);
+        let sum: u128 = parts.map(|(one, _)| u128::from(one.target_ppb)).sum();
+        // As many as are the share of themselves and of what is needed.
+        let (mut count, mut last) = (share * sum / (VISIT * VISIT), 0);
+        while count != last {
+            last = count;
+            count = share * (sum + count * VISIT) / (VISIT * VISIT);
+        }
+        let raise = |one: &Target| {
+            (u128::from(one.target_ppb) * (sum + count * VISIT)).div_ceil(sum.max(1))
+        };
+        let mut moved = false;
+        for (one, open) in needed.iter().zip(&mut open) {
+            if *open && raise(one) >= most(one) {
+                *open = false;
+                moved = true;
+            }
+        }
+        if moved {
+            continue;
+        }
+        let raised = |by: &dyn Fn(&Target) -> u128| -> Vec<u64> {
+            let targets = needed.iter().zip(&open);
+            targets
+                .map(|(one, open)| {
+                    whole(if *open {
+                        by(one).min(most(one))
+                    } else {
+                        most(one)
+                    })
+                })
+                .collect()
+        };
+        let targets = raised(&raise);
+        if leaves(needed, &targets, share_ppb) {
+            return targets;
+        }
+        // Rounding has brought exploration one visit more: the whole share on top is always enough.
+        let safe = |one: &Target| (u128::from(one.target_ppb) * VISIT).div_ceil(VISIT - share);
+        return raised(&safe);
+    }
+}
+
+/// Whether exploration leaves what is needed of these targets.
+fn leaves(needed: &[Target], targets: &[u64], share_ppb: u64) -> bool {
+    let cells: Vec<Target> = needed
+        .iter()
+        .zip(targets)
+        .map(|(one, target_ppb)| Target {
+            pool: one.pool,
+            target_ppb: *target_ppb,
+        })
+        .collect();
+    let (_, left) = exploration_split(&cells, share_ppb);
+    needed
+        .iter()
+        .zip(left)
+        .all(|(one, left)| left >= one.target_ppb)
+}
+
 /// INVARIANT: the numbers that end here are at most a target or a number of visits, which fit 64 bits.
 fn whole(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)

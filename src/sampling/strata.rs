@@ -208,6 +208,14 @@ pub struct StratumMeaning {
     pub beside: BTreeMap<StratumAttribute, String>,
 }
 
+impl StratumMeaning {
+    /// The division with zeros behind its first digits; a label of another system stays whole.
+    pub fn division_to(&self, digits: usize) -> String {
+        Label::parse(&self.division)
+            .map_or_else(|_| String::new(), |label| at_level(&label, digits))
+    }
+}
+
 /// A stratum of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stratum {

@@ -157,25 +157,36 @@ impl Service {
             let reason = "is a day to come; note a visit once it has taken place";
             return Err(FieldError::new("visited_on", &visited_on.to_string(), reason).into());
         }
+        let noted = self.note_visits(&BTreeMap::from([(visit_no, visited_on)]), by.as_ref())?;
+        let noted = noted.and_then(|mut visits| visits.pop());
+        noted.ok_or(ServiceError::UnknownVisit(visit_no))
+    }
+
+    /// Notes visits as done on their days, all or none; `None` if one of them is not in the ledger.
+    pub(super) fn note_visits(
+        &self,
+        days: &BTreeMap<u64, Date>,
+        by: Option<&Label>,
+    ) -> Result<Option<Vec<Visit>>, ServiceError> {
         let noted_at = jiff::Timestamp::now().to_string();
-        let changed = self.store.change_visit(visit_no, &|mut visit| {
+        let numbers: Vec<u64> = days.keys().copied().collect();
+        let changed = self.store.change_visits(&numbers, &|mut visit| {
             if visit.kind == VisitKind::Exempt
                 || matches!(visit.state, VisitState::Void | VisitState::Replaced)
             {
                 return Err(StoreError::Aborted(format!(
-                    "visit {visit_no} is {} and {}; only planned visits are noted as done",
-                    visit.kind, visit.state
+                    "visit {} is {} and {}; only planned visits are noted as done",
+                    visit.visit_no, visit.kind, visit.state
                 )));
             }
             visit.state = VisitState::Done;
-            visit.visited_on = Some(visited_on);
-            visit.by = by.clone().or(visit.by);
+            visit.visited_on = days.get(&visit.visit_no).copied().or(visit.visited_on);
+            visit.by = by.cloned().or(visit.by);
             visit.noted_at.clone_from(&noted_at);
             Ok(visit)
         });
         match changed {
-            Ok(Some(visit)) => Ok(visit),
-            Ok(None) => Err(ServiceError::UnknownVisit(visit_no)),
+            Ok(visits) => Ok(visits),
             Err(StoreError::Aborted(reason)) => Err(ServiceError::Conflict(reason)),
             Err(error) => Err(error.into()),
         }

@@ -89,11 +89,12 @@ pub use objections::{
     Examination, Objection, ObjectionState, Outcome as ObjectionOutcome, Ruling, Verdict,
 };
 pub use plans::{
-    AllocationBy, AllocationRequest, Audience, CommittedContribution, DrawnObject, Evidence,
-    FrozenPart, GroupRequest, GroupState, GroupView, InternalPart, JointOutlook, JointPreview,
-    JointRequest, JointRowView, JointSaving, JointView, JointVisitView, LimitCode, LimitNote,
-    Membership, ObjectRate, PlanOverlap, PlanPreview, PlanRequest, PlanSheet, PlanState, PlanView,
-    PlanYear, PoolPlace, PublicContribution, ReplaceRequest, Replaced, Replacement, SampleObject,
+    AllocationBy, AllocationRequest, Audience, BoundPreview, CommittedContribution, DomainTrait,
+    DrawnObject, Evidence, FrozenPart, GroupRequest, GroupState, GroupView, InternalPart,
+    JointOutlook, JointPreview, JointRequest, JointRowView, JointSaving, JointView, JointVisitView,
+    LimitCode, LimitNote, Membership, ObjectRate, PlanEvent, PlanOverlap, PlanPreview, PlanRequest,
+    PlanSheet, PlanState, PlanStep, PlanView, PlanYear, PoolPlace, PrecisionBound,
+    PrecisionPreview, PublicContribution, ReplaceRequest, Replaced, Replacement, SampleObject,
     SampleStanding, SealedPlan, SheetContribution, SheetReplacement, SheetStratum, Simulated,
     Simulation, SimulationRequest, SimulationSide, StratumPreview, StratumRule, TakenObject,
     TierBandPreview, TierPreview, WeightedObject, default_exploration, write_sample,

@@ -3,6 +3,9 @@
 
 use super::StoreError;
 
+/// Refused steps that are noted of one plan or group.
+pub(super) const MOST_REFUSALS: i64 = 1_000;
+
 /// The state of a group that still takes plans.
 pub(super) const FORMING: &str = "forming";
 
@@ -45,6 +48,13 @@ pub trait CeremonyStore {
 
     /// The replacements of a plan in their order.
     fn replacements(&self, plan_id: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Notes that a step was refused, for good: `subject` names the plan or the group. `false` if as many are noted of it
+    /// as are kept, so that nobody fills the store by asking in vain.
+    fn note_refusal(&self, subject: &str, document: &str) -> Result<bool, StoreError>;
+
+    /// The refused steps of a plan or a group, in their order.
+    fn refusals(&self, subject: &str) -> Result<Vec<String>, StoreError>;
 
     /// Ids of the closed plans in the order of their closing.
     fn closed_plans(&self) -> Result<Vec<String>, StoreError>;

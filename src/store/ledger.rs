@@ -100,13 +100,24 @@ pub trait LedgerStore {
     /// A visit that other plans share stays for them, without what this plan checks. `false` if it is not in state `from`.
     fn void_plan(&self, plan_id: &str, from: &str, document: &str) -> Result<bool, StoreError>;
 
-    /// Changes one visit: `change` gets it as it is and returns it as it is to be; its number, enterprise and plan stay.
-    /// `None` for an unknown visit. `change` may run again when other writers were in the way.
+    /// Changes one visit, as [`LedgerStore::change_visits`]; `None` for an unknown one.
     fn change_visit(
         &self,
         visit_no: u64,
         change: &dyn Fn(Visit) -> Result<Visit, StoreError>,
-    ) -> Result<Option<Visit>, StoreError>;
+    ) -> Result<Option<Visit>, StoreError> {
+        let changed = self.change_visits(&[visit_no], change)?;
+        Ok(changed.and_then(|mut visits| visits.pop()))
+    }
+
+    /// Changes visits, all or none, each once: `change` gets each as it is and returns it as it is to be; number, enterprise
+    /// and plan stay. They come back in the order of their numbers; `None` if one of them is unknown. `change` may run again
+    /// when other writers were in the way.
+    fn change_visits(
+        &self,
+        visit_nos: &[u64],
+        change: &dyn Fn(Visit) -> Result<Visit, StoreError>,
+    ) -> Result<Option<Vec<Visit>>, StoreError>;
 
     /// The slots that are taken in the years from `first` to `last`.
     fn slots(&self, first: i16, last: i16) -> Result<Vec<Slot>, StoreError>;

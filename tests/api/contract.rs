@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema::{document, faults};
 
-const OPERATIONS: usize = 143;
+const OPERATIONS: usize = 145;
 
 /// Every operation with its path and method.
 fn operations(document: &Value) -> Vec<(String, &Value)> {

@@ -136,6 +136,28 @@ async fn rows_on_shared_tickets_become_one_list_of_visits() {
             "{refused}"
         );
     }
+    // Several at once are noted together or not at all.
+    let open: Vec<&str> = expected
+        .iter()
+        .map(|visit| visit["enterprise_id"].as_str().unwrap())
+        .filter(|other| *other != id)
+        .take(3)
+        .collect();
+    let several = |last: &str| {
+        let notes = open
+            .iter()
+            .map(|id| json!({"enterprise_id": id, "done_on": "2026-11-20"}));
+        let last = json!({"enterprise_id": last, "done_on": "2026-11-20"});
+        json!({"visits": notes.chain([last]).collect::<Vec<_>>()})
+    };
+    problem(
+        app.post(&close, &several("NOBODY")).await,
+        422,
+        "invalid-body",
+    )
+    .await;
+    let noted = ok(app.post(&close, &several(id)).await, 200).await;
+    assert_eq!(noted, json!({"noted_count": 3, "unchanged_count": 1}));
     let none = app.post("/v1/joint-plans/none/visits/close", &note).await;
     problem(none, 404, "unknown-group").await;
 }

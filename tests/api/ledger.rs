@@ -338,3 +338,104 @@ async fn a_candidate_policy_is_tried_on_a_frame() {
     .await;
     assert_eq!(pointers(&refused), ["/plan/title"], "{refused}");
 }
+
+#[tokio::test]
+async fn visits_follow_the_precision_that_is_asked_for() {
+    let app = TestApp::start().await;
+    let frame = app.frame(60).await;
+    let mut body = input(&frame);
+    body.as_object_mut().unwrap().remove("visits");
+    body["allocation"] = json!({
+        "by": "precision", "strata": [
+            {"tier": "A", "problem_probability": 0.02}, {"tier": "B", "problem_probability": 0.1},
+            {"tier": "C", "problem_probability": 0.3, "shares": {"unlicensed": 0.1}},
+            {"tier": "D", "problem_probability": 0.5}],
+        "precision": [{"cv": 0.4}, {"cv": 0.6, "within": {"tier": "C"}}, {"cv": 1.5, "each": ["division"]},
+            {"cv": 1.2, "of": "unlicensed", "within": {"tier": "C"}}]
+    });
+
+    let preview = ok(app.post("/v1/plans/preview", &body).await, 200).await;
+
+    let precision = &preview["outlook"]["precision"];
+    let bounds = precision["bounds"].as_array().unwrap();
+    assert!(bounds.len() >= 4, "{precision}");
+    for bound in bounds {
+        let (most, expected) = (
+            bound["most_cv"].as_f64().unwrap(),
+            bound["expected_cv"].as_f64().unwrap(),
+        );
+        assert!(expected <= most * (1.0 + 1e-9), "{bound}");
+        assert!(bound["days_per_point"].as_f64().unwrap() >= 0.0);
+    }
+    assert_eq!(
+        (&bounds[0]["domain"], &bounds[1]["domain"]),
+        (&json!({}), &json!({"tier": "C"}))
+    );
+    assert_eq!(bounds.last().unwrap()["of"], "unlicensed");
+    assert!(precision["census"].is_array());
+    let plan = ok(app.post("/v1/plans", &body).await, 201).await;
+    assert_eq!(&plan["outlook"]["precision"], precision);
+    assert_eq!(
+        plan["request"]["allocation"]["precision"],
+        body["allocation"]["precision"]
+    );
+    let policy = include_str!("../../models/policy.toml");
+    let asked = json!({"plan": body, "candidate": policy});
+    let simulated = ok(app.post("/v1/policies/simulate", &asked).await, 200).await;
+    assert_eq!(&simulated["current"]["precision"], precision);
+
+    for (place, value, pointer) in [
+        ("visits", json!(12), "/visits"),
+        (
+            "/allocation/precision/0/cv",
+            json!(0.0),
+            "/allocation/precision/0/cv",
+        ),
+        (
+            "/allocation/precision/1/within",
+            json!({"street": "x"}),
+            "/allocation/precision/1/within",
+        ),
+        (
+            "/allocation/precision/1/within",
+            json!({"tier": "E"}),
+            "/allocation/precision/1/within/tier",
+        ),
+        (
+            "/allocation/precision/2/each",
+            json!(["kind"]),
+            "/allocation/precision/2/each",
+        ),
+        ("/allocation/precision", json!([]), "/allocation/by"),
+    ] {
+        let mut bad = body.clone();
+        match bad.pointer_mut(place) {
+            Some(found) => *found = value,
+            None => bad[place] = value,
+        }
+        let refused = problem(
+            app.post("/v1/plans/preview", &bad).await,
+            422,
+            "invalid-body",
+        )
+        .await;
+        assert_eq!(pointers(&refused), [pointer], "{refused}");
+    }
+    // A bound that the ceilings do not let be held is named, with the best there is.
+    let mut far = body.clone();
+    far["allocation"]["strata"][2]["most"] = 0.into();
+    far["allocation"]["precision"] = json!([{"cv": 0.6, "within": {"tier": "C"}}]);
+    let refused = problem(
+        app.post("/v1/plans/preview", &far).await,
+        422,
+        "rule-violated",
+    )
+    .await;
+    assert_eq!(refused["bound"], "`problems` over tier `C`");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("the best that the upper bounds of the strata allow")
+    );
+}

@@ -344,3 +344,86 @@ async fn a_draft_that_could_never_be_frozen_is_refused_at_once() {
     }
     assert_eq!(app.json("/v1/plans").await, json!({"items": []}));
 }
+
+/// Refused steps stay visible with who asked and why.
+#[tokio::test]
+async fn the_history_of_a_plan_tells_of_refused_steps() {
+    let app = TestApp::start().await;
+    let frame = app.frame(60).await;
+    let plan = ok(app.post("/v1/plans", &input(&frame)).await, 201).await;
+    let path = format!("/v1/plans/{}", plan["plan_id"].as_str().unwrap());
+    let by = json!({"by": "officer-17"});
+
+    problem(
+        app.post(&format!("{path}/draw"), &by).await,
+        409,
+        "plan-state",
+    )
+    .await;
+    ok(app.post(&format!("{path}/freeze"), &by).await, 200).await;
+    problem(app.step(&format!("{path}/freeze")).await, 409, "plan-state").await;
+    let given =
+        json!({"contributions": [{"name": "dice", "value": "secret value"}], "by": "officer-18"});
+    let refused = app.post(&format!("{path}/draw"), &given).await;
+    assert_eq!(refused.status(), 422);
+    ok(app.step(&format!("{path}/draw")).await, 200).await;
+    problem(
+        app.post(&format!("{path}/draw"), &by).await,
+        409,
+        "plan-state",
+    )
+    .await;
+    let unnamed = app.post(&format!("{path}/close"), &json!({"by": ""})).await;
+    assert_eq!(
+        pointers(&problem(unnamed, 422, "invalid-body").await),
+        ["/by"]
+    );
+
+    let history = app.json(&format!("{path}/history")).await;
+    let told: Vec<(&str, bool, Option<&str>)> = history["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            let (step, refused) = (
+                event["step"].as_str().unwrap(),
+                event["refused"].as_bool().unwrap(),
+            );
+            (step, refused, event["by"].as_str())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("draft", false, None),
+            ("draw", true, Some("officer-17")),
+            ("freeze", false, Some("officer-17")),
+            ("freeze", true, None),
+            ("draw", true, Some("officer-18")),
+            ("draw", false, None),
+            ("draw", true, Some("officer-17")),
+        ]
+    );
+    assert!(!history.to_string().contains("secret value"), "{history}");
+    problem(app.get("/v1/plans/none/history").await, 404, "unknown-plan").await;
+    problem(
+        app.get("/v1/plan-groups/none/history").await,
+        404,
+        "unknown-group",
+    )
+    .await;
+    let group = json!({"group_id": "2027-q1", "title": "Joint checks"});
+    ok(app.post("/v1/plan-groups", &group).await, 201).await;
+    problem(
+        app.post("/v1/plan-groups/2027-q1/seal", &by).await,
+        409,
+        "conflict",
+    )
+    .await;
+    let history = app.json("/v1/plan-groups/2027-q1/history").await;
+    let last = &history["items"][1];
+    assert_eq!(
+        (&last["step"], &last["refused"], &last["by"]),
+        (&json!("seal"), &json!(true), &json!("officer-17"))
+    );
+}

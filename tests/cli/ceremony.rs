@@ -157,8 +157,19 @@ fn plans_of_a_group_are_drawn_from_the_same_tickets() {
     }
     let early = stderr(risktier(folder).args(["ceremony", "draw", &plans[0]]), 3);
     assert!(early.contains("is forming"), "{early}");
+    let history = ceremony(folder, &["history", &plans[0]], 0);
+    assert!(
+        history.contains("refused") && history.contains("is forming"),
+        "{history}"
+    );
     assert!(group(&["open", "2026-q4"], 3).contains("needs it to be sealed"));
-    group(&["seal", "2026-q4"], 0);
+    let history = group(&["history", "2026-q4", "--format", "json"], 0);
+    let history: Value = serde_json::from_str(&history).unwrap();
+    assert_eq!(
+        (&history[1]["step"], &history[1]["refused"]),
+        (&"open".into(), &true.into())
+    );
+    group(&["seal", "2026-q4", "--by", "officer-17"], 0);
     group(&["open", "2026-q4"], 0);
     let mut samples = Vec::new();
     for (plan, out) in plans.iter().zip(["few", "many"]) {

@@ -536,6 +536,77 @@ fn a_policy_is_tried_on_a_frame_file() {
 }
 
 #[test]
+fn a_frame_file_is_planned_by_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    frame(folder);
+    let asked = |more: &[&str]| {
+        let mut arguments = vec!["--frame", "frame.csv"];
+        for rule in [
+            "tier=A,problem=0.02",
+            "tier=B,problem=0.1",
+            "tier=C,problem=0.3",
+            "tier=D,problem=0.5,share.unlicensed=0.2",
+        ] {
+            arguments.extend(["--stratum", rule]);
+        }
+        arguments.extend(more);
+        plan(folder, &arguments)
+    };
+    let bounds = [
+        "--precision",
+        "cv=0.2",
+        "--precision",
+        "cv=0.8,each=tier",
+        "--precision",
+        "cv=0.9,of=unlicensed,tier=D",
+    ];
+    let preview = stdout(asked(&bounds).args(["--preview", "--format", "json"]), 0);
+    let preview: Json = serde_json::from_str(&preview).unwrap();
+    let told = preview["precision"]["bounds"].as_array().unwrap();
+    assert!(told.len() >= 3);
+    for bound in told {
+        let (most, expected) = (
+            bound["most_cv"].as_f64().unwrap(),
+            bound["expected_cv"].as_f64().unwrap(),
+        );
+        assert!(expected <= most * (1.0 + 1e-9), "{bound}");
+    }
+    let words = stderr(asked(&bounds).arg("--preview"), 0);
+    assert!(
+        words.contains("precision: problems over the whole plan: coefficient of variation")
+            && words.contains("unlicensed over tier D"),
+        "{words}"
+    );
+    stdout(asked(&bounds).args(["--out", "out"]), 0);
+    verify_out(folder);
+    for (wrong, part) in [
+        ("cv=0", "0.0001 to 10"),
+        ("each=tier", "cv=0.1"),
+        ("cv=0.1,street=x", "is not one of"),
+        ("cv=0.1,kind=branch", "strata_by"),
+        ("cv=0.1,of=unlicensed", "has no share in stratum"),
+    ] {
+        let mut command = asked(&["--precision", wrong, "--preview"]);
+        let output = command.output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && told.contains(part),
+            "{wrong}: {told}"
+        );
+    }
+    let far = stderr(
+        &mut asked(&["--precision", "cv=0.01", "--stratum", "most=1", "--preview"]),
+        3,
+    );
+    assert!(far.contains("cannot be held to 1.00 %"), "{far}");
+    stderr(
+        &mut asked(&["--precision", "cv=0.2", "--visits", "9", "--preview"]),
+        2,
+    );
+}
+
+#[test]
 fn items_and_ledger_are_kept_in_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -20,14 +20,13 @@
 //! | 14 monotone | properties `allocation::visits_follow_risk_and_meet_their_total`, `more_complaints_never_lower_the_probability`, `neyman_never_gives_the_riskier_stratum_of_a_division_less` | 0 of 10,000 plans | 0 |
 //! | 15 rounding | `acceptance` | 0, 0, 5 errors | 0, 0, 1.74 |
 //! | 16 allocation against brute force | properties `allocation::neyman_under_boxes_is_the_optimum` (10,000 cases, at the effort that is used) | 1e-9 | within |
+//! | 16 Bethel | properties `precision` (by the dual value of its multipliers, by a search, by ties along the order of risk), api `ledger::visits_follow_the_precision_that_is_asked_for`, cli `plan_files::a_frame_file_is_planned_by_precision` | objective 1e-9, bounds ≤ 1 + 1e-9 | within |
 //! | 17 floor, weight = 1/π | properties `sampling::every_weight_is_the_inverse_of_the_probability_of_the_transcript`, `allocation::visits_follow_risk_and_meet_their_total`, service `plans::samples_and_transcript_tell_the_weights_as_drawn` | exact | exact |
 //! | 18 tampering | properties `sampling::any_changed_…`, golden `python_verifier` | each named | each named |
-//! | 19 order of steps, hiding | service `plan_steps`, properties `sampling::a_leaf_of_a_known_id_is_not_guessed_without_the_secret` | refused; no guess | refused; none |
+//! | 19 order of steps, hiding | service `plan_steps` (also `refused_steps_stay_visible_…`), `plan_faults`, `plan_groups::refused_steps_of_a_group_stay_visible`, properties `sampling::a_leaf_of_a_known_id_is_not_guessed_without_the_secret` | refused and noted; no guess | so; none |
 //! | 20 seeds as bytes | service `plan_ceremony::values_that_look_like_numbers_are_bytes` | exact | exact |
 //! | 24 cost | `cargo bench --bench draw` prints every bound with its value | 2 ×, 8 ×, 150 MB, 15 % | as printed |
 //! | 25 degenerate | `acceptance`, and below | no wrong result | 0 |
-//!
-//! Not there: of 16, Bethel's allocation for several variables at once, which no plan asks for.
 
 use risktier::domain::digest::{HashAlgorithm, Secret32};
 use risktier::sampling::contribution::{Contribution, ContributionName, ContributionValue};

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use risktier::domain::{EnterpriseKind, EnterpriseSize, EnterpriseStatus, Tier};
 use risktier::sampling::plan::PPB;
-use risktier::sampling::sizes::{Target, exploration_split, largest_remainder};
+use risktier::sampling::sizes::{Target, before_exploration, exploration_split, largest_remainder};
 use risktier::sampling::{
     Allocation, AllocationError, Band, ComplaintLoad, Frame, FrameEntry, FrameRow, ItemCap,
     ItemClass, NO_BAND, PoolFilter, RateBasis, RateFactor, RateRule, SamplingPolicy, StrataBy,
@@ -517,6 +517,29 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
+
+    /// What is raised for exploration leaves what is needed, and little more: at most one exploration visit's worth.
+    #[test]
+    fn exploration_on_top_leaves_what_is_needed(
+        strata in prop::collection::vec((1_u64..50, 0.0..=1.0), 1..10), share in 0..=PPB / 2,
+    ) {
+        let needed: Vec<Target> = strata.iter().map(|(pool, part)| Target { pool: *pool, target_ppb: (part * (pool * PPB) as f64) as u64 }).collect();
+        let raised = before_exploration(&needed, share);
+        let cells: Vec<Target> = needed.iter().zip(&raised).map(|(one, target)| Target { target_ppb: *target, ..*one }).collect();
+        let (count, left) = exploration_split(&cells, share);
+        let sum = |targets: &[u64]| targets.iter().map(|target| u128::from(*target)).sum::<u128>();
+        for ((one, raised), left) in needed.iter().zip(&raised).zip(&left) {
+            prop_assert!(*left >= one.target_ppb && *raised <= one.pool * PPB, "{one:?} {raised} {left}");
+        }
+        let whole: u128 = cells.iter().zip(&needed).filter(|(cell, _)| cell.is_whole()).map(|(cell, one)| u128::from(cell.target_ppb - one.target_ppb)).sum();
+        let needed: Vec<u64> = needed.iter().map(|one| one.target_ppb).collect();
+        let over = sum(&left) - sum(&needed) - whole;
+        prop_assert!(over <= u128::from(PPB) * 2 + sum(&needed) / 1_000_000, "{over} over with {count} explored");
     }
 }
 

@@ -27,6 +27,7 @@ mod decisions;
 mod files;
 mod generate;
 mod joint;
+mod precision;
 mod reasons;
 mod sampling;
 mod schedule;

@@ -85,6 +85,13 @@ fn a_bent_pool_sample_or_plan_is_found_and_named() {
             refused.contains(&format!("the kept pool of plan `{plan_id}`")),
             "{refused}"
         );
+        // Whoever changed the pool between freeze and draw finds the attempt noted.
+        let noted = service.plan_events(&plan_id).unwrap();
+        assert!(
+            noted
+                .iter()
+                .any(|event| event.refused && event.reason.as_ref() == Some(&refused))
+        );
     }
 
     let plan_id = service.draw_plan_now(request.clone()).unwrap().plan_id;

@@ -9,7 +9,7 @@ use risktier::sampling::contribution::{
 };
 use risktier::service::{
     CommittedContribution, Edition, GroupRequest, GroupState, Method, PlanRequest, PlanState,
-    PublicContribution, Rounding, Service, ServiceError,
+    PlanStep, PublicContribution, Rounding, Service, ServiceError,
 };
 use serde_json::Value;
 
@@ -172,6 +172,49 @@ fn a_group_goes_through_its_steps_and_its_samples_overlap_as_far_as_they_can() {
 #[test]
 fn a_group_goes_through_its_steps_on_postgresql() {
     goes_through_its_steps(&Place::on(PostgresServer::shared()));
+}
+
+#[test]
+fn refused_steps_of_a_group_stay_visible() {
+    let place = Place::empty();
+    let (service, request) = world(&place);
+    let mut asked = group("2026-q4");
+    asked.public = vec![PublicContribution {
+        name: "lottery".into(),
+        rule: "numbers of 2026-12-01".into(),
+    }];
+    service.create_group(asked).unwrap();
+    let early = contribution("lottery", "1,2,3");
+
+    service.open_group("2026-q4", vec![early]).unwrap_err();
+    let plan = drafted_in(&service, &one_stratum(&request, 3), "2026-q4");
+    service.seal_group("2026-q4").unwrap_err();
+    service.freeze_plan(&plan).unwrap();
+    service.seal_group("2026-q4").unwrap();
+    let wrong = contribution("dice", "6");
+    service.open_group("2026-q4", vec![wrong]).unwrap_err();
+    service.draw_plan(&plan, vec![]).unwrap_err();
+
+    let events = place.service().group_events("2026-q4").unwrap();
+    let told: Vec<(PlanStep, bool)> = events
+        .iter()
+        .map(|event| (event.step, event.refused))
+        .collect();
+    use PlanStep::{Draft, Open, Seal};
+    assert_eq!(
+        told,
+        [
+            (Draft, false),
+            (Open, true),
+            (Seal, true),
+            (Seal, false),
+            (Open, true)
+        ]
+    );
+    // The draw was asked of the plan, which tells it itself.
+    let events = service.plan_events(&plan).unwrap();
+    let last = events.last().unwrap();
+    assert!(last.refused && last.step == PlanStep::Draw, "{last:?}");
 }
 
 #[test]

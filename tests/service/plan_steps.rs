@@ -8,14 +8,15 @@ use risktier::sampling::contribution::{
     Contribution, ContributionName, ContributionValue, OpeningError,
 };
 use risktier::service::{
-    CommittedContribution, ModelFiles, Models, PlanRequest, PlanState, PublicContribution, Service,
-    ServiceError,
+    CommittedContribution, ModelFiles, Models, PlanRequest, PlanState, PlanStep,
+    PublicContribution, Service, ServiceError,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::Place;
 use crate::plans::world;
+use crate::postgres_server::PostgresServer;
 use crate::register::TODAY;
 
 fn frozen(service: &Service, request: &PlanRequest) -> String {
@@ -345,4 +346,106 @@ fn contributions_that_cannot_be_planned_are_refused_by_field() {
         matches!(service.draw_plan_now(request), Err(ServiceError::Field(error)) if error.field == "draw")
     );
     assert!(service.plans(None, 9).unwrap().is_empty());
+}
+
+/// What was refused of a plan: step, reason and who asked.
+fn refused_steps(service: &Service, plan_id: &str) -> Vec<(PlanStep, String, Option<String>)> {
+    let events = service.plan_events(plan_id).unwrap().into_iter();
+    events
+        .filter(|event| event.refused)
+        .map(|event| {
+            let by = event.by.map(|by| by.to_string());
+            (event.step, event.reason.unwrap_or_default(), by)
+        })
+        .collect()
+}
+
+fn refused_steps_stay_visible(place: &Place) {
+    let (service, mut request) = world(place);
+    request.public = vec![PublicContribution {
+        name: "lottery".into(),
+        rule: "numbers of 2026-12-01".into(),
+    }];
+    let by = risktier::service::label("by", "officer-17").unwrap();
+    let lottery = contribution("lottery", "3,8,15,21,30,33");
+    let plan_id = service.draft_plan(request.clone()).unwrap().plan_id;
+    let p = plan_id.as_str();
+
+    // Draw before the commitment, freeze of what is frozen, a value that is missing, another name, and a second draw.
+    service
+        .draw_plan_by(p, open(&[&lottery]), Some(&by))
+        .unwrap_err();
+    service.freeze_plan_by(p, Some(&by)).unwrap();
+    service.freeze_plan(p).unwrap_err();
+    service.draw_plan(p, vec![]).unwrap_err();
+    let secret = contribution("secret", "do not tell");
+    service
+        .draw_plan_by(p, open(&[&lottery, &secret]), Some(&by))
+        .unwrap_err();
+    service
+        .draw_plan_by(p, open(&[&lottery]), Some(&by))
+        .unwrap();
+    service
+        .draw_plan_by(p, open(&[&lottery]), Some(&by))
+        .unwrap_err();
+    service.close_plan(p).unwrap();
+    service.void_plan(p, "too late").unwrap_err();
+    assert!(matches!(
+        service.draw_plan("none", vec![]),
+        Err(ServiceError::UnknownPlan(_))
+    ));
+
+    // Another process sees them all, in order, and the steps that were taken between them.
+    let other = place.service();
+    let refused = refused_steps(&other, p);
+    let steps: Vec<PlanStep> = refused.iter().map(|(step, ..)| *step).collect();
+    use PlanStep::{Close, Draft, Draw, Freeze, Void};
+    assert_eq!(steps, [Draw, Freeze, Draw, Draw, Draw, Void]);
+    for ((_, reason, who), (needed, named)) in refused.iter().zip([
+        ("is draft; this step needs it to be frozen", true),
+        ("is frozen; this step needs it to be draft", false),
+        ("lottery", false),
+        ("secret", true),
+        ("is drawn; this step needs it to be frozen", true),
+        ("is closed", false),
+    ]) {
+        assert!(reason.contains(needed), "{reason}");
+        assert!(
+            !reason.contains("do not tell") && !reason.contains("3,8,15"),
+            "{reason}"
+        );
+        assert_eq!(who.as_deref(), named.then_some("officer-17"));
+    }
+    let taken: Vec<PlanStep> = other
+        .plan_events(p)
+        .unwrap()
+        .into_iter()
+        .filter(|event| !event.refused)
+        .map(|event| event.step)
+        .collect();
+    assert_eq!(taken, [Draft, Freeze, Draw, Close]);
+    // No part of the transcript: it verifies, and does not tell of them.
+    assert!(service.verify_plan(p).unwrap().is_same());
+    let transcript = service
+        .transcript(p, risktier::service::Edition::Internal)
+        .unwrap();
+    assert!(
+        !String::from_utf8(transcript)
+            .unwrap()
+            .contains("officer-17")
+    );
+    assert!(matches!(
+        other.plan_events("none"),
+        Err(ServiceError::UnknownPlan(_))
+    ));
+}
+
+#[test]
+fn refused_steps_stay_visible_with_when_why_and_who() {
+    refused_steps_stay_visible(&Place::empty());
+}
+
+#[test]
+fn refused_steps_stay_visible_on_postgresql() {
+    refused_steps_stay_visible(&Place::on(PostgresServer::shared()));
 }

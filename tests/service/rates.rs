@@ -2,8 +2,8 @@
 
 use risktier::domain::{FieldError, Tier};
 use risktier::service::{
-    AllocationBy, AllocationRequest, ItemClass, LimitCode, PlanRequest, PoolPlace, RateFactor,
-    ServiceError, SimulationRequest, StratumRule,
+    AllocationBy, AllocationRequest, DomainTrait, ItemClass, LimitCode, PlanRequest, PoolPlace,
+    PrecisionBound, RateFactor, Rounding, ServiceError, SimulationRequest, StratumRule,
 };
 
 use crate::Place;
@@ -289,4 +289,271 @@ fn a_candidate_policy_is_tried_without_drawing() {
         assert_eq!(field, "candidate");
         assert!(reason.contains(named), "{reason}");
     }
+}
+
+fn bound(cv: f64) -> PrecisionBound {
+    PrecisionBound {
+        cv,
+        ..PrecisionBound::default()
+    }
+}
+
+#[test]
+fn visits_go_by_the_precision_that_is_asked_for() {
+    let place = Place::empty();
+    let (service, request) = world(&place);
+    let asked = |precision: Vec<PrecisionBound>, more: &dyn Fn(&mut PlanRequest)| {
+        let mut request = PlanRequest {
+            visits: None,
+            allocation: AllocationRequest {
+                by: AllocationBy::Precision,
+                strata: predicted(),
+                precision,
+                ..AllocationRequest::default()
+            },
+            ..request.clone()
+        };
+        more(&mut request);
+        request
+    };
+    let each_tier = PrecisionBound {
+        each: vec![DomainTrait::Tier],
+        ..bound(0.6)
+    };
+    let plain = asked(vec![bound(0.25), each_tier.clone()], &|_| {});
+
+    let preview = service.preview_plan(&plain).unwrap();
+
+    let precision = preview.precision.as_ref().unwrap();
+    assert_eq!(precision.bounds.len(), 5);
+    for bound in &precision.bounds {
+        assert!(
+            bound.expected_cv <= bound.most_cv * (1.0 + 1e-9),
+            "{bound:?}"
+        );
+        assert_eq!(bound.of, "problems");
+    }
+    // 20 of each tier, which find 0.4 + 2 + 6 + 10 problems.
+    let whole = &precision.bounds[0];
+    assert!(whole.domain.is_empty() && whole.object_count == 80);
+    assert!((whole.expected_total - 18.4).abs() < 1e-9, "{whole:?}");
+    // The rare problems of tier A make its bound the dear one; nobody riskier gets less for it.
+    let dear = &precision.bounds[1];
+    assert_eq!(dear.domain[&DomainTrait::Tier], "A");
+    assert!(
+        dear.days_per_point > 0.0 && (dear.expected_cv - 0.6).abs() < 0.01,
+        "{dear:?}"
+    );
+    let shares: Vec<f64> = preview
+        .tiers
+        .iter()
+        .map(|tier| tier.inclusion_probability)
+        .collect();
+    assert!(shares.is_sorted_by(|a, b| *a <= *b + 1e-6), "{shares:?}");
+    // Exploration comes on top of what the strata need.
+    let without = service
+        .preview_plan(&asked(vec![bound(0.25), each_tier], &|request| {
+            request.exploration_share = 0.0
+        }))
+        .unwrap();
+    assert!(without.expected_visits <= preview.expected_visits);
+
+    // What is frozen says what was asked for, and the drawn plan verifies.
+    let plan = service.draw_plan_now(plain).unwrap();
+    let frozen: serde_json::Value =
+        serde_json::from_slice(&service.frozen_plan(&plan.plan_id).unwrap()).unwrap();
+    assert_eq!(
+        frozen["filter"]["precision"],
+        serde_json::json!([{"cv": "0.25"}, {"cv": "0.6", "each": ["tier"]}])
+    );
+    crate::both_verifiers::assert_both_accept(&service, &plan.plan_id, None);
+    assert_eq!(plan.preview.precision, preview.precision);
+    let sheet = service
+        .plan_sheet(&plan.plan_id, risktier::service::Audience::Internal)
+        .unwrap();
+    for (language, words) in [
+        (risktier::report::Language::En, "coefficient of variation"),
+        (risktier::report::Language::Zh, "变异系数"),
+    ] {
+        let page = risktier::report::plan_sheet_page(&sheet, language);
+        assert!(page.contains("Bethel") && page.contains(words), "{words}");
+    }
+
+    // Whole numbers of visits hold the bounds too.
+    let whole = service
+        .preview_plan(&asked(vec![bound(0.2)], &|request| {
+            request.rounding = Rounding::LargestRemainder;
+            request.exploration_share = 0.0;
+        }))
+        .unwrap();
+    assert!(
+        whole
+            .strata
+            .iter()
+            .all(|stratum| stratum.target_ppb % 1_000_000_000 == 0)
+    );
+    assert!(whole.precision.unwrap().bounds[0].expected_cv <= 0.2);
+
+    // Another share than that of problems, which rules give.
+    let unlicensed = PrecisionBound {
+        of: Some(risktier::service::label("of", "unlicensed").unwrap()),
+        ..bound(0.5)
+    };
+    let share = |request: &mut PlanRequest| {
+        let mut rule = StratumRule::default();
+        rule.shares
+            .insert(risktier::service::label("x", "unlicensed").unwrap(), 0.05);
+        request.allocation.strata.push(rule);
+    };
+    let preview = service
+        .preview_plan(&asked(vec![unlicensed.clone()], &share))
+        .unwrap();
+    let precision = preview.precision.unwrap();
+    assert!((precision.bounds[0].expected_total - 4.0).abs() < 1e-9);
+    assert!(precision.bounds[0].expected_cv <= 0.5 * (1.0 + 1e-9));
+    let refused = service.preview_plan(&asked(vec![unlicensed], &|_| {}));
+    assert!(
+        matches!(refused, Err(ServiceError::Field(FieldError { value, .. })) if value == "unlicensed")
+    );
+}
+
+#[test]
+fn precision_that_cannot_be_had_or_is_asked_wrongly_is_refused_by_name() {
+    let place = Place::empty();
+    let (service, request) = world(&place);
+    let field = |precision: Vec<PrecisionBound>, more: &dyn Fn(&mut PlanRequest)| {
+        let mut request = PlanRequest {
+            visits: None,
+            allocation: AllocationRequest {
+                by: AllocationBy::Precision,
+                strata: predicted(),
+                precision,
+                ..AllocationRequest::default()
+            },
+            ..request.clone()
+        };
+        more(&mut request);
+        match service.preview_plan(&request).unwrap_err() {
+            ServiceError::Field(error) => error.field,
+            other => other.to_string(),
+        }
+    };
+    let nothing = |_: &mut PlanRequest| {};
+    let within = |one, value: &str| PrecisionBound {
+        within: [(one, risktier::service::label("x", value).unwrap())].into(),
+        ..bound(0.2)
+    };
+    assert_eq!(field(vec![], &nothing), "allocation.by");
+    assert_eq!(
+        field(vec![bound(0.0)], &nothing),
+        "allocation.precision.0.cv"
+    );
+    assert_eq!(
+        field(vec![bound(f64::NAN)], &nothing),
+        "allocation.precision.0.cv"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| request.visits = Some(9)),
+        "visits"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| request
+            .allocation
+            .inspector_days = Some(9.0)),
+        "allocation.inspector_days"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| request.allocation.by =
+            AllocationBy::Rates),
+        "allocation.precision"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| {
+            request.method = risktier::service::Method::Pareto;
+            request.rounding = Rounding::LargestRemainder;
+        }),
+        "method"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| request.rounding =
+            Rounding::Whole),
+        "exploration_share"
+    );
+    assert_eq!(
+        field(vec![within(DomainTrait::Tier, "E")], &nothing),
+        "allocation.precision.0.within.tier"
+    );
+    assert_eq!(
+        field(vec![within(DomainTrait::Kind, "branch")], &nothing),
+        "allocation.precision.0.within"
+    );
+    assert_eq!(
+        field(
+            vec![bound(0.2), within(DomainTrait::Division, "880000")],
+            &nothing
+        ),
+        "allocation.precision.1.within"
+    );
+    assert_eq!(
+        field(vec![bound(0.2)], &|request| {
+            let mut rule = StratumRule::default();
+            rule.shares
+                .insert(risktier::service::label("x", "problems").unwrap(), 0.1);
+            request.allocation.strata.push(rule);
+        }),
+        "allocation.strata.4.shares.problems"
+    );
+    // Out of reach under the ceilings: the bound is named, with the best there is.
+    let refused = field(vec![within(DomainTrait::Tier, "D")], &|request| {
+        request.allocation.strata.push(StratumRule {
+            tier: Some(Tier::D),
+            most: Some(1),
+            ..StratumRule::default()
+        });
+    });
+    assert!(
+        refused.contains("`problems` over tier `D`")
+            && refused.contains("20.00 %")
+            && refused.contains("the best"),
+        "{refused}"
+    );
+    // Without a prediction there is nothing to go by.
+    let refused = field(vec![bound(0.2)], &|request| {
+        request.allocation.strata.clear()
+    });
+    assert!(
+        refused.contains("no predicted problem probability"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn policies_are_compared_at_the_same_precision() {
+    let place = Place::empty();
+    let (service, request) = world(&place);
+    let plan = PlanRequest {
+        visits: None,
+        allocation: AllocationRequest {
+            by: AllocationBy::Precision,
+            strata: predicted(),
+            precision: vec![bound(0.25)],
+            ..AllocationRequest::default()
+        },
+        ..request
+    };
+    let simulated = service
+        .simulate_policies(&SimulationRequest {
+            plan,
+            candidate: POLICY.replacen("least_rate = 0.0001", "least_rate = 0.05", 1),
+            current: None,
+        })
+        .unwrap();
+    for side in [&simulated.current, &simulated.candidate] {
+        let precision = side.simulated.precision.as_ref().unwrap();
+        assert!(precision.bounds[0].expected_cv <= 0.25 * (1.0 + 1e-9));
+    }
+    assert!(
+        simulated.current.simulated.expected_visits
+            <= simulated.candidate.simulated.expected_visits + 1e-6
+    );
 }

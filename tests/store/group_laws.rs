@@ -10,6 +10,7 @@ crate::hold!(group_laws:
     replacements_are_numbered_without_gaps_by_many_writers,
     replacements_need_a_drawn_or_closed_plan,
     closed_plans_come_in_the_order_of_their_closing,
+    refusals_are_kept_in_their_order_and_not_without_end,
 );
 
 pub mod laws {
@@ -249,5 +250,27 @@ pub mod laws {
             store.close_plan(plan, &mut |_| Ok(String::new())).unwrap();
         }
         assert_eq!(place.open().closed_plans().unwrap(), ["c", "a"]);
+    }
+
+    pub fn refusals_are_kept_in_their_order_and_not_without_end(place: &dyn Place) {
+        let store = place.open();
+        assert!(store.refusals("plan/p").unwrap().is_empty());
+        assert!(store.note_refusal("plan/p", "second draw").unwrap());
+        assert!(store.note_refusal("group/p", "early opening").unwrap());
+        assert!(store.note_refusal("plan/p", "third draw").unwrap());
+        let again = place.open();
+        assert_eq!(
+            again.refusals("plan/p").unwrap(),
+            ["second draw", "third draw"]
+        );
+        assert_eq!(again.refusals("group/p").unwrap(), ["early opening"]);
+        assert!(again.refusals("plan/q\0").unwrap().is_empty());
+        for number in 2..1_000 {
+            assert!(store.note_refusal("plan/p", &number.to_string()).unwrap());
+        }
+        assert!(!store.note_refusal("plan/p", "one too many").unwrap());
+        let kept = store.refusals("plan/p").unwrap();
+        assert_eq!((kept.len(), kept[999].as_str()), (1_000, "999"));
+        assert!(store.note_refusal("plan/q", "another plan's").unwrap());
     }
 }

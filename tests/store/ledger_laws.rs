@@ -13,6 +13,7 @@ crate::hold!(ledger_laws:
     a_replacement_moves_the_visit_in_the_same_step,
     visits_of_merged_ids_are_those_of_their_successor,
     a_visit_changes_but_not_into_another,
+    visits_change_together_or_not_at_all,
     visits_are_paged_by_what_is_asked_for,
     a_year_counts_what_counts,
 );
@@ -556,6 +557,48 @@ pub mod laws {
         assert!(matches!(refused, Err(StoreError::Aborted(_))));
         assert!(store.change_visit(9_999, &Ok).unwrap().is_none());
         assert_eq!(all(&*store), [changed]);
+    }
+
+    pub fn visits_change_together_or_not_at_all(place: &dyn Place) {
+        let store = with_enterprises(place, 3);
+        frozen(&*store, "p");
+        let visits = [1, 2, 3].map(|number| general(number, 1, "p"));
+        draw(&*store, "p", &visits).unwrap();
+        let before = all(&*store);
+        let numbers: Vec<u64> = before.iter().map(|visit| visit.visit_no).collect();
+        let done = |visit: Visit| {
+            Ok(Visit {
+                state: VisitState::Done,
+                visited_on: Some(TODAY),
+                ..visit
+            })
+        };
+
+        let unknown = [numbers[0], numbers[1], 9_999];
+        assert_eq!(store.change_visits(&unknown, &done).unwrap(), None);
+        let last = numbers.iter().copied().max().unwrap();
+        let broken = store.change_visits(&numbers, &|visit| {
+            if visit.visit_no == last {
+                return Err(StoreError::Aborted("the last one".into()));
+            }
+            done(visit)
+        });
+        assert!(matches!(broken, Err(StoreError::Aborted(reason)) if reason == "the last one"));
+        assert_eq!(all(&*store), before);
+
+        // Named twice and in any order: each once, in the order of the numbers.
+        let named = [numbers[0], numbers[2], numbers[0]];
+        let changed = store.change_visits(&named, &done).unwrap().unwrap();
+        assert_eq!(changed.len(), 2);
+        assert!(changed[0].visit_no < changed[1].visit_no);
+        let open = all(&*store)
+            .into_iter()
+            .filter(|visit| visit.visited_on.is_none());
+        assert_eq!(
+            open.map(|visit| visit.visit_no).collect::<Vec<_>>(),
+            [numbers[1]]
+        );
+        assert_eq!(store.change_visits(&[], &done).unwrap(), Some(Vec::new()));
     }
 
     pub fn visits_are_paged_by_what_is_asked_for(place: &dyn Place) {

@@ -430,10 +430,27 @@ taken! { ExemptReason into domain::ExemptReason {
 } }
 
 mirror! {
-    /// What the visits follow: the policy's rates, or the spread of the predicted problem probability.
-    AllocationBy of service::AllocationBy { Rates = "rates", Neyman = "neyman" }
+    /// What the visits follow: the policy's rates, the spread of the predicted problem probability, or bounds on precision.
+    AllocationBy of service::AllocationBy { Rates = "rates", Neyman = "neyman", Precision = "precision" }
 }
-taken! { AllocationBy into service::AllocationBy { Rates, Neyman } }
+taken! { AllocationBy into service::AllocationBy { Rates, Neyman, Precision } }
+
+mirror! {
+    /// A step of a plan or of a group.
+    PlanStep of service::PlanStep {
+        Draft = "draft", Freeze = "freeze", Seal = "seal", Open = "open", Draw = "draw", Replace = "replace",
+        Close = "close", Void = "void",
+    }
+}
+
+mirror! {
+    /// What the strata of a bound on precision have in common.
+    DomainTrait of service::DomainTrait {
+        Tier = "tier", ComplaintBand = "complaint_band", Division = "division", City = "city", Province = "province",
+        Industry = "industry", Kind = "kind", Size = "size",
+    }
+}
+taken! { DomainTrait into service::DomainTrait { Tier, ComplaintBand, Division, City, Province, Industry, Kind, Size } }
 
 mirror! {
     /// A limit of the policy that a plan touches.

@@ -22,6 +22,7 @@ pub(crate) mod objections;
 pub(crate) mod overview;
 pub(crate) mod page;
 pub(crate) mod persons;
+pub(crate) mod plan_events;
 pub(crate) mod plan_groups;
 pub(crate) mod plan_input;
 pub(crate) mod plan_proofs;

@@ -1,19 +1,20 @@
 //! What a plan asks for, with its defaults.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::codes::{
-    AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod, PlanRounding,
-    SizeMeasure, StratumAttribute, Tier,
+    AllocationBy, DomainTrait, EnterpriseKind, EnterpriseSize, Hash, ItemClass, PlanMethod,
+    PlanRounding, SizeMeasure, StratumAttribute, Tier,
 };
 use super::present;
 use crate::domain::digest::Digest;
-use crate::domain::{FieldError, field};
+use crate::domain::{FieldError, Label, field};
 use crate::service::{
     self, AllocationRequest, CommittedContribution, Contribution, ContributionName,
-    ContributionValue, Period, PlanRequest, PoolFilter, PublicContribution, StrataBy, StratumRule,
-    default_exploration,
+    ContributionValue, Period, PlanRequest, PoolFilter, PrecisionBound, PublicContribution,
+    StrataBy, StratumRule, default_exploration,
 };
 
 /// What a plan asks for.
@@ -150,7 +151,8 @@ pub(crate) struct FilterInput {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct AllocationInput {
-    /// `rates` (default), or `neyman`: where visits say most, by the predicted problem probability.
+    /// `rates` (default); `neyman`: where visits say most, by the predicted problem probability; or `precision`: as few
+    /// inspector-days as hold the bounds of `precision`, without `visits` and `inspector_days`.
     #[serde(default, deserialize_with = "present")]
     by: Option<AllocationBy>,
     /// Inspector-days that there are, in place of `visits`.
@@ -166,6 +168,34 @@ pub(crate) struct AllocationInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = json!(["city", "industry"]), max_items = 4)]
     strata_by: Option<Vec<StratumAttribute>>,
+    /// How far estimates may be off, for `by` = `precision` only. The least number of inspector-days that holds all bounds
+    /// at once is found (Bethel 1989), within the bounds of the strata; one that cannot be held is refused by name.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    precision: Vec<PrecisionBoundInput>,
+}
+
+/// How far an estimated total, and so its rate, may be off.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with `cv`")]
+#[schema(as = PrecisionBound)]
+pub(crate) struct PrecisionBoundInput {
+    /// The coefficient of variation that is allowed: the standard error over the total.
+    #[schema(example = 0.1, minimum = 0.0001, maximum = 10)]
+    cv: f64,
+    /// What is estimated: `problems` (default), or a name under which rules of the strata give `shares`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "unlicensed")]
+    of: Option<String>,
+    /// Only over strata that are so, by `tier`, `complaint_band`, `division` (with what lies below it), `city`, `province`,
+    /// `industry`, `kind` or `size`; left out: over the whole plan.
+    #[serde(default)]
+    #[schema(example = json!({"tier": "D"}))]
+    within: BTreeMap<String, String>,
+    /// One bound for each value that the strata have of these, in place of one over all.
+    #[serde(default)]
+    #[schema(example = json!(["division"]), max_items = 8)]
+    each: Vec<DomainTrait>,
 }
 
 /// What holds for the strata of a tier, division and complaint band; a condition that is left out does not restrict.
@@ -200,6 +230,10 @@ pub(crate) struct StratumRuleInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(example = 0.5, minimum = 0.001, maximum = 365)]
     days_per_visit: Option<f64>,
+    /// Predicted share of visits for which something else holds, by its name, for bounds on its precision.
+    #[serde(default)]
+    #[schema(example = json!({"unlicensed": 0.02}))]
+    shares: BTreeMap<String, f64>,
 }
 
 /// A contribution whose value exists and is opened at the draw.
@@ -240,6 +274,25 @@ pub(crate) struct DrawInput {
     /// One for each that the plan names.
     #[serde(default)]
     pub(crate) contributions: Vec<ContributionInput>,
+    /// Who asks for it: an id or role at the office; left out: nobody is named.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "officer-17", min_length = 1, max_length = 64)]
+    pub(crate) by: Option<String>,
+}
+
+/// Who asks for a step of a plan or a group.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct StepInput {
+    /// An id or role at the office; left out: nobody is named.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "officer-17", min_length = 1, max_length = 64)]
+    pub(crate) by: Option<String>,
+}
+
+/// Who asks for a step, where that is said.
+pub(crate) fn asker(by: Option<&str>) -> Result<Option<Label>, FieldError> {
+    by.map(|text| service::person("by", text)).transpose()
 }
 
 /// An opened contribution.
@@ -268,6 +321,10 @@ pub(crate) struct VoidInput {
     /// The reason, 1 to 1000 bytes; it stays visible.
     #[schema(example = "the division was merged", min_length = 1, max_length = 1000)]
     pub(crate) reason: String,
+    /// Who gives it up: an id or role at the office; left out: nobody is named.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = "officer-17", min_length = 1, max_length = 64)]
+    pub(crate) by: Option<String>,
 }
 
 pub(super) fn sha256() -> Hash {
@@ -331,8 +388,18 @@ impl AllocationInput {
                 most: rule.most,
                 problem_probability: rule.problem_probability,
                 days_per_visit: rule.days_per_visit,
+                shares: rule
+                    .shares
+                    .into_iter()
+                    .map(|(name, share)| {
+                        let field = format!("allocation.strata.{place}.shares");
+                        Ok((field::label(&field, &name)?, share))
+                    })
+                    .collect::<Result<_, FieldError>>()?,
             })
         });
+        let bounds = self.precision.into_iter().enumerate();
+        let precision = bounds.map(|(place, bound)| bound.parse(place));
         Ok(AllocationRequest {
             by: self.by.map(Into::into).unwrap_or_default(),
             inspector_days: self.inspector_days,
@@ -354,6 +421,28 @@ impl AllocationInput {
                     })?
                 }
             },
+            precision: precision.collect::<Result<_, FieldError>>()?,
+        })
+    }
+}
+
+impl PrecisionBoundInput {
+    fn parse(self, place: usize) -> Result<PrecisionBound, FieldError> {
+        let name = |member: &str| format!("allocation.precision.{place}.{member}");
+        let within = self.within.into_iter().map(|(key, value)| {
+            let one = key
+                .parse()
+                .map_err(|reason: String| FieldError::new(&name("within"), &key, reason))?;
+            Ok((one, field::label(&name(&format!("within.{key}")), &value)?))
+        });
+        Ok(PrecisionBound {
+            cv: self.cv,
+            of: self
+                .of
+                .map(|text| field::label(&name("of"), &text))
+                .transpose()?,
+            within: within.collect::<Result<_, FieldError>>()?,
+            each: self.each.into_iter().map(Into::into).collect(),
         })
     }
 }

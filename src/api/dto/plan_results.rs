@@ -6,8 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{Edition, ItemClass, LimitCode, ReplaceReason, SampleStanding, Tier};
 use crate::service::{
-    self, Check, Excluded, LimitNote, Outcome, PlanOverlap, PlanYear, Rate, SampleObject,
-    StratumMeaning, StratumPreview, TierPreview, Verification, WeightedObject,
+    self, BoundPreview, Check, Excluded, LimitNote, Outcome, PlanOverlap, PlanYear,
+    PrecisionPreview, Rate, SampleObject, StratumMeaning, StratumPreview, TierPreview,
+    Verification, WeightedObject,
 };
 
 /// What a plan would do, with its strata.
@@ -55,6 +56,83 @@ pub(crate) struct PlanOutlook {
     overlaps: Vec<OverlapAnswer>,
     /// The bounds of `warnings` with their numbers.
     limits: Vec<LimitAnswer>,
+    /// How far the estimates will be off, for an allocation by precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<PrecisionAnswer>,
+}
+
+/// What comes of the bounds on precision.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PrecisionOutlook)]
+pub(crate) struct PrecisionAnswer {
+    /// Every bound, one for each domain.
+    bounds: Vec<BoundAnswer>,
+    /// Keys of the strata in which everybody is visited.
+    #[schema(example = json!(["S004"]))]
+    census: Vec<String>,
+}
+
+/// What comes of one bound.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PrecisionOutlookBound)]
+pub(crate) struct BoundAnswer {
+    /// What is estimated.
+    #[schema(example = "problems")]
+    of: String,
+    /// What its strata have in common; empty for the whole plan.
+    #[schema(example = json!({"tier": "D"}))]
+    domain: BTreeMap<String, String>,
+    /// Objects of its strata.
+    #[schema(example = 500)]
+    object_count: u64,
+    /// The total that is predicted.
+    #[schema(example = 42.0)]
+    expected_total: f64,
+    /// The coefficient of variation that is allowed.
+    #[schema(example = 0.1)]
+    most_cv: f64,
+    /// The one that the plan leads to at the expected sizes, without what exploration adds.
+    #[schema(example = 0.1)]
+    expected_cv: f64,
+    /// Inspector-days that one percentage point less would cost, by the slope; 0 where the bound holds anyway.
+    #[schema(example = 3.2)]
+    days_per_point: f64,
+}
+
+impl From<PrecisionPreview> for PrecisionAnswer {
+    fn from(preview: PrecisionPreview) -> Self {
+        let PrecisionPreview { bounds, census } = preview;
+        Self {
+            bounds: bounds.into_iter().map(Into::into).collect(),
+            census,
+        }
+    }
+}
+
+impl From<BoundPreview> for BoundAnswer {
+    fn from(bound: BoundPreview) -> Self {
+        let BoundPreview {
+            of,
+            domain,
+            object_count,
+            expected_total,
+            most_cv,
+            expected_cv,
+            days_per_point,
+        } = bound;
+        Self {
+            of,
+            domain: domain
+                .into_iter()
+                .map(|(one, value)| (one.to_string(), value))
+                .collect(),
+            object_count,
+            expected_total,
+            most_cv,
+            expected_cv,
+            days_per_point,
+        }
+    }
 }
 
 /// The year of the ledger in which a plan for general items counts.
@@ -287,6 +365,7 @@ impl From<service::PlanPreview> for PlanPreview {
             year,
             overlaps,
             limits,
+            precision,
         } = preview;
         Self {
             outlook: PlanOutlook {
@@ -303,6 +382,7 @@ impl From<service::PlanPreview> for PlanPreview {
                 year: year.map(Into::into),
                 overlaps: overlaps.into_iter().map(Into::into).collect(),
                 limits: limits.into_iter().map(Into::into).collect(),
+                precision: precision.map(Into::into),
             },
             strata: strata.into_iter().map(Into::into).collect(),
         }

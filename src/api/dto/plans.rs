@@ -1,16 +1,17 @@
 //! Plans as they are shown.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::codes::{
-    AllocationBy, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState, Rounding,
-    SizeMeasure, StratumAttribute, Tier,
+    AllocationBy, DomainTrait, EnterpriseKind, EnterpriseSize, Hash, ItemClass, Method, PlanState,
+    Rounding, SizeMeasure, StratumAttribute, Tier,
 };
 use super::plan_results::{PlanOutlook, PlanPreview};
 use crate::service::{
     AllocationRequest, CommittedContribution, FrozenPart, Period, PlanRequest, PlanView,
-    PlannedContribution, PoolFilter, PublicContribution, StratumRule,
+    PlannedContribution, PoolFilter, PrecisionBound, PublicContribution, StratumRule,
 };
 
 /// A plan, without its strata and files.
@@ -218,6 +219,28 @@ pub(crate) struct AllocationAnswer {
     strata: Vec<StratumRuleAnswer>,
     /// What strata are of, beside tier, complaint band and rate.
     strata_by: Vec<StratumAttribute>,
+    /// How far estimates may be off; left out unless visits follow it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    precision: Vec<PrecisionBoundAnswer>,
+}
+
+/// How far an estimated total, and so its rate, may be off.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PrecisionBoundSaid)]
+pub(crate) struct PrecisionBoundAnswer {
+    /// The coefficient of variation that is allowed.
+    #[schema(example = 0.1)]
+    cv: f64,
+    /// What is estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    /// Only over strata that are so.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"tier": "D"}))]
+    within: BTreeMap<String, String>,
+    /// One bound for each value of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    each: Vec<DomainTrait>,
 }
 
 /// What holds for the strata of a tier, division and complaint band.
@@ -245,6 +268,10 @@ pub(crate) struct StratumRuleAnswer {
     /// Inspector-days that a visit takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     days_per_visit: Option<f64>,
+    /// Predicted share of visits for which something else holds, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"unlicensed": 0.02}))]
+    shares: BTreeMap<String, f64>,
 }
 
 impl From<AllocationRequest> for AllocationAnswer {
@@ -254,12 +281,34 @@ impl From<AllocationRequest> for AllocationAnswer {
             inspector_days,
             strata,
             strata_by,
+            precision,
         } = request;
         Self {
             by: by.into(),
             inspector_days,
             strata: strata.into_iter().map(Into::into).collect(),
             strata_by: strata_by.attributes().map(Into::into).collect(),
+            precision: precision.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<PrecisionBound> for PrecisionBoundAnswer {
+    fn from(bound: PrecisionBound) -> Self {
+        let PrecisionBound {
+            cv,
+            of,
+            within,
+            each,
+        } = bound;
+        Self {
+            cv,
+            of: of.map(Into::into),
+            within: within
+                .into_iter()
+                .map(|(one, value)| (one.to_string(), value.into()))
+                .collect(),
+            each: each.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -274,6 +323,7 @@ impl From<StratumRule> for StratumRuleAnswer {
             most,
             problem_probability,
             days_per_visit,
+            shares,
         } = rule;
         Self {
             tier: tier.map(Into::into),
@@ -283,6 +333,10 @@ impl From<StratumRule> for StratumRuleAnswer {
             most,
             problem_probability,
             days_per_visit,
+            shares: shares
+                .into_iter()
+                .map(|(name, share)| (name.into(), share))
+                .collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::codes::{ItemClass, RateFactor, Tier};
 use super::plan_input::PlanInput;
-use super::plan_results::{ExcludedAnswer, LimitAnswer, TierOutlook};
+use super::plan_results::{ExcludedAnswer, LimitAnswer, PrecisionAnswer, TierOutlook};
 use super::present;
 use crate::domain::FieldError;
 use crate::service::{
@@ -286,6 +286,9 @@ pub(crate) struct SideAnswer {
     divisions: BTreeMap<String, f64>,
     /// Limits of the policy that it touches.
     limits: Vec<LimitAnswer>,
+    /// How far estimates will be off, for an allocation by precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<PrecisionAnswer>,
 }
 
 impl From<Simulation> for SimulationAnswer {
@@ -330,6 +333,7 @@ impl From<SimulationSide> for SideAnswer {
             tiers,
             divisions,
             limits,
+            precision,
         } = simulated;
         Self {
             policy,
@@ -344,6 +348,7 @@ impl From<SimulationSide> for SideAnswer {
             tiers: tiers.into_iter().map(Into::into).collect(),
             divisions,
             limits: limits.into_iter().map(Into::into).collect(),
+            precision: precision.map(Into::into),
         }
     }
 }

@@ -6,8 +6,9 @@ use actix_web::{HttpResponse, get, post};
 
 use crate::api::cursor::{List, page_limit};
 use crate::api::dto::page::{Page, PageQuery};
+use crate::api::dto::plan_events::PlanEventAnswer;
 use crate::api::dto::plan_groups::{GroupAnswer, GroupInput};
-use crate::api::dto::plan_input::{DrawInput, VoidInput};
+use crate::api::dto::plan_input::{DrawInput, StepInput, VoidInput};
 use crate::api::dto::plans::PlanListItem;
 use crate::api::examples;
 use crate::api::extract::Body;
@@ -15,6 +16,8 @@ use crate::api::optional::{NoQuery, OptionalBody};
 use crate::api::problem::{Problem, field_item};
 use crate::api::responses::{ConflictProblems, ListProblems, ReadProblems, StepProblems};
 use crate::api::state::AppState;
+
+use super::plan_steps::asked_by;
 
 /// Make a coordinated group
 ///
@@ -134,6 +137,7 @@ pub(crate) async fn list_plan_group_plans(
     operation_id = "seal_plan_group",
     tag = "plan groups",
     params(("group_id" = String, Path, description = "Id of the group", example = "2027-q1")),
+    request_body(content = Option<StepInput>, description = "May be left out", example = json!({"by": "officer-17"})),
     responses(
         (status = 200, description = "The sealed group", body = GroupAnswer, example = json!(examples::plan_group("sealed"))),
         StepProblems
@@ -144,9 +148,11 @@ pub(crate) async fn seal_plan_group(
     state: Data<AppState>,
     group_id: Path<String>,
     _query: NoQuery,
+    body: OptionalBody<StepInput>,
 ) -> Result<Json<GroupAnswer>, Problem> {
+    let by = asked_by(body.0.by.as_deref())?;
     let group = state
-        .run(move |service| service.seal_group(&group_id))
+        .run(move |service| service.seal_group_by(&group_id, by.as_ref()))
         .await?;
     Ok(Json(group.into()))
 }
@@ -173,12 +179,13 @@ pub(crate) async fn open_plan_group(
     _query: NoQuery,
     body: OptionalBody<DrawInput>,
 ) -> Result<Json<GroupAnswer>, Problem> {
+    let by = asked_by(body.0.by.as_deref())?;
     let opened = body
         .0
         .parse()
         .map_err(|error| Problem::invalid_fields([field_item("", error)]))?;
     let group = state
-        .run(move |service| service.open_group(&group_id, opened))
+        .run(move |service| service.open_group_by(&group_id, opened, by.as_ref()))
         .await?;
     Ok(Json(group.into()))
 }
@@ -203,8 +210,37 @@ pub(crate) async fn void_plan_group(
     _query: NoQuery,
     body: Body<VoidInput>,
 ) -> Result<Json<GroupAnswer>, Problem> {
+    let by = asked_by(body.0.by.as_deref())?;
     let group = state
-        .run(move |service| service.void_group(&group_id, &body.0.reason))
+        .run(move |service| service.void_group_by(&group_id, &body.0.reason, by.as_ref()))
         .await?;
     Ok(Json(group.into()))
+}
+
+/// What happened to a coordinated group
+///
+/// Every step that was taken and every one that was refused; what happened to its plans they tell themselves.
+#[utoipa::path(
+    operation_id = "list_plan_group_history",
+    tag = "plan groups",
+    params(("group_id" = String, Path, description = "Id of the group", example = "2027-q1")),
+    responses(
+        (status = 200, description = "The steps, whole, in order of time", body = Page<PlanEventAnswer>,
+            example = json!({"items": [{"at": "2026-11-22T08:05:00Z", "step": "draft", "refused": false},
+                {"at": "2026-11-22T08:06:00Z", "step": "open", "refused": true,
+                "reason": "group `2027-q1` is forming; this step needs it to be sealed"}]})),
+        ReadProblems
+    )
+)]
+#[get("/v1/plan-groups/{group_id}/history")]
+pub(crate) async fn list_plan_group_history(
+    state: Data<AppState>,
+    group_id: Path<String>,
+    _query: NoQuery,
+) -> Result<Json<Page<PlanEventAnswer>>, Problem> {
+    let events = state
+        .run(move |service| service.group_events(&group_id))
+        .await?;
+    let events = events.into_iter().map(Into::into);
+    Ok(Json(Page::whole(events.collect())))
 }

@@ -313,6 +313,11 @@ impl Problem {
             | AllocationError::NoPrediction { stratum, .. } => problem
                 .with_item(item("/allocation/strata", None))
                 .with_member("stratum", stratum.as_str()),
+            AllocationError::OutOfReach { bound, .. }
+            | AllocationError::NothingToEstimate { bound } => problem
+                .with_item(item("/allocation/precision", None))
+                .with_member("bound", bound.as_str()),
+            AllocationError::NoSolution => problem.with_item(item("/allocation/precision", None)),
             AllocationError::BoundsNeedMore { .. } | AllocationError::BoundsAllowLess { .. } => {
                 problem.with_item(item("/allocation/strata", None))
             }

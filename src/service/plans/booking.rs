@@ -116,7 +116,10 @@ impl<'a> Desk<'a> {
         }
         let mut shared: BTreeMap<EnterpriseId, Visit> = BTreeMap::new();
         for visit in companions {
-            // One visit is for items of one class, on days that suit all.
+            // On days that suit all, and for items of one class: caps, gaps and the ratios of the year bind general items
+            // alone, so that an entry that was general to one row and key to another would be bound and not bound. Where
+            // rows of both classes select one object the ledger has an entry of each, and the joint list, its saving and
+            // the note that it took place speak of one visit.
             if visit.kind == booker.kind() && common_days(&visit, period).is_some() {
                 let answering = booker.answering(&visit.enterprise_id).clone();
                 shared.entry(answering).or_insert(visit);
@@ -153,7 +156,9 @@ impl<'a> Desk<'a> {
         Ok(found.map(Place::Own))
     }
 
-    /// Books the visit to an object.
+    /// Books the visit to an object: one, also in a plan of method `order`, which has everybody checked once, in that order.
+    /// A calendar over the order tells how often; its visits take the place of this one as they are done, and further ones
+    /// are added then (`put_done_visits`).
     pub(super) fn book(&mut self, id: EnterpriseId, place: Place) {
         match place {
             Place::Joins(visit) => {

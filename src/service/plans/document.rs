@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::draft::PlanRequest;
+use super::events::PlanStep;
 use super::preview::PlanPreview;
+use crate::domain::Label;
 use crate::domain::digest::{Digest, Secret32};
 use crate::sampling::StratumMeaning;
 use crate::sampling::contribution::{Contribution, ContributionValue};
@@ -63,6 +65,12 @@ pub(super) struct PlanDocument {
     pub(super) drawn: Option<Drawn>,
     pub(super) closed: Option<Closed>,
     pub(super) void_reason: Option<String>,
+    /// When it was given up; plans of earlier releases do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) void_at: Option<String>,
+    /// Who asked for the steps that were taken, where that was said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) said_by: BTreeMap<PlanStep, Label>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,6 +152,11 @@ pub struct FrozenPart {
 }
 
 impl PlanDocument {
+    /// Notes who asked for a step.
+    pub(super) fn say(&mut self, step: PlanStep, by: Option<&Label>) {
+        self.said_by.extend(by.map(|by| (step, by.clone())));
+    }
+
     pub(super) fn view(&self) -> PlanView {
         PlanView {
             plan_id: self.plan_id.clone(),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 use super::preview::PlanPreview;
-use super::terms::AllocationRequest;
+use super::terms::{AllocationBy, AllocationRequest};
 use super::think::{Drafted, Ground, Thought, think};
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{FieldError, ItemClass, Label, dates, field};
@@ -151,6 +151,9 @@ impl PlanRequest {
             let reason = "is for method `pareto`; leave it out";
             return Err(FieldError::new("size_measure", measure.as_str(), reason));
         }
+        if self.allocation.by == AllocationBy::Precision {
+            self.goes_with_precision()?;
+        }
         match self.method {
             Method::Equal => Ok(()),
             Method::Pareto if self.rounding == Rounding::Systematic => Err(FieldError::new(
@@ -174,6 +177,27 @@ impl PlanRequest {
                 "does not go with method `order`",
             )),
             Method::Order => Ok(()),
+        }
+    }
+
+    /// Bounds on precision hold for samples of equal probability, and for whole targets that exploration leaves as they are.
+    fn goes_with_precision(&self) -> Result<(), FieldError> {
+        let precise = "does not go with `allocation.by` = `precision`";
+        match (self.method, self.rounding) {
+            (Method::Pareto, _) => {
+                let reason = format!(
+                    "{precise}, which counts on equal probability within strata; use equal"
+                );
+                Err(FieldError::new("method", "pareto", reason))
+            }
+            (_, Rounding::LargestRemainder | Rounding::Whole) if self.exploration_share > 0.0 => {
+                let reason = format!(
+                    "{precise} and whole targets: it would be taken out of them; use rounding systematic, or a share of 0"
+                );
+                let share = self.exploration_share.to_string();
+                Err(FieldError::new("exploration_share", &share, reason))
+            }
+            _ => Ok(()),
         }
     }
 

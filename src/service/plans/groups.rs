@@ -6,13 +6,15 @@
 //! Only then are its plans drawn. So nobody who knows the tickets can add or change a plan of the group.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::document::{PlanDocument, PlanState, PlanView};
 use super::draft::{CommittedContribution, PlanRequest, PublicContribution, printable};
+use super::events::{PlanStep, Subject};
 use super::steps::{internal, now, planned_contributions, server_contribution};
 use crate::domain::digest::{Digest, HashAlgorithm};
-use crate::domain::{FieldError, field};
+use crate::domain::{FieldError, Label, field};
 use crate::sampling::contribution::{
     Contribution, ContributionValue, PlannedContribution, opening_problems,
 };
@@ -87,6 +89,12 @@ pub(super) struct GroupDocument {
     pub(super) plans: Vec<SealedPlan>,
     pub(super) opened: Option<Opened>,
     pub(super) void_reason: Option<String>,
+    /// When it was given up; groups of earlier releases do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) void_at: Option<String>,
+    /// Who asked for the steps that were taken, where that was said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) said_by: BTreeMap<PlanStep, Label>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -203,6 +211,8 @@ impl Service {
             plans: Vec::new(),
             opened: None,
             void_reason: None,
+            void_at: None,
+            said_by: BTreeMap::new(),
         };
         let text = serde_json::to_string(&document)?;
         if self.store.insert_group(&document.group_id, &text)? {
@@ -260,11 +270,24 @@ impl Service {
     ///
     /// When the group is not forming, has no frozen plan, or still has a draft, which is named.
     pub fn seal_group(&self, group_id: &str) -> Result<GroupView, ServiceError> {
+        self.seal_group_by(group_id, None)
+    }
+
+    /// As [`Service::seal_group`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::seal_group`]; a refusal is noted.
+    pub fn seal_group_by(
+        &self,
+        group_id: &str,
+        by: Option<&Label>,
+    ) -> Result<GroupView, ServiceError> {
         let sealed_at = now();
         self.advance_group(
             group_id,
-            GroupState::Forming,
-            GroupState::Sealed,
+            (GroupState::Forming, GroupState::Sealed),
+            (PlanStep::Seal, by),
             &|document, plans| {
                 if let Some(draft) = plans.iter().find(|plan| plan.state == PlanState::Draft) {
                     return Err(ServiceError::Conflict(format!(
@@ -305,11 +328,25 @@ impl Service {
         group_id: &str,
         opened: Vec<Contribution>,
     ) -> Result<GroupView, ServiceError> {
+        self.open_group_by(group_id, opened, None)
+    }
+
+    /// As [`Service::open_group`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::open_group`]; a refusal is noted.
+    pub fn open_group_by(
+        &self,
+        group_id: &str,
+        opened: Vec<Contribution>,
+        by: Option<&Label>,
+    ) -> Result<GroupView, ServiceError> {
         let opened_at = now();
         self.advance_group(
             group_id,
-            GroupState::Sealed,
-            GroupState::Opened,
+            (GroupState::Sealed, GroupState::Opened),
+            (PlanStep::Open, by),
             &|document, _| {
                 let mut contributions = opened.clone();
                 contributions.push(super::steps::opened_by_server(&document.server_value)?);
@@ -334,21 +371,42 @@ impl Service {
     ///
     /// When the group is opened or void, a plan of it is not given up, or the reason is empty.
     pub fn void_group(&self, group_id: &str, reason: &str) -> Result<GroupView, ServiceError> {
+        self.void_group_by(group_id, reason, None)
+    }
+
+    /// As [`Service::void_group`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::void_group`]; a refusal is noted.
+    pub fn void_group_by(
+        &self,
+        group_id: &str,
+        reason: &str,
+        by: Option<&Label>,
+    ) -> Result<GroupView, ServiceError> {
         let reason = field::text("reason", reason, 1, 1_000)?;
         let from = match self.group_document(group_id)?.state {
             GroupState::Sealed => GroupState::Sealed,
             GroupState::Forming | GroupState::Opened | GroupState::Void => GroupState::Forming,
         };
-        self.advance_group(group_id, from, GroupState::Void, &|document, plans| {
-            if let Some(plan) = plans.iter().find(|plan| plan.state != PlanState::Void) {
-                return Err(ServiceError::Conflict(format!(
-                    "plan `{}` of the group is {}; give up the plans first",
-                    plan.plan_id, plan.state
-                )));
-            }
-            document.void_reason = Some(reason.clone());
-            Ok(())
-        })
+        let states = (from, GroupState::Void);
+        self.advance_group(
+            group_id,
+            states,
+            (PlanStep::Void, by),
+            &|document, plans| {
+                if let Some(plan) = plans.iter().find(|plan| plan.state != PlanState::Void) {
+                    return Err(ServiceError::Conflict(format!(
+                        "plan `{}` of the group is {}; give up the plans first",
+                        plan.plan_id, plan.state
+                    )));
+                }
+                document.void_reason = Some(reason.clone());
+                document.void_at = Some(now());
+                Ok(())
+            },
+        )
     }
 
     /// Makes a group, drafts, freezes, draws and closes all its plans in one call; only the server contributes. The plans
@@ -440,17 +498,30 @@ impl Service {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// One step of a group, decided while nothing is added to it or frozen in it.
+    /// One step of a group, decided while nothing is added to it or frozen in it; a refusal is noted.
     fn advance_group(
         &self,
         group_id: &str,
-        from: GroupState,
-        to: GroupState,
+        states: (GroupState, GroupState),
+        (step, by): (PlanStep, Option<&Label>),
         decide: &GroupStep<'_>,
     ) -> Result<GroupView, ServiceError> {
         let mut document = self.group_document(group_id)?;
+        document.said_by.extend(by.map(|by| (step, by.clone())));
+        let done = self.move_group(document, states, decide);
+        self.noted(Subject::Group(group_id), step, by, done)
+    }
+
+    fn move_group(
+        &self,
+        mut document: GroupDocument,
+        (from, to): (GroupState, GroupState),
+        decide: &GroupStep<'_>,
+    ) -> Result<GroupView, ServiceError> {
         document.must_be(from)?;
         document.state = to;
+        let group_id = document.group_id.clone();
+        let group_id = group_id.as_str();
         let mut refused = None;
         let done = self
             .store

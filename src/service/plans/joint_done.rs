@@ -23,8 +23,8 @@ impl Service {
         Ok(days)
     }
 
-    /// Notes joint visits as done, in the ledger: for every row that selected the object, on visits whose days suit. What
-    /// is wrong with one of them shows before any is noted. Noting one again with the same day changes nothing.
+    /// Notes joint visits as done, in the ledger: for every row that selected the object, on visits whose days suit, all or
+    /// none in one transaction. What is wrong with one of them shows before any is noted. Noting one again with the same day changes nothing.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Service {
         }
         let today = self.today();
         let mut noted = NotedVisits::default();
-        let mut changes = Vec::new();
+        let mut changes = BTreeMap::new();
         for (place, note) in notes.iter().enumerate() {
             let wrong = |field: &str, value: String, reason: String| {
                 FieldError::new(&format!("visits.{place}.{field}"), &value, reason)
@@ -101,10 +101,12 @@ impl Service {
                 changes.extend(open.into_iter().map(|number| (number, day)));
             }
         }
-        for (number, day) in changes {
-            self.note_visit(number, day, by.cloned())?;
+        match self.note_visits(&changes, by)? {
+            Some(_) => Ok(noted),
+            None => Err(ServiceError::Internal(
+                "a visit of a joint plan left the ledger while it was noted".to_owned(),
+            )),
         }
-        Ok(noted)
     }
 }
 

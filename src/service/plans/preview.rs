@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::PlanRequest;
 use super::limits::{LimitNote, PlanOverlap, PlanYear};
+use super::precision::PrecisionPreview;
 use crate::domain::{ItemClass, Tier};
 use crate::sampling::inclusion::StratumInclusion;
 use crate::sampling::plan::{Excluded, Method, PPB};
@@ -48,6 +49,9 @@ pub struct PlanPreview {
     /// The same bounds as in `warnings`, with their numbers.
     #[serde(default)]
     pub limits: Vec<LimitNote>,
+    /// How far the estimates will be off, for an allocation by precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<PrecisionPreview>,
 }
 
 fn general() -> ItemClass {

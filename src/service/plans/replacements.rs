@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booking::{Booker, Desk, LEDGER, coded};
 use super::document::{PlanDocument, PlanState};
+use super::events::{PlanStep, Subject};
 use super::kept_order::KeptOrder;
 use super::steps::{internal, now};
 use crate::domain::{EnterpriseId, FieldError, Label, ReplaceReason, Tier, field};
@@ -82,6 +83,12 @@ impl Service {
         plan_id: &str,
         request: &ReplaceRequest,
     ) -> Result<Replaced, ServiceError> {
+        let (done, by) = (self.replace(plan_id, request), Some(&request.by));
+        self.noted(Subject::Plan(plan_id), PlanStep::Replace, by, done)
+    }
+
+    fn replace(&self, plan_id: &str, request: &ReplaceRequest) -> Result<Replaced, ServiceError> {
+        let document = self.plan_document(plan_id)?;
         let note = match (&request.note, request.reason) {
             (Some(note), _) => Some(field::text("note", note, 1, 1_000)?),
             (None, ReplaceReason::Other) => {
@@ -90,7 +97,6 @@ impl Service {
             }
             (None, _) => None,
         };
-        let document = self.plan_document(plan_id)?;
         must_be_drawn(plan_id, document.state)?;
         let booker = self.booker(&document)?;
         let step = Step {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::document::{PlanDocument, PlanState};
 use super::editions::{SampleObject, SampleStanding};
+use super::precision::PrecisionPreview;
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{EnterpriseId, ReplaceReason, Tier};
 use crate::sampling::contribution::{Assurance, PlannedContribution};
@@ -129,6 +130,8 @@ pub struct InternalPart {
     pub excluded: Vec<Excluded>,
     /// The strata in order of key.
     pub strata: Vec<SheetStratum>,
+    /// How far the estimates will be off, where that says how many are drawn.
+    pub precision: Option<PrecisionPreview>,
 }
 
 /// One stratum.
@@ -226,6 +229,7 @@ impl Service {
         let internal = is_internal.then(|| InternalPart {
             excluded: document.preview.excluded.clone(),
             strata: strata.collect(),
+            precision: document.preview.precision.clone(),
         });
         let mut places: Vec<(String, Option<(String, u64)>)> = sample
             .iter()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::PlanRequest;
 use super::limits::LimitNote;
+use super::precision::PrecisionPreview;
 use super::preview::TierPreview;
 use super::think::{Ground, Thought, think};
 use crate::domain::{FieldError, ItemClass, Tier};
@@ -82,6 +83,8 @@ pub struct Simulated {
     pub divisions: BTreeMap<String, f64>,
     /// Limits of the policy that it touches.
     pub limits: Vec<LimitNote>,
+    /// How far estimates will be off, for an allocation by precision.
+    pub precision: Option<PrecisionPreview>,
 }
 
 impl Service {
@@ -188,6 +191,7 @@ fn side(policy: PolicyText, thought: &Thought) -> SimulationSide {
             tiers: preview.tiers.clone(),
             divisions: preview.divisions.clone(),
             limits: preview.limits.clone(),
+            precision: preview.precision.clone(),
         },
     }
 }

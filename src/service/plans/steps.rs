@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::document::{Closed, Drawn, Frozen, PlanDocument, PlanState, PlanView};
 use super::draft::{CommittedContribution, PlanRequest, PublicContribution};
+use super::events::{PlanStep, Subject};
 use super::groups::GroupState;
 use super::kept_order::reserve_file;
+use super::precision::said;
 use super::think::Drafted;
-use crate::domain::FieldError;
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::parallel::beside;
+use crate::domain::{FieldError, Label};
 use crate::files::pack;
 use crate::sampling::StrataBy;
 use crate::sampling::contribution::{
@@ -49,6 +51,8 @@ impl Service {
             drawn: None,
             closed: None,
             void_reason: None,
+            void_at: None,
+            said_by: BTreeMap::new(),
         };
         let text = serde_json::to_string(&document)?;
         let (plan_id, state) = (&document.plan_id, document.state.as_str());
@@ -92,6 +96,24 @@ impl Service {
     ///
     /// When the plan is no draft, or was drafted under another policy.
     pub fn freeze_plan(&self, plan_id: &str) -> Result<PlanView, ServiceError> {
+        self.freeze_plan_by(plan_id, None)
+    }
+
+    /// As [`Service::freeze_plan`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::freeze_plan`]; a refusal is noted.
+    pub fn freeze_plan_by(
+        &self,
+        plan_id: &str,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
+        let done = self.freeze(plan_id, by);
+        self.noted(Subject::Plan(plan_id), PlanStep::Freeze, by, done)
+    }
+
+    fn freeze(&self, plan_id: &str, by: Option<&Label>) -> Result<PlanView, ServiceError> {
         let mut document = self.plan_in(plan_id, PlanState::Draft)?;
         let current = self.current();
         if document.policy_digest != current.models.policy_digest {
@@ -117,6 +139,7 @@ impl Service {
             .collect::<Result<BTreeMap<_, _>, ServiceError>>()?;
         document.preview = drafted.preview;
         document.state = PlanState::Frozen;
+        document.say(PlanStep::Freeze, by);
         let frozen_at = now();
         let insecure = self.entropy.is_insecure();
         let done = self.store.freeze_plan(plan_id, &mut |number| {
@@ -154,7 +177,32 @@ impl Service {
         plan_id: &str,
         opened: Vec<Contribution>,
     ) -> Result<PlanView, ServiceError> {
+        self.draw_plan_by(plan_id, opened, None)
+    }
+
+    /// As [`Service::draw_plan`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::draw_plan`]; a refusal is noted.
+    pub fn draw_plan_by(
+        &self,
+        plan_id: &str,
+        opened: Vec<Contribution>,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
+        let done = self.draw(plan_id, opened, by);
+        self.noted(Subject::Plan(plan_id), PlanStep::Draw, by, done)
+    }
+
+    fn draw(
+        &self,
+        plan_id: &str,
+        opened: Vec<Contribution>,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
         let mut document = self.plan_in(plan_id, PlanState::Frozen)?;
+        document.say(PlanStep::Draw, by);
         let Some(frozen) = &document.frozen else {
             return Err(ServiceError::Internal(
                 "a frozen plan without its frozen part".to_owned(),
@@ -194,7 +242,26 @@ impl Service {
     ///
     /// When the plan is not drawn.
     pub fn close_plan(&self, plan_id: &str) -> Result<PlanView, ServiceError> {
+        self.close_plan_by(plan_id, None)
+    }
+
+    /// As [`Service::close_plan`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::close_plan`]; a refusal is noted.
+    pub fn close_plan_by(
+        &self,
+        plan_id: &str,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
+        let done = self.close(plan_id, by);
+        self.noted(Subject::Plan(plan_id), PlanStep::Close, by, done)
+    }
+
+    fn close(&self, plan_id: &str, by: Option<&Label>) -> Result<PlanView, ServiceError> {
         let mut document = self.plan_in(plan_id, PlanState::Drawn)?;
+        document.say(PlanStep::Close, by);
         let replayed = self.replay(&document)?;
         let closed_at = now();
         let done = self.store.close_plan(plan_id, &mut |previous| {
@@ -232,6 +299,30 @@ impl Service {
     ///
     /// When the plan is closed or void already, or the reason is empty.
     pub fn void_plan(&self, plan_id: &str, reason: &str) -> Result<PlanView, ServiceError> {
+        self.void_plan_by(plan_id, reason, None)
+    }
+
+    /// As [`Service::void_plan`], and says who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::void_plan`]; a refusal is noted.
+    pub fn void_plan_by(
+        &self,
+        plan_id: &str,
+        reason: &str,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
+        let done = self.give_up(plan_id, reason, by);
+        self.noted(Subject::Plan(plan_id), PlanStep::Void, by, done)
+    }
+
+    fn give_up(
+        &self,
+        plan_id: &str,
+        reason: &str,
+        by: Option<&Label>,
+    ) -> Result<PlanView, ServiceError> {
         let mut document = self.plan_document(plan_id)?;
         let from = document.state;
         if matches!(from, PlanState::Closed | PlanState::Void) {
@@ -239,6 +330,8 @@ impl Service {
         }
         document.void_reason = Some(crate::domain::field::text("reason", reason, 1, 1_000)?);
         document.state = PlanState::Void;
+        document.void_at = Some(now());
+        document.say(PlanStep::Void, by);
         let text = serde_json::to_string(&document)?;
         if self.store.void_plan(plan_id, from.as_str(), &text)? {
             Ok(document.view())
@@ -422,6 +515,9 @@ fn frozen_plan(
     if *by != StrataBy::default() {
         // What strata are of is part of what was asked for.
         filter.insert("strata_by".to_owned(), serde_json::to_value(by)?);
+    }
+    if !request.allocation.precision.is_empty() {
+        filter.insert("precision".to_owned(), said(&request.allocation.precision)?);
     }
     let strata = drafted
         .preview

@@ -1,11 +1,16 @@
 //! How the visits of a plan are spread over its strata, as a caller says it.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::precision::{PROBLEMS, PrecisionBound, check_bounds};
 
 use crate::domain::{FieldError, Label, Tier};
 use crate::model::Classifier;
 use crate::sampling::plan::PPB;
 use crate::sampling::{Allocation, Frame, StrataBy, Stratum, StratumTerms};
+
+const OWN_EFFORT: &str = "does not go with `allocation.by` = `precision`, which finds the least number itself; leave it out";
 
 /// Most rules of one plan.
 const MAX_RULES: usize = 1_000;
@@ -26,6 +31,9 @@ pub struct AllocationRequest {
     /// What strata are of, beside tier, complaint band and rate.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strata_by: StrataBy,
+    /// How far estimates may be off, for an allocation by precision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub precision: Vec<PrecisionBound>,
 }
 
 fn is_default(by: &StrataBy) -> bool {
@@ -41,6 +49,8 @@ pub enum AllocationBy {
     Rates,
     /// The spread of the predicted problem probability (Neyman), so that results say most.
     Neyman,
+    /// Bounds on the precision of estimates (Bethel): as few inspector-days as hold them all.
+    Precision,
 }
 
 /// What holds for the strata of a tier, division and complaint band; a condition that is left out does not restrict.
@@ -68,6 +78,9 @@ pub struct StratumRule {
     /// Inspector-days that a visit takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days_per_visit: Option<f64>,
+    /// Predicted share of visits for which something else holds, by its name, for bounds on its precision.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<Label, f64>,
 }
 
 impl AllocationRequest {
@@ -101,6 +114,16 @@ impl AllocationRequest {
                 let reason = "is not a share from 0 to 1";
                 return fail(name("problem_probability"), share.to_string(), reason);
             }
+            for (name, share) in &rule.shares {
+                let field = format!("allocation.strata.{place}.shares.{name}");
+                if name.as_str() == PROBLEMS {
+                    let reason = "is what `problem_probability` is for; use that";
+                    return fail(field, share.to_string(), reason);
+                }
+                if wrong(share, 1.0) {
+                    return fail(field, share.to_string(), "is not a share from 0 to 1");
+                }
+            }
             if let Some(days) = rule
                 .days_per_visit
                 .filter(|days| wrong(days, 365.0) || *days < 0.001)
@@ -123,11 +146,17 @@ impl AllocationRequest {
                 return fail(name("least"), least.to_string(), reason);
             }
         }
-        Ok(())
+        check_bounds(self)
     }
 
-    /// The way of allocating, for a number of visits or none.
-    pub(super) fn allocation(&self, visits: Option<u64>) -> Result<Allocation, FieldError> {
+    /// The way of allocating, for a number of visits or none; `None` where bounds on precision say how many there are.
+    pub(super) fn allocation(&self, visits: Option<u64>) -> Result<Option<Allocation>, FieldError> {
+        if self.by != AllocationBy::Precision && !self.precision.is_empty() {
+            let reason =
+                "holds bounds for `allocation.by` = `precision`; set that or leave them out";
+            let count = self.precision.len().to_string();
+            return Err(FieldError::new("allocation.precision", &count, reason));
+        }
         // Checked to lie within 10 million days, so the product is far below 2^53.
         let milli = |days: f64| (days * 1_000.0).round() as u64;
         match (self.by, visits, self.inspector_days) {
@@ -136,16 +165,31 @@ impl AllocationRequest {
                 &visits.to_string(),
                 "does not go with `allocation.inspector_days`; leave one out",
             )),
-            (AllocationBy::Rates, None, None) => Ok(Allocation::Rates),
-            (AllocationBy::Rates, Some(visits), None) => Ok(Allocation::Total(visits)),
-            (AllocationBy::Rates, None, Some(days)) => Ok(Allocation::Days(milli(days))),
-            (AllocationBy::Neyman, Some(visits), None) => Ok(Allocation::Neyman(visits)),
-            (AllocationBy::Neyman, None, Some(days)) => Ok(Allocation::NeymanDays(milli(days))),
+            (AllocationBy::Rates, None, None) => Ok(Some(Allocation::Rates)),
+            (AllocationBy::Rates, Some(visits), None) => Ok(Some(Allocation::Total(visits))),
+            (AllocationBy::Rates, None, Some(days)) => Ok(Some(Allocation::Days(milli(days)))),
+            (AllocationBy::Neyman, Some(visits), None) => Ok(Some(Allocation::Neyman(visits))),
+            (AllocationBy::Neyman, None, Some(days)) => {
+                Ok(Some(Allocation::NeymanDays(milli(days))))
+            }
             (AllocationBy::Neyman, None, None) => Err(FieldError::new(
                 "allocation.by",
                 "neyman",
                 "needs a number of visits or of inspector-days; give `visits` or `allocation.inspector_days`",
             )),
+            (AllocationBy::Precision, Some(visits), None) => {
+                Err(FieldError::new("visits", &visits.to_string(), OWN_EFFORT))
+            }
+            (AllocationBy::Precision, None, Some(days)) => Err(FieldError::new(
+                "allocation.inspector_days",
+                &days.to_string(),
+                OWN_EFFORT,
+            )),
+            (AllocationBy::Precision, None, None) if self.precision.is_empty() => {
+                let reason = "needs at least one bound; give `allocation.precision`";
+                Err(FieldError::new("allocation.by", "precision", reason))
+            }
+            (AllocationBy::Precision, None, None) => Ok(None),
         }
     }
 
@@ -184,7 +228,7 @@ impl AllocationRequest {
 }
 
 impl StratumRule {
-    fn speaks_of(&self, stratum: &Stratum) -> bool {
+    pub(super) fn speaks_of(&self, stratum: &Stratum) -> bool {
         let meaning = &stratum.meaning;
         self.tier.is_none_or(|tier| tier == meaning.tier)
             && self.division.as_ref().is_none_or(|scope| {
@@ -200,7 +244,7 @@ impl StratumRule {
 
 /// How many digits of a division a scope tells: those before its zeros, two at a time; nothing for a label of another
 /// system.
-fn digits_of(scope: &Label) -> Option<usize> {
+pub(super) fn digits_of(scope: &Label) -> Option<usize> {
     let text = scope.as_str();
     let is_standard = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
     let told = text.trim_end_matches("00").len();

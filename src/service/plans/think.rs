@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::draft::PlanRequest;
 use super::limits::{Bookings, LimitCode, LimitNote, RecentPlan};
+use super::precision::Bounds;
 use super::preview::PlanPreview;
 use crate::domain::{CheckItem, FieldError, ItemClass};
 use crate::model::Classifier;
 use crate::sampling::plan::{Excluded, Method, PPB, Rounding, public_seed_allowed};
-use crate::sampling::sizes::{Target, exploration_split, largest_remainder};
+use crate::sampling::sizes::{Target, before_exploration, exploration_split, largest_remainder};
 use crate::sampling::{
-    Allocation, Frame, RateRule, SamplingPolicy, Selection, Stratum, allocate_within,
-    falling_with_risk, mix, stratify_by,
+    Allocation, Frame, RateRule, SamplingPolicy, Selection, Stratum, allocate_precisely,
+    allocate_within, falling_with_risk, mix, stratify_by,
 };
 use crate::service::ServiceError;
 use crate::service::frames::FrameSummary;
@@ -86,11 +87,24 @@ pub(super) fn think(
         .allocation
         .terms(&strata, ground.frame, ground.classifier);
     let allocation = match request.method {
-        Method::Order => Allocation::Total(selection.members.len().max(1) as u64),
+        Method::Order => Some(Allocation::Total(selection.members.len().max(1) as u64)),
         Method::Equal | Method::Pareto => request.allocation.allocation(request.visits)?,
     };
     let least_ppb = (ground.policy.least_rate * PPB as f64).round() as u64;
-    let targets = allocate_within(&strata, allocation, &terms, least_ppb)?;
+    let share_ppb = (request.exploration_share * PPB as f64).round() as u64;
+    let bounds = Bounds::new(&request.allocation, &strata, &terms)?;
+    let (targets, multipliers) = match allocation {
+        Some(allocation) => {
+            let targets = allocate_within(&strata, allocation, &terms, least_ppb)?;
+            (targets, Vec::new())
+        }
+        None => {
+            let precise = allocate_precisely(&strata, &terms, bounds.acting(), least_ppb)?;
+            let is_whole = request.rounding != Rounding::Systematic;
+            let targets = unrounded(&strata, &precise.targets_ppb, share_ppb, is_whole);
+            (targets, precise.multipliers)
+        }
+    };
     let falling = falling_with_risk(&strata, &targets);
     let (strata, targets, sizes, terms) = if request.method == Method::Pareto {
         let measure = request.size_measure.unwrap_or_default();
@@ -111,10 +125,7 @@ pub(super) fn think(
             target_ppb: *target_ppb,
         })
         .collect();
-    let (exploration_n, mut targets) = exploration_split(
-        &cells,
-        (request.exploration_share * PPB as f64).round() as u64,
-    );
+    let (exploration_n, mut targets) = exploration_split(&cells, share_ppb);
     if request.rounding == Rounding::LargestRemainder {
         targets = largest_remainder(&targets);
     }
@@ -152,7 +163,11 @@ pub(super) fn think(
         year: None,
         overlaps: Vec::new(),
         limits: limits(&rule, ground.policy, &falling),
+        precision: None,
     };
+    if allocation.is_none() {
+        preview.precision = Some(bounds.preview(&strata, &targets, &multipliers));
+    }
     let probability = preview.fill(ground.frame, &strata, (&targets, &terms), request);
     if ground.class == ItemClass::General {
         let (year, note) = ground.bookings.year_with(
@@ -177,6 +192,25 @@ pub(super) fn think(
         preview,
         probability,
     })
+}
+
+/// The targets before exploration takes its share and before rounding, so that what the strata draw themselves is never
+/// less than what precision needs.
+fn unrounded(strata: &[Stratum], needed: &[u64], share_ppb: u64, is_whole: bool) -> Vec<u64> {
+    let cells: Vec<Target> = strata
+        .iter()
+        .zip(needed)
+        .map(|(stratum, needed)| Target {
+            pool: stratum.members.len() as u64,
+            target_ppb: *needed,
+        })
+        .collect();
+    if is_whole {
+        // Exploration takes nothing of whole targets here, which the check of the request has made sure of.
+        let visits = cells.iter().map(|cell| cell.target_ppb.div_ceil(PPB));
+        return visits.map(|visits| visits.saturating_mul(PPB)).collect();
+    }
+    before_exploration(&cells, share_ppb)
 }
 
 /// Rounding `whole` takes targets as they are, so each must be a whole number of visits.

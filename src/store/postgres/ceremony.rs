@@ -4,7 +4,7 @@
 
 use super::pool::{End, Session};
 use super::{PostgresStore, unstorable};
-use crate::store::ceremony::FORMING;
+use crate::store::ceremony::{FORMING, MOST_REFUSALS};
 use crate::store::{CeremonyStore, StoreError, rows};
 
 impl CeremonyStore for PostgresStore {
@@ -123,6 +123,32 @@ impl CeremonyStore for PostgresStore {
             return Ok(Vec::new());
         }
         self.pool.read(|tx| replacements(tx, plan_id))
+    }
+
+    fn note_refusal(&self, subject: &str, document: &str) -> Result<bool, StoreError> {
+        self.pool.write(|tx| {
+            let rows = tx.execute(
+                "INSERT INTO plan_refusals (subject, document) SELECT $1::text, $2::text \
+                 WHERE (SELECT count(*) FROM plan_refusals WHERE subject = $1) < $3",
+                &[&subject, &document, &MOST_REFUSALS],
+            )?;
+            Ok(End::Keep(rows == 1))
+        })
+    }
+
+    fn refusals(&self, subject: &str) -> Result<Vec<String>, StoreError> {
+        if unstorable(subject) {
+            return Ok(Vec::new());
+        }
+        self.pool.read(|tx| {
+            tx.query(
+                "SELECT document FROM plan_refusals WHERE subject = $1 ORDER BY refusal_no",
+                &[&subject],
+            )?
+            .iter()
+            .map(|row| Ok(rows::text(row, 0, "document")?.to_owned()))
+            .collect()
+        })
     }
 
     fn closed_plans(&self) -> Result<Vec<String>, StoreError> {

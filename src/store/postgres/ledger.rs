@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use postgres::types::ToSql;
+use std::collections::BTreeSet;
 
 use super::PostgresStore;
 use super::ceremony::replacements;
@@ -226,40 +227,29 @@ impl LedgerStore for PostgresStore {
         })
     }
 
-    fn change_visit(
+    fn change_visits(
         &self,
-        visit_no: u64,
+        visit_nos: &[u64],
         change: &dyn Fn(Visit) -> Result<Visit, StoreError>,
-    ) -> Result<Option<Visit>, StoreError> {
+    ) -> Result<Option<Vec<Visit>>, StoreError> {
         let sql = format!("SELECT {VISIT_COLUMNS} FROM visits WHERE visit_no = $1 FOR UPDATE");
+        // Rows are locked in the order of their numbers, so that two callers wait for each other at most once.
+        let visit_nos: BTreeSet<u64> = visit_nos.iter().copied().collect();
         self.pool.write(|tx| {
-            let Some(row) = tx.optional(&sql, &[&signed(visit_no)])? else {
-                return Ok(End::Keep(None));
-            };
-            let before = ledger_rows::visit(&row)?;
-            let after = change(before.clone())?;
-            keeps_identity(&before, &after)?;
-            tx.execute(
-                "UPDATE visits SET state = $2, slot = $3, from_on = $4, until_on = $5, visited_on = $6, \
-                 departments = $7, items = $8, is_joint = $9, reason = $10, note = $11, by_whom = $12, \
-                 noted_at = $13 WHERE visit_no = $1",
-                &[
-                    &signed(visit_no),
-                    &i16::from(after.state.code()),
-                    &after.slot.map(i32::from),
-                    &to_epoch_day(after.from_on),
-                    &to_epoch_day(after.until_on),
-                    &after.visited_on.map(to_epoch_day),
-                    &to_json(&after.departments)?,
-                    &to_json(&after.items)?,
-                    &after.is_joint(),
-                    &after.reason.map(|reason| i16::from(reason.code())),
-                    &after.note,
-                    &after.by.as_ref().map(|by| by.as_str()),
-                    &after.noted_at,
-                ],
-            )?;
-            Ok(End::Keep(Some(after)))
+            let mut visits = Vec::new();
+            for visit_no in &visit_nos {
+                let Some(row) = tx.optional(&sql, &[&signed(*visit_no)])? else {
+                    return Ok(End::Keep(None));
+                };
+                visits.push(ledger_rows::visit(&row)?);
+            }
+            for visit in &mut visits {
+                let after = change(visit.clone())?;
+                keeps_identity(visit, &after)?;
+                *visit = after;
+                put(tx, visit)?;
+            }
+            Ok(End::Keep(Some(visits)))
         })
     }
 
@@ -592,6 +582,31 @@ pub(super) fn enter_done(tx: &mut Session, visit: &Visit) -> Result<(), StoreErr
     tx.copy_in(
         &format!("visits ({NEW_COLUMNS})"),
         copied(std::slice::from_ref(&visit))?,
+    )?;
+    Ok(())
+}
+
+/// Writes a visit that is there.
+fn put(tx: &mut Session, after: &Visit) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE visits SET state = $2, slot = $3, from_on = $4, until_on = $5, visited_on = $6, \
+         departments = $7, items = $8, is_joint = $9, reason = $10, note = $11, by_whom = $12, \
+         noted_at = $13 WHERE visit_no = $1",
+        &[
+            &signed(after.visit_no),
+            &i16::from(after.state.code()),
+            &after.slot.map(i32::from),
+            &to_epoch_day(after.from_on),
+            &to_epoch_day(after.until_on),
+            &after.visited_on.map(to_epoch_day),
+            &to_json(&after.departments)?,
+            &to_json(&after.items)?,
+            &after.is_joint(),
+            &after.reason.map(|reason| i16::from(reason.code())),
+            &after.note,
+            &after.by.as_ref().map(|by| by.as_str()),
+            &after.noted_at,
+        ],
     )?;
     Ok(())
 }

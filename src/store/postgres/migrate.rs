@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0011_scale.sql"),
     include_str!("../migrations/postgres/0012_registry.sql"),
     include_str!("../migrations/postgres/0013_shared_visits.sql"),
+    include_str!("../migrations/postgres/0014_refusals.sql"),
     include_str!("../migrations/postgres/0015_policy_chain.sql"),
 ];
 

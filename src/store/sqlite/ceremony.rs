@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
-use crate::store::ceremony::FORMING;
+use crate::store::ceremony::{FORMING, MOST_REFUSALS};
 use crate::store::{CeremonyStore, StoreError};
 
 impl CeremonyStore for SqliteStore {
@@ -84,6 +84,27 @@ impl CeremonyStore for SqliteStore {
 
     fn replacements(&self, plan_id: &str) -> Result<Vec<String>, StoreError> {
         self.read(|tx| replacements(tx, plan_id))
+    }
+
+    fn note_refusal(&self, subject: &str, document: &str) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let rows = tx.execute(
+                "INSERT INTO plan_refusals (subject, document) SELECT ?1, ?2 \
+                 WHERE (SELECT count(*) FROM plan_refusals WHERE subject = ?1) < ?3",
+                params![subject, document, MOST_REFUSALS],
+            )?;
+            Ok(rows == 1)
+        })
+    }
+
+    fn refusals(&self, subject: &str) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT document FROM plan_refusals WHERE subject = ?1 ORDER BY refusal_no",
+            )?;
+            let found = statement.query_map([subject], |row| row.get(0))?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
     }
 
     fn closed_plans(&self) -> Result<Vec<String>, StoreError> {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::SqliteStore;
 use super::ceremony::replacements;
@@ -154,40 +154,29 @@ impl LedgerStore for SqliteStore {
         })
     }
 
-    fn change_visit(
+    fn change_visits(
         &self,
-        visit_no: u64,
+        visit_nos: &[u64],
         change: &dyn Fn(Visit) -> Result<Visit, StoreError>,
-    ) -> Result<Option<Visit>, StoreError> {
+    ) -> Result<Option<Vec<Visit>>, StoreError> {
+        let visit_nos: BTreeSet<u64> = visit_nos.iter().copied().collect();
         self.write(|tx| {
             let sql = format!("SELECT {VISIT_COLUMNS} FROM visits WHERE visit_no = ?1");
-            let mut found = all(tx, &sql, &[&visit_no], |row| ledger_rows::visit(row))?;
-            let Some(before) = found.pop() else {
-                return Ok(None);
-            };
-            let after = change(before.clone())?;
-            keeps_identity(&before, &after)?;
-            tx.execute(
-                "UPDATE visits SET state = ?2, slot = ?3, from_on = ?4, until_on = ?5, visited_on = ?6, \
-                 departments = ?7, items = ?8, is_joint = ?9, reason = ?10, note = ?11, by_whom = ?12, \
-                 noted_at = ?13 WHERE visit_no = ?1",
-                params![
-                    visit_no,
-                    after.state.code(),
-                    after.slot,
-                    to_epoch_day(after.from_on),
-                    to_epoch_day(after.until_on),
-                    after.visited_on.map(to_epoch_day),
-                    to_json(&after.departments)?,
-                    to_json(&after.items)?,
-                    after.is_joint(),
-                    after.reason.map(|reason| reason.code()),
-                    after.note,
-                    after.by.as_ref().map(|by| by.as_str()),
-                    after.noted_at,
-                ],
-            )?;
-            Ok(Some(after))
+            let mut visits = Vec::new();
+            for visit_no in &visit_nos {
+                let mut found = all(tx, &sql, &[visit_no], |row| ledger_rows::visit(row))?;
+                let Some(before) = found.pop() else {
+                    return Ok(None);
+                };
+                visits.push(before);
+            }
+            for visit in &mut visits {
+                let after = change(visit.clone())?;
+                keeps_identity(visit, &after)?;
+                *visit = after;
+                put(tx, visit)?;
+            }
+            Ok(Some(visits))
         })
     }
 
@@ -467,4 +456,29 @@ pub(super) fn enter_done(tx: &Transaction<'_>, visit: &Visit) -> Result<(), Stor
             ..visit.clone()
         },
     )
+}
+
+/// Writes a visit that is there.
+fn put(tx: &Transaction<'_>, after: &Visit) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE visits SET state = ?2, slot = ?3, from_on = ?4, until_on = ?5, visited_on = ?6, \
+         departments = ?7, items = ?8, is_joint = ?9, reason = ?10, note = ?11, by_whom = ?12, \
+         noted_at = ?13 WHERE visit_no = ?1",
+        params![
+            after.visit_no,
+            after.state.code(),
+            after.slot,
+            to_epoch_day(after.from_on),
+            to_epoch_day(after.until_on),
+            after.visited_on.map(to_epoch_day),
+            to_json(&after.departments)?,
+            to_json(&after.items)?,
+            after.is_joint(),
+            after.reason.map(|reason| reason.code()),
+            after.note,
+            after.by.as_ref().map(|by| by.as_str()),
+            after.noted_at,
+        ],
+    )?;
+    Ok(())
 }

@@ -1,0 +1,9 @@
+-- Steps of plans and groups that were refused, in order: `document` says which, when, why and who asked. `subject` is
+-- `plan/<plan_id>` or `group/<group_id>`. Rows are only added. No part of any transcript.
+CREATE TABLE plan_refusals (
+    refusal_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject    text COLLATE "C" NOT NULL,
+    document   text   NOT NULL    -- JSON
+);
+
+CREATE INDEX plan_refusals_by_subject ON plan_refusals (subject, refusal_no);
