@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0011_scale.sql"),
     include_str!("../migrations/postgres/0012_registry.sql"),
     include_str!("../migrations/postgres/0013_shared_visits.sql"),
+    include_str!("../migrations/postgres/0016_due.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {

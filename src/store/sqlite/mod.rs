@@ -54,6 +54,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_scale.sql"),
     include_str!("../migrations/0012_registry.sql"),
     include_str!("../migrations/0013_shared_visits.sql"),
+    include_str!("../migrations/0016_due.sql"),
 ];
 
 /// The embedded store.
