@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 
-use super::dates::{from_epoch_day, to_epoch_day};
+use super::dates::{FIRST_DAY, LAST_DAY, from_epoch_day, to_epoch_day};
 
 /// Bytes that are not of the form that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -196,9 +196,8 @@ impl<'a> CompactReader<'a> {
     pub(crate) fn day(&mut self) -> Result<Date, NotCompact> {
         let number = self.signed()?;
         let number = i32::try_from(number).map_err(|_| self.wrong("a day"))?;
-        let day = from_epoch_day(number);
-        if to_epoch_day(day) == number {
-            Ok(day)
+        if (FIRST_DAY..=LAST_DAY).contains(&number) {
+            Ok(from_epoch_day(number))
         } else {
             Err(self.wrong("a day of the calendar"))
         }

@@ -75,6 +75,11 @@ pub fn to_epoch_day(day: Date) -> i32 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The number of the first day of the calendar, −9999-01-01.
+pub(super) const FIRST_DAY: i32 = -4_371_587;
+/// The number of its last day, 9999-12-31.
+pub(super) const LAST_DAY: i32 = 2_932_896;
+
 /// The date of a stored day number; a number outside the calendar becomes the nearest date. The inverse of
 /// [`to_epoch_day`].
 pub fn from_epoch_day(days: i32) -> Date {
@@ -131,6 +136,12 @@ mod tests {
     use super::*;
     use jiff::ToSpan;
     use jiff::civil::date;
+
+    #[test]
+    fn the_calendar_begins_and_ends_where_it_is_said_to() {
+        assert_eq!(to_epoch_day(Date::MIN), FIRST_DAY);
+        assert_eq!(to_epoch_day(Date::MAX), LAST_DAY);
+    }
 
     #[test]
     fn a_month_later_than_the_31st_is_the_last_day() {

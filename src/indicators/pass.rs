@@ -82,8 +82,21 @@ impl NextChange {
 impl Measure {
     /// Measures one subject.
     pub fn of(&self, subject: &Subject<'_>) -> Measurement {
+        let mut evidence = Vec::new();
+        let plain = self.measured(subject, &mut evidence);
+        Measurement {
+            value: plain.value,
+            evidence,
+            next_change_on: plain.next_change_on,
+        }
+    }
+
+    /// As [`Measure::of`]. The evidence is written over what `evidence` held: one list serves all measures of a walk
+    /// through the register.
+    pub(crate) fn measured(&self, subject: &Subject<'_>, evidence: &mut Vec<usize>) -> Measured {
+        evidence.clear();
         match self {
-            Self::Records(measure) => measure.of(subject),
+            Self::Records(measure) => measure.measured(subject, evidence),
             Self::Attribute { name } => plain(subject.enterprise.attributes.get(name).copied()),
             Self::AgeMonths { cap } => age(subject, *cap),
             Self::Industry { scopes } => {
@@ -101,17 +114,26 @@ impl Measure {
     }
 }
 
-fn plain(value: Option<f64>) -> Measurement {
-    Measurement {
+/// A measured value without its evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Measured {
+    /// See [`Measurement::value`].
+    pub(crate) value: Option<f64>,
+    /// See [`Measurement::next_change_on`].
+    pub(crate) next_change_on: Option<Date>,
+}
+
+fn plain(value: Option<f64>) -> Measured {
+    Measured {
         value,
-        ..Measurement::default()
+        next_change_on: None,
     }
 }
 
-fn age(subject: &Subject<'_>, cap: u16) -> Measurement {
+fn age(subject: &Subject<'_>, cap: u16) -> Measured {
     let day = subject.as_of.day;
     let Some(established) = subject.enterprise.established_on else {
-        return Measurement::default();
+        return plain(None);
     };
     let months = months_between(established, day);
     let mut next = NextChange::after(day);
@@ -119,9 +141,8 @@ fn age(subject: &Subject<'_>, cap: u16) -> Measurement {
         // The first completed month is one month after founding; before founding the age stays 0 until then.
         next.on(add_months(established, months.saturating_add(1)));
     }
-    Measurement {
+    Measured {
         value: Some(f64::from(months.min(cap))),
-        evidence: Vec::new(),
         next_change_on: next.first,
     }
 }
@@ -144,12 +165,12 @@ impl RecordMeasure {
         }
     }
 
-    fn of(&self, subject: &Subject<'_>) -> Measurement {
+    fn measured(&self, subject: &Subject<'_>, evidence: &mut Vec<usize>) -> Measured {
         let mut found = Found {
             measure: self,
             as_of: subject.as_of,
             next: NextChange::after(subject.as_of.day),
-            evidence: Vec::new(),
+            evidence,
         };
         for (position, record) in subject.records.iter().enumerate() {
             if record.kind == self.kind {
@@ -157,10 +178,9 @@ impl RecordMeasure {
             }
         }
         let value = found.aggregate(subject.records);
-        Measurement {
+        Measured {
             value: value.map(|value| self.cap.map_or(value, |cap| value.min(f64::from(cap)))),
             next_change_on: found.next.first,
-            evidence: found.evidence,
         }
     }
 
@@ -181,7 +201,7 @@ struct Found<'m> {
     measure: &'m RecordMeasure,
     as_of: AsOf,
     next: NextChange,
-    evidence: Vec<usize>,
+    evidence: &'m mut Vec<usize>,
 }
 
 impl Found<'_> {

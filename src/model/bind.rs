@@ -8,7 +8,7 @@ use super::scorecard::{Card, Cutoffs, MAX_POINTS, Scorecard, ScorecardError};
 use super::scorecards::Scorecards;
 use crate::domain::digest::{Digest, HashAlgorithm};
 use crate::domain::{EnterpriseKind, RecordKind, Tier, canonical::canonical_bytes};
-use crate::indicators::{Catalogue, Measure, Measurement, RegisterStatistic, WantedFacts};
+use crate::indicators::{Catalogue, Measure, RegisterStatistic, WantedFacts};
 
 /// Why the model files do not go together.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,10 @@ pub(super) struct BoundRule {
 #[derive(Clone, Debug)]
 pub(super) struct BoundCard {
     pub(super) cards: Vec<Option<Card>>,
+    /// The points of each indicator for an enterprise without a record; 0 for those that do not rest on records.
+    pub(super) without: Vec<i64>,
+    /// The sums of those by group: where a walk through the register begins for every enterprise.
+    pub(super) without_by_group: Vec<i64>,
     pub(super) group_caps: Vec<i64>,
     pub(super) cutoffs: Cutoffs,
     /// Points that everyone starts with.
@@ -118,12 +122,8 @@ impl BoundAxis {
         }
     }
 
-    fn cell(&self, axis: &PairAxis, measured: &[Measurement]) -> usize {
-        let measurement = self.slot.and_then(|slot| measured.get(slot));
-        axis.cell(
-            measurement.and_then(|measurement| measurement.value),
-            &self.specials,
-        )
+    fn cell(&self, axis: &PairAxis, value: &impl Fn(usize) -> Option<f64>) -> usize {
+        axis.cell(self.slot.and_then(value), &self.specials)
     }
 }
 
@@ -136,22 +136,40 @@ impl BoundPair {
         }
     }
 
-    /// The points of the measured indicators. None of them is of the register: binding refuses such a pair.
-    fn points(&self, measured: &[Measurement]) -> i32 {
-        let first = self.first.cell(&self.term.first, measured);
-        let second = self.second.cell(&self.term.second, measured);
+    /// The points of the values by slot. None of them is of the register: binding refuses such a pair.
+    fn points(&self, value: &impl Fn(usize) -> Option<f64>) -> i32 {
+        let first = self.first.cell(&self.term.first, value);
+        let second = self.second.cell(&self.term.second, value);
         self.term.at(first, second)
     }
 }
 
 impl BoundCard {
-    pub(super) fn new(catalogue: &Catalogue, scorecard: &Scorecard) -> Self {
+    pub(super) fn new(catalogue: &Catalogue, scorecard: &Scorecard, bound: &Bound) -> Self {
         let indicators = catalogue.indicators.iter();
         let groups = catalogue.groups.iter();
+        let cards: Vec<Option<Card>> = indicators
+            .map(|indicator| scorecard.indicators.get(&indicator.code).cloned())
+            .collect();
+        let without: Vec<i64> = cards
+            .iter()
+            .zip(&bound.slots)
+            .map(|(card, slot)| match (card, slot) {
+                (Some(card), Slot::Records { without, .. }) => card.points(*without).into(),
+                (Some(card), Slot::Uncovered) => card.points(None).into(),
+                (None, _) | (_, Slot::Own(_) | Slot::Register(..)) => 0,
+            })
+            .collect();
+        let mut without_by_group = vec![0; catalogue.groups.len()];
+        for (points, group) in without.iter().zip(&bound.groups) {
+            if let Some(sum) = without_by_group.get_mut(*group) {
+                *sum += points;
+            }
+        }
         Self {
-            cards: indicators
-                .map(|indicator| scorecard.indicators.get(&indicator.code).cloned())
-                .collect(),
+            cards,
+            without,
+            without_by_group,
             group_caps: groups
                 .map(|group| {
                     // A trained card may leave a group without a cap: then nothing bounds it but the whole.
@@ -169,12 +187,9 @@ impl BoundCard {
         }
     }
 
-    /// The points of each pair term.
-    pub(super) fn pair_points(&self, measured: &[Measurement]) -> Vec<i32> {
-        self.pairs
-            .iter()
-            .map(|pair| pair.points(measured))
-            .collect()
+    /// The points of each pair term, by the values of the slots.
+    pub(super) fn pair_points(&self, value: impl Fn(usize) -> Option<f64>) -> Vec<i32> {
+        self.pairs.iter().map(|pair| pair.points(&value)).collect()
     }
 
     /// What stands beside the groups and under no cap: the base and the pair terms.
@@ -202,6 +217,10 @@ pub(super) struct Bound {
     /// Position of each indicator's group.
     pub(super) groups: Vec<usize>,
     pub(super) wanted: WantedFacts,
+    /// The value of each slot for an enterprise without a record, as far as records alone say it.
+    pub(super) without: Vec<Option<f64>>,
+    /// The rules on slots that need no register.
+    pub(super) own_rules: Vec<BoundRule>,
     /// The slots that the register fills.
     pub(super) register_slots: Vec<(usize, RegisterStatistic, Option<u32>)>,
     /// The rules on such slots.
@@ -282,9 +301,19 @@ impl Bound {
             .collect();
         let on_register =
             |rule: &&BoundRule| register_slots.iter().any(|(slot, ..)| *slot == rule.slot);
+        let (register_rules, own_rules) =
+            bound.iter().cloned().partition(|rule| on_register(&rule));
         Ok(Self {
-            register_rules: bound.iter().filter(on_register).cloned().collect(),
+            register_rules,
+            own_rules,
             register_slots,
+            without: slots
+                .iter()
+                .map(|slot| match slot {
+                    Slot::Records { without, .. } => *without,
+                    Slot::Uncovered | Slot::Own(_) | Slot::Register(..) => None,
+                })
+                .collect(),
             slots,
             rules: bound,
             groups: catalogue

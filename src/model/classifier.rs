@@ -84,9 +84,9 @@ impl Classifier {
         let (model_digest, files_digest) = digests(&catalogue, &scorecards, &rules)?;
         let by_kind = scorecards.by_kind.iter();
         Ok(Self {
-            general: BoundCard::new(&catalogue, &scorecards.general),
+            general: BoundCard::new(&catalogue, &scorecards.general, &bound),
             by_kind: by_kind
-                .map(|(kind, scorecard)| (*kind, BoundCard::new(&catalogue, scorecard)))
+                .map(|(kind, scorecard)| (*kind, BoundCard::new(&catalogue, scorecard, &bound)))
                 .collect(),
             catalogue,
             scorecards,
@@ -282,10 +282,7 @@ impl Classifier {
 
     /// Measures the indicators, then the facts of the rules; slots of the register stay missing.
     pub(super) fn own(&self, subject: &Subject<'_>) -> Own {
-        let kinds = subject
-            .records
-            .iter()
-            .fold(0, |kinds, record| kinds | kind_bit(record.kind));
+        let kinds = kinds_of(subject);
         let measured: Vec<Measurement> = self
             .bound
             .slots
@@ -304,24 +301,34 @@ impl Classifier {
             })
             .collect();
         let (facts, next_fact_on) = RegisterFacts::gather(subject, self.bound.wanted);
-        let cold_months = self.rules.cold_start.months;
-        let cold = Measure::AgeMonths { cap: cold_months }.of(subject);
-        let grade = self.rules.grade.as_ref();
+        let (young, next_age_on) = self.is_young(subject);
         let next_change_on = measured
             .iter()
-            .chain([&cold])
             .filter_map(|measurement| measurement.next_change_on)
+            .chain(next_age_on)
             .chain(next_fact_on)
             .min();
         Own {
             measured,
             facts,
-            young: cold
-                .value
-                .is_some_and(|months| months < f64::from(cold_months)),
-            grade: grade.and_then(|grade| grade.row_of(grade.stated(subject.enterprise)?)),
+            young,
+            grade: self.grade_of(subject),
             next_change_on,
         }
+    }
+
+    /// Whether the cold start applies, and the first later day on which the age may say otherwise.
+    pub(super) fn is_young(&self, subject: &Subject<'_>) -> (bool, Option<Date>) {
+        let cap = self.rules.cold_start.months;
+        let age = Measure::AgeMonths { cap }.of(subject);
+        let young = age.value.is_some_and(|months| months < f64::from(cap));
+        (young, age.next_change_on)
+    }
+
+    /// The row of the professional grade that is stated of an enterprise.
+    pub(super) fn grade_of(&self, subject: &Subject<'_>) -> Option<u8> {
+        let grade = self.rules.grade.as_ref()?;
+        grade.row_of(grade.stated(subject.enterprise)?)
     }
 
     /// The rules whose condition holds, in the order in which they act.
@@ -343,7 +350,7 @@ impl Classifier {
             }
             by_indicator.push(points);
         }
-        let by_pair = card.pair_points(measured);
+        let by_pair = card.pair_points(|slot| measured.get(slot).and_then(|found| found.value));
         Points {
             by_indicator,
             total: card.total(card.beside(&by_pair), by_group.iter().copied()),
@@ -358,6 +365,12 @@ impl BoundRule {
     pub(super) fn is_met_by(&self, value: Option<f64>) -> bool {
         value.is_some_and(|value| value >= self.at_least)
     }
+}
+
+/// The kinds of the records, as a set of bits.
+pub(super) fn kinds_of(subject: &Subject<'_>) -> u32 {
+    let records = subject.records.iter();
+    records.fold(0, |kinds, record| kinds | kind_bit(record.kind))
 }
 
 /// Points by indicator, by group, by pair term and in all.

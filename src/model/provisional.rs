@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::bind::{Act, Slot};
 use super::case::Case;
-use super::classifier::{Classifier, in_force, next_decision_on};
+use super::classifier::{Classifier, in_force, kinds_of, next_decision_on};
 use crate::domain::compact::{CompactReader, CompactWriter, NotCompact};
 use crate::domain::{AsOf, EnterpriseId, EnterpriseKind, Tier};
 use crate::indicators::{LinkedEnterprise, RegisterFacts, RegisterView, Subject, current_versions};
@@ -85,59 +85,63 @@ impl Classifier {
     /// looked at.
     pub fn provisional(&self, case: &Case<'_>, as_of: AsOf) -> Provisional {
         let (records, next_version_on) = current_versions(case.versions, as_of.day);
-        let own = self.own(&Subject {
+        let subject = Subject {
             enterprise: case.enterprise,
             records: &records,
             as_of,
-        });
+        };
         let kind = case.enterprise.kind;
         let card = self.card_of(kind);
-        let mut by_group = vec![0_i64; card.group_caps.len()];
-        let indicators = card.cards.iter().zip(&self.bound.groups);
-        let slots = self.bound.slots.iter().zip(&own.measured);
-        for ((card, group), (slot, measurement)) in indicators.zip(slots) {
-            if let (Some(card), false, Some(sum)) = (
-                card,
-                matches!(slot, Slot::Register(..)),
-                by_group.get_mut(*group),
-            ) {
-                *sum += i64::from(card.points(measurement.value));
+        // What an enterprise without records has is known beforehand: only what its records and itself say is measured.
+        let kinds = kinds_of(&subject);
+        let mut by_group = card.without_by_group.clone();
+        let mut values = self.bound.without.clone();
+        let mut next_change_on =
+            earliest(next_version_on, next_decision_on(case.decisions, as_of.day));
+        let mut evidence = Vec::new();
+        for (position, (slot, place)) in self.bound.slots.iter().zip(&mut values).enumerate() {
+            let measure = match slot {
+                Slot::Records { bit, measure, .. } if kinds & bit != 0 => measure,
+                Slot::Own(measure) => measure,
+                Slot::Records { .. } | Slot::Uncovered | Slot::Register(..) => continue,
+            };
+            let found = measure.measured(&subject, &mut evidence);
+            *place = found.value;
+            next_change_on = earliest(next_change_on, found.next_change_on);
+            let card_of_slot = card.cards.get(position).and_then(Option::as_ref);
+            let group = self.bound.groups.get(position);
+            if let Some((card_of_slot, sum)) =
+                card_of_slot.zip(group.and_then(|group| by_group.get_mut(*group)))
+            {
+                let without = card.without.get(position).copied().unwrap_or(0);
+                *sum += i64::from(card_of_slot.points(found.value)) - without;
             }
         }
-        let is_own = |slot: usize| {
-            let slot = self.bound.slots.get(slot);
-            slot.is_some_and(|slot| !matches!(slot, Slot::Register(..)))
-        };
-        let value = |slot: usize| own.measured.get(slot).and_then(|found| found.value);
+        let value = |slot: usize| values.get(slot).copied().flatten();
         let worst = self
             .bound
-            .rules
+            .own_rules
             .iter()
-            .filter(|rule| is_own(rule.slot) && rule.is_met_by(value(rule.slot)))
+            .filter(|rule| rule.is_met_by(value(rule.slot)))
             .fold(Worsening::default(), |worst, rule| worst.by(rule.act));
+        let (facts, next_fact_on) = RegisterFacts::gather(&subject, self.bound.wanted);
+        let (young, next_age_on) = self.is_young(&subject);
         let mut provisional = Provisional {
             day: as_of.day,
             kind,
             by_group,
-            beside: card.beside(&card.pair_points(&own.measured)),
+            beside: card.beside(&card.pair_points(value)),
             worst,
-            young: own.young,
-            grade: own.grade,
+            young,
+            grade: self.grade_of(&subject),
             decided: in_force(case.decisions, as_of.day)
                 .last()
                 .map(|decision| decision.tier()),
-            facts: own.facts,
+            facts,
             tier: Tier::A,
             points: 0,
             base_tier: Tier::A,
-            next_change_on: [
-                own.next_change_on,
-                next_version_on,
-                next_decision_on(case.decisions, as_of.day),
-            ]
-            .into_iter()
-            .flatten()
-            .min(),
+            next_change_on: earliest(next_change_on, earliest(next_fact_on, next_age_on)),
         };
         let alone = self.view(&provisional.facts, provisional.day);
         let (base_tier, points) = self.settle(&provisional, &alone, Reach::Base);
@@ -235,6 +239,14 @@ impl Classifier {
     }
 }
 
+/// The earlier of two days, of which either may be missing.
+fn earliest(one: Option<Date>, other: Option<Date>) -> Option<Date> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (day, None) | (None, day) => day,
+    }
+}
+
 impl AsRef<RegisterFacts> for Provisional {
     fn as_ref(&self) -> &RegisterFacts {
         &self.facts
@@ -264,7 +276,7 @@ impl Provisional {
 
     /// The same with a further day on which the tier may differ, for what may change it and is no part of a case.
     pub fn changing_by(mut self, day: Option<Date>) -> Self {
-        self.next_change_on = self.next_change_on.into_iter().chain(day).min();
+        self.next_change_on = earliest(self.next_change_on, day);
         self
     }
 

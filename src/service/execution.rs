@@ -128,9 +128,7 @@ impl<'a> Execution<'a> {
             || run.as_of != today
             || store.lacks_scanned(&self.run_id)?
         {
-            let count = store.enterprise_count()?;
-            let parts = usize::try_from(count / PART + 1).unwrap_or(usize::MAX);
-            let ranges = store.id_ranges(parts)?;
+            let (ranges, count) = store.parts_of(PART)?;
             run = store.begin_run(&self.run_id, owner, today, &ranges, count)?;
         }
         let is_first = store.is_first_run(&self.run_id)?;

@@ -16,7 +16,7 @@ use super::look_ups::cached;
 use super::{Service, ServiceError, off_thread};
 use crate::cache::{CacheError, CachedTier, Ticket};
 use crate::domain::{EnterpriseId, Epoch};
-use crate::store::{IdRange, Run, StoreError, StoredTier};
+use crate::store::{Run, StoreError, StoredTier};
 
 /// Enterprises that are read at once.
 const PART: u64 = 25_000;
@@ -149,11 +149,7 @@ impl Service {
             return Ok(0);
         };
         let store = Arc::clone(&self.store);
-        let ranges: Vec<IdRange> = off_thread(move || {
-            let parts = usize::try_from(store.enterprise_count()? / PART + 1).unwrap_or(usize::MAX);
-            Ok(store.id_ranges(parts)?)
-        })
-        .await?;
+        let (ranges, _) = off_thread(move || Ok(store.parts_of(PART)?)).await?;
         let mut pace = Pace::new(self.warm_up_per_second);
         for range in ranges {
             let store = Arc::clone(&self.store);

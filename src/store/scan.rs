@@ -15,9 +15,9 @@ pub struct IdRange {
 
 /// Reading the register in parts.
 pub trait Scan {
-    /// At most `parts` ranges with about equally many enterprises, in order, that together cover every id there is or
-    /// will be.
-    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError>;
+    /// Ranges of about `each` enterprises, in order, that together cover every id there is or will be, and the number of
+    /// enterprises in all; both by one walk at most.
+    fn parts_of(&self, each: u64) -> Result<(Vec<IdRange>, u64), StoreError>;
 
     /// Goes through the dossiers of a range in id order, as they are at one instant, until `visit` breaks off.
     fn each_dossier_in(

@@ -68,6 +68,10 @@ pub trait TierStore {
     fn present_tier(&self, id: &EnterpriseId) -> Result<Option<PresentTier>, StoreError>;
 }
 
+/// So many days ahead the rows of a run get their entries in the index of days: a week's at once, so that the slot is gone
+/// through once a week.
+pub(super) const ENTERED_AHEAD: i32 = 6;
+
 /// An entry of the log of what was in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InForce {

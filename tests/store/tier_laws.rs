@@ -10,6 +10,7 @@ crate::hold!(tier_laws:
     several_letters_of_one_day_leave_one_entry,
     a_difference_touches_the_enterprises_whose_links_or_owner_name_it,
     tiers_whose_day_has_come_are_found,
+    tiers_of_a_run_are_found_on_their_day_too,
     migrations_and_summaries_count_every_enterprise_once,
 );
 
@@ -20,8 +21,8 @@ pub mod laws {
     use risktier::domain::dates::add_days;
     use risktier::domain::{Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, Epoch, Tier};
     use risktier::store::{
-        AlertFilter, AlertKind, LinkState, Migrated, ModelFile, NewInForce, NewTier, Store,
-        StoredTier, SummaryBy, Summed, TierFilter, TierRow,
+        AlertFilter, AlertKind, IdRange, LinkState, Migrated, ModelFile, NewInForce, NewRun,
+        NewTier, RunCause, RunRow, Store, StoredTier, SummaryBy, Summed, TierFilter, TierRow,
     };
 
     use crate::register::{TODAY, enterprise, id, label, record_with, serious_penalty};
@@ -338,6 +339,70 @@ pub mod laws {
         assert_eq!(due(0, 10), []);
         assert_eq!(due(3, 10), [id(3), id(4)]);
         assert_eq!(due(9, 1), [id(3)]);
+    }
+
+    pub fn tiers_of_a_run_are_found_on_their_day_too(place: &dyn Place) {
+        let store = served(place);
+        let all: Vec<_> = (1..=5).map(enterprise).collect();
+        store.put_enterprises(&all, 0, TODAY).unwrap();
+        let days = [None, Some(30), Some(1), Some(3), Some(8)];
+        let rows: Vec<RunRow> = (1..)
+            .zip(days)
+            .map(|(number, days)| RunRow {
+                enterprise_id: id(number),
+                revision: 1,
+                tier: Tier::A,
+                points: 180,
+                next_change_on: days.map(|days| add_days(TODAY, days)),
+                from_on: TODAY,
+                link: new(number, tier(1, Tier::A)).link,
+                is_surge: false,
+            })
+            .collect();
+        let (run_id, owner) = ("run", "owner");
+        store
+            .request_run(&NewRun {
+                run_id: run_id.into(),
+                cause: RunCause::Demand,
+                files_id: "files".into(),
+                as_of: TODAY,
+            })
+            .unwrap();
+        store.claim_run(owner, 60_000).unwrap().unwrap();
+        store
+            .begin_run(run_id, owner, TODAY, &[IdRange::all()], 5)
+            .unwrap();
+        store.put_scanned(run_id, owner, 0, 5, b"noted").unwrap();
+        let other = epoch("fedcba9876543210");
+        store.freeze_run(run_id, owner, &other, None).unwrap();
+        store.put_finished(run_id, owner, 0, &rows, &[]).unwrap();
+        store.flip(run_id, owner).unwrap();
+
+        let due = |days, limit| store.due_tiers(add_days(TODAY, days), limit).unwrap();
+        assert_eq!(due(0, 10), []);
+        assert_eq!(due(3, 10), [id(3), id(4)]);
+        // Entries that were made for a week ahead wait for their day, and a new tier takes its own along.
+        assert_eq!(due(7, 10), [id(3), id(4)]);
+        let dated = StoredTier {
+            next_change_on: Some(add_days(TODAY, 40)),
+            ..tier(1, Tier::B)
+        };
+        assert!(store.put_tiers(&other, &[new(3, dated)]).unwrap().is_live);
+        assert_eq!(due(8, 10), [id(4), id(5)]);
+        assert_eq!(due(35, 10), [id(4), id(5), id(2)]);
+        assert_eq!(due(40, 1), [id(4)]);
+        assert_eq!(due(40, 9), [id(4), id(5), id(2), id(3)]);
+        // Other files in force without a run change nothing about that.
+        let force = store.in_force().unwrap().unwrap();
+        let again = NewInForce {
+            epoch: other,
+            ..in_force(EPOCH)
+        };
+        store
+            .put_in_force(Some(force.number), &again, None)
+            .unwrap()
+            .unwrap();
+        assert_eq!(due(40, 9), [id(4), id(5), id(2), id(3)]);
     }
 
     pub fn migrations_and_summaries_count_every_enterprise_once(place: &dyn Place) {

@@ -288,10 +288,10 @@ impl RunStore for PostgresStore {
         self.pool.write(|tx| {
             let held = held(tx, run_id, owner)?;
             let into = format!(
-                "{} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge)",
+                "{} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, is_open)",
                 table(held.slot)
             );
-            let mut copied = CopyRows::new(9);
+            let mut copied = CopyRows::new(10);
             for row in rows {
                 copied
                     .row()
@@ -303,7 +303,8 @@ impl RunStore for PostgresStore {
                     .optional_day(row.next_change_on)
                     .day(row.from_on)
                     .large(row.link.pack())
-                    .optional_truth(Some(row.is_surge));
+                    .optional_truth(Some(row.is_surge))
+                    .optional_truth(Some(true));
             }
             // Moves the part first: if another owner has done it, nothing is copied twice.
             step(tx, part, SCANNED, FINISHED, 0)?;
@@ -444,6 +445,8 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
+    // The run has computed all days anew: none has come yet.
+    tx.execute("UPDATE live SET entered_until = $1", &[&day])?;
     feed::log_flip(tx, run_id, number + 1, day)?;
     // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
@@ -466,7 +469,7 @@ fn carry_over(tx: &mut Session, old: &str, new: &str, start_seq: u64) -> Result<
     tx.execute(
         &format!(
             "UPDATE {new} n SET revision = 0, tier = o.tier, points = o.points, as_of = o.as_of, \
-             next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge \
+             next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge, is_open = false \
              FROM {old} o WHERE o.enterprise_id = n.enterprise_id AND n.enterprise_id IN ({changed})"
         ),
         &[&since],

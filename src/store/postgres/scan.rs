@@ -8,7 +8,7 @@ use super::pool::Session;
 use super::register::{earlier_versions, versions_of};
 use crate::domain::{Enterprise, Record};
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
-use crate::store::{Dossier, IdRange, Scan, StoreError, packed};
+use crate::store::{Dossier, IdRange, RunStore as _, Scan, StoreError, packed};
 
 /// Enterprises whose dossiers are in memory at once.
 const PAGE: usize = 5_000;
@@ -16,8 +16,11 @@ const PAGE: usize = 5_000;
 const SAMPLED_PAGES: i64 = 1_000;
 
 impl Scan for PostgresStore {
-    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
-        self.pool.read(|tx| id_ranges(tx, parts))
+    fn parts_of(&self, each: u64) -> Result<(Vec<IdRange>, u64), StoreError> {
+        let count = self.enterprise_count()?;
+        let parts = usize::try_from(count / each.max(1) + 1).unwrap_or(usize::MAX);
+        let ranges = self.pool.read(|tx| id_ranges(tx, parts))?;
+        Ok((ranges, count))
     }
 
     fn each_dossier_in(

@@ -12,11 +12,12 @@ use super::lock::Lock;
 use super::models::follow;
 use super::pool::{End, Session, WAITING};
 use super::runs::active;
-use crate::domain::dates::to_epoch_day;
+use crate::domain::dates::{add_days, to_epoch_day};
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
+use crate::store::tiers::ENTERED_AHEAD;
 use crate::store::{
     AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
     PastTier, PresentTier, StoreError, TierRow, TierStore,
@@ -37,6 +38,9 @@ pub(super) struct Live {
 pub(super) fn table(slot: i64) -> &'static str {
     if slot == 0 { "tiers_a" } else { "tiers_b" }
 }
+
+/// Rows that are gone through at once to give them entries for their day.
+const ENTERED_AT_ONCE: usize = 10_000;
 
 /// How the live row is read.
 #[derive(Clone, Copy)]
@@ -225,13 +229,14 @@ impl TierStore for PostgresStore {
     }
 
     fn due_tiers(&self, day: Date, limit: usize) -> Result<Vec<EnterpriseId>, StoreError> {
+        self.enter_due(day)?;
         self.pool.read_at_one_instant(|tx| {
             let Some(live) = live(tx, LiveLock::None)? else {
                 return Ok(Vec::new());
             };
             let sql = format!(
-                "SELECT enterprise_id FROM {} WHERE next_change_on IS NOT NULL AND next_change_on <= $1 \
-                 ORDER BY next_change_on LIMIT $2",
+                "SELECT enterprise_id FROM {} WHERE next_change_on IS NOT NULL AND NOT is_open \
+                 AND next_change_on <= $1 ORDER BY next_change_on LIMIT $2",
                 table(live.slot)
             );
             tx.query(&sql, &[&to_epoch_day(day), &limited(limit)])?
@@ -269,6 +274,68 @@ impl TierStore for PostgresStore {
             }
         })
     }
+}
+
+impl PostgresStore {
+    /// Sees to it that the rows of a run whose day has come have their entries for it. A few thousand rows are gone through
+    /// in one transaction, so that nobody waits for long.
+    fn enter_due(&self, day: Date) -> Result<(), StoreError> {
+        let sql = "SELECT slot, number FROM live WHERE one = 1 \
+                   AND (entered_until IS NULL OR entered_until < $1)";
+        let open = self.pool.read(|tx| {
+            tx.optional(sql, &[&to_epoch_day(day)])?
+                .map(|row| {
+                    let slot: i64 = rows::number(&row, 0, "slot")?;
+                    Ok((slot, rows::number::<u64>(&row, 1, "number")?))
+                })
+                .transpose()
+        })?;
+        let Some((slot, number)) = open else {
+            return Ok(());
+        };
+        let until = to_epoch_day(add_days(day, ENTERED_AHEAD));
+        let mut after = String::new();
+        while let Some(last) = self
+            .pool
+            .write(|tx| Ok(End::Keep(enter_next(tx, (slot, number), &after, until)?)))?
+        {
+            after = last;
+        }
+        self.pool.write(|tx| {
+            let is_live = live(tx, LiveLock::Move)?.is_some_and(|live| live.number == number);
+            if is_live {
+                tx.execute("UPDATE live SET entered_until = $1", &[&until])?;
+            }
+            Ok(End::Keep(()))
+        })
+    }
+}
+
+/// Gives the next open rows behind an id their entries; the last one's id, or nothing when all are gone through or another
+/// slot is live by now.
+fn enter_next(
+    tx: &mut Session,
+    (slot, number): (i64, u64),
+    after: &str,
+    until: i32,
+) -> Result<Option<String>, StoreError> {
+    if live(tx, LiveLock::Stay)?.is_none_or(|live| live.number != number) {
+        return Ok(None);
+    }
+    let slot = table(slot);
+    let sql = format!(
+        "SELECT enterprise_id FROM {slot} WHERE enterprise_id > $1 ORDER BY enterprise_id LIMIT 1 OFFSET $2"
+    );
+    let last = tx
+        .optional(&sql, &[&after, &limited(ENTERED_AT_ONCE - 1)])?
+        .map(|row| rows::text(&row, 0, "enterprise_id").map(str::to_owned))
+        .transpose()?;
+    let sql = format!(
+        "UPDATE {slot} SET is_open = false WHERE enterprise_id > $1 AND ($2::text IS NULL OR enterprise_id <= $2) \
+         AND is_open AND next_change_on <= $3"
+    );
+    tx.execute(&sql, &[&after, &last, &until])?;
+    Ok(last)
 }
 
 /// Lets the planner go through whole tables until the end of the transaction.
@@ -443,7 +510,8 @@ fn write_tiers(
              $7::integer[], $8::bigint[], $9::boolean[]) \
          ON CONFLICT (enterprise_id) DO UPDATE SET revision = excluded.revision, tier = excluded.tier, \
          points = excluded.points, as_of = excluded.as_of, next_change_on = excluded.next_change_on, \
-         from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, facts = NULL \
+         from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, \
+         is_open = false, facts = NULL \
          WHERE excluded.revision >= {slot}.revision RETURNING enterprise_id, xmax = 0"
     );
     tx.query(

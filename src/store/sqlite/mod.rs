@@ -56,6 +56,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_shared_visits.sql"),
     include_str!("../migrations/0014_refusals.sql"),
     include_str!("../migrations/0015_policy_chain.sql"),
+    include_str!("../migrations/0016_due.sql"),
 ];
 
 /// The embedded store.

@@ -244,8 +244,8 @@ impl RunStore for SqliteStore {
         self.write(|tx| {
             let held = held(tx, run_id, owner)?;
             let mut insert = tx.prepare_cached(&format!(
-                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
+                 is_open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1)",
                 table(held.slot)
             ))?;
             for row in rows {
@@ -395,6 +395,8 @@ fn flip(tx: &Transaction<'_>, run_id: &str, owner: &str) -> Result<Run, StoreErr
         from_on: run.as_of,
     };
     log_in_force(tx, number + 1, held.slot, &new, Some(run_id))?;
+    // The run has computed all days anew: none has come yet.
+    tx.execute("UPDATE live SET entered_until = ?1", [day])?;
     feed::log_flip(tx, run_id, number + 1, day)?;
     // The run has followed all changes up to its beginning; those since then are computed anew under the new epoch.
     tx.execute(
@@ -421,7 +423,7 @@ fn carry_over(
     tx.execute(
         &format!(
             "UPDATE {new} SET revision = 0, tier = o.tier, points = o.points, as_of = o.as_of, \
-             next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge \
+             next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge, is_open = 0 \
              FROM {old} o WHERE o.enterprise_id = {new}.enterprise_id AND {new}.enterprise_id IN ({changed})"
         ),
         [start_seq],

@@ -10,8 +10,8 @@ use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
 use crate::store::{Dossier, IdRange, Scan, StoreError, packed};
 
 impl Scan for SqliteStore {
-    fn id_ranges(&self, parts: usize) -> Result<Vec<IdRange>, StoreError> {
-        self.read(|tx| id_ranges(tx, parts))
+    fn parts_of(&self, each: u64) -> Result<(Vec<IdRange>, u64), StoreError> {
+        self.read(|tx| parts_of(tx, each.max(1)))
     }
 
     fn each_dossier_in(
@@ -23,28 +23,25 @@ impl Scan for SqliteStore {
     }
 }
 
-fn id_ranges(tx: &Transaction<'_>, parts: usize) -> Result<Vec<IdRange>, StoreError> {
-    let parts = u64::try_from(parts.max(1)).unwrap_or(1);
-    let count: u64 = tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?;
+fn parts_of(tx: &Transaction<'_>, each: u64) -> Result<(Vec<IdRange>, u64), StoreError> {
     let mut statement = tx.prepare(
         "SELECT enterprise_id FROM enterprises WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2",
     )?;
-    let (mut ends, mut passed) = (Vec::new(), 0);
-    let mut last = String::new();
-    for part in 1..parts {
-        let wanted = count * part / parts;
-        if wanted == passed {
-            continue;
-        }
-        let end: Option<String> = statement
-            .query_row(params![last, wanted - passed - 1], |row| row.get(0))
-            .optional()?;
-        let Some(end) = end else { break };
-        passed = wanted;
+    let (mut ends, mut last) = (Vec::new(), String::new());
+    while let Some(end) = statement
+        .query_row(params![last, each - 1], |row| row.get::<_, String>(0))
+        .optional()?
+    {
         last.clone_from(&end);
         ends.push(end);
     }
-    Ok(IdRange::ending_at(ends))
+    let rest: u64 = tx.query_row(
+        "SELECT count(*) FROM enterprises WHERE enterprise_id > ?1",
+        [last],
+        |row| row.get(0),
+    )?;
+    let count = each * ends.len() as u64 + rest;
+    Ok((IdRange::ending_at(ends), count))
 }
 
 fn each_dossier_in(

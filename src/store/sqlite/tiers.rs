@@ -10,11 +10,12 @@ use super::models::follow;
 use super::runs::active;
 use super::write::touch;
 use super::{SqliteStore, feed};
-use crate::domain::dates::to_epoch_day;
+use crate::domain::dates::{add_days, to_epoch_day};
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
 use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
+use crate::store::tiers::ENTERED_AHEAD;
 use crate::store::{
     AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
     PastTier, PresentTier, StoreError, TierRow, TierStore,
@@ -22,6 +23,9 @@ use crate::store::{
 
 /// The present instant in milliseconds since 1970.
 pub(super) const NOW: &str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
+
+/// Rows that are gone through at once to give them entries for their day.
+const ENTERED_AT_ONCE: usize = 10_000;
 
 /// What is live.
 pub(super) struct Live {
@@ -205,13 +209,14 @@ impl TierStore for SqliteStore {
     }
 
     fn due_tiers(&self, day: Date, limit: usize) -> Result<Vec<EnterpriseId>, StoreError> {
+        self.enter_due(day)?;
         self.read(|tx| {
             let Some(live) = live(tx)? else {
                 return Ok(Vec::new());
             };
             let sql = format!(
-                "SELECT enterprise_id FROM {} WHERE next_change_on IS NOT NULL AND next_change_on <= ?1 \
-                 ORDER BY next_change_on LIMIT ?2",
+                "SELECT enterprise_id FROM {} WHERE next_change_on IS NOT NULL AND is_open = 0 \
+                 AND next_change_on <= ?1 ORDER BY next_change_on LIMIT ?2",
                 table(live.slot)
             );
             all(tx, &sql, &[&to_epoch_day(day), &limit], |row| {
@@ -245,6 +250,63 @@ impl TierStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Sees to it that the rows of a run whose day has come have their entries for it. A few thousand rows are gone through
+    /// in one transaction, so that nobody waits for long.
+    fn enter_due(&self, day: Date) -> Result<(), StoreError> {
+        let sql = "SELECT slot, number FROM live WHERE one = 1 \
+                   AND (entered_until IS NULL OR entered_until < ?1)";
+        let open = self.read(|tx| {
+            one(tx, sql, &[&to_epoch_day(day)], |row| {
+                let slot: i64 = rows::number(row, 0, "slot")?;
+                Ok((slot, rows::number::<u64>(row, 1, "number")?))
+            })
+        })?;
+        let Some((slot, number)) = open else {
+            return Ok(());
+        };
+        let until = to_epoch_day(add_days(day, ENTERED_AHEAD));
+        let mut after = String::new();
+        loop {
+            let last = self.write(|tx| enter_next(tx, (slot, number), &after, until))?;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Gives the next open rows behind an id their entries; the last one's id, or nothing when all are gone through or another
+/// slot is live by now.
+fn enter_next(
+    tx: &Transaction<'_>,
+    (slot, number): (i64, u64),
+    after: &str,
+    until: i32,
+) -> Result<Option<String>, StoreError> {
+    if live(tx)?.is_none_or(|live| live.number != number) {
+        return Ok(None);
+    }
+    let slot = table(slot);
+    let sql = format!(
+        "SELECT enterprise_id FROM {slot} WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2"
+    );
+    let last = one(tx, &sql, &[&after, &(ENTERED_AT_ONCE - 1)], |row| {
+        Ok(rows::text(row, 0, "enterprise_id")?.to_owned())
+    })?;
+    let sql = format!(
+        "UPDATE {slot} SET is_open = 0 WHERE enterprise_id > ?1 AND (?2 IS NULL OR enterprise_id <= ?2) \
+         AND is_open = 1 AND next_change_on <= ?3"
+    );
+    tx.prepare_cached(&sql)?
+        .execute(params![after, last, until])?;
+    if last.is_none() {
+        tx.execute("UPDATE live SET entered_until = ?1", [until])?;
+    }
+    Ok(last)
+}
+
 pub(super) fn in_force(tx: &Transaction<'_>) -> Result<Option<InForce>, StoreError> {
     let sql = format!(
         "SELECT {IN_FORCE_COLUMNS} FROM live JOIN in_force f USING (number) WHERE live.one = 1"
@@ -275,7 +337,8 @@ pub(super) fn log_in_force(
         ],
     )?;
     tx.execute(
-        "INSERT OR REPLACE INTO live (one, slot, number, epoch) VALUES (1, ?1, ?2, ?3)",
+        "INSERT INTO live (one, slot, number, epoch) VALUES (1, ?1, ?2, ?3) \
+         ON CONFLICT (one) DO UPDATE SET slot = excluded.slot, number = excluded.number, epoch = excluded.epoch",
         params![slot, number, new.epoch.as_str()],
     )?;
     follow(tx, &new.files_id, run_id)
@@ -364,7 +427,8 @@ fn put_tier(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
          ON CONFLICT (enterprise_id) DO UPDATE SET revision = excluded.revision, tier = excluded.tier, \
          points = excluded.points, as_of = excluded.as_of, next_change_on = excluded.next_change_on, \
-         from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, facts = NULL"
+         from_on = excluded.from_on, link = excluded.link, is_surge = excluded.is_surge, \
+         is_open = 0, facts = NULL"
     ))?
     .execute(params![
         id.as_str(),
