@@ -116,10 +116,9 @@ impl Grid {
         cell: impl Fn(f64) -> usize,
     ) {
         add_groups(numbers, sums, out, |group| {
-            let cells = group.map(&cell);
             let mut values = [0; LANES];
-            for ((value, number), cell) in values.iter_mut().zip(group).zip(cells) {
-                let before = usize::from(self.before.get(cell).copied().unwrap_or(0));
+            for (value, number) in values.iter_mut().zip(group) {
+                let before = usize::from(self.before.get(cell(*number)).copied().unwrap_or(0));
                 let mut count = before;
                 for at in 0..IN_CELL {
                     let edge = self.edges.get(before + at).copied().unwrap_or(f64::NAN);
@@ -161,10 +160,10 @@ fn bits(number: f64, from: i64, shift: u32) -> usize {
     ((at >> shift) as usize).min(CELLS - 1)
 }
 
-/// The scales worth a try: evenly over all edges or without the outermost, and by bits from the first or second positive
-/// edge on. Edges outside share the first or last cell.
+/// The scales worth a try: by bits from the first or second positive edge on, and evenly over all edges or without the
+/// outermost, which takes longer. Edges outside share the first or last cell.
 fn scales(edges: &[f64]) -> Vec<Scale> {
-    let mut found = Vec::new();
+    let (mut by_bits, mut evenly) = (Vec::new(), Vec::new());
     for (skipped, dropped) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
         let inner = edges
             .get(skipped..edges.len().saturating_sub(dropped))
@@ -172,7 +171,7 @@ fn scales(edges: &[f64]) -> Vec<Scale> {
         if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
             let per = (CELLS - 1) as f64 / (to - from);
             if per.is_finite() && per > 0.0 {
-                found.push(Scale::Even { from: *from, per });
+                evenly.push(Scale::Even { from: *from, per });
             }
         }
         let mut positive = inner.iter().filter(|edge| **edge > 0.0);
@@ -181,10 +180,11 @@ fn scales(edges: &[f64]) -> Vec<Scale> {
             // The fewest bits left out with which the last edge still has a cell.
             let spread = u64::BITS - (to - from).unsigned_abs().leading_zeros();
             let shift = spread.saturating_sub(CELLS.ilog2());
-            found.push(Scale::Bits { from, shift });
+            by_bits.push(Scale::Bits { from, shift });
         }
     }
-    found
+    by_bits.extend(evenly);
+    by_bits
 }
 
 fn most_in_cell(scale: Scale, edges: &[f64]) -> usize {
@@ -241,6 +241,11 @@ mod tests {
         let mut rng = SeededRng::new(3, "grid");
         for count in [2_u32, 3, 13, 40, 127] {
             check(&(0..count).map(f64::from).collect::<Vec<_>>());
+            check(
+                &(0..count)
+                    .map(|at| f64::from(at) - 60.5)
+                    .collect::<Vec<_>>(),
+            );
             check(
                 &(0..count)
                     .map(|at| 1_990.0 + f64::from(at) / 12.0)

@@ -8,9 +8,10 @@
 )]
 
 use super::*;
+use crate::domain::EnterpriseKind;
 use crate::domain::rng::SeededRng;
 use crate::indicators::Direction;
-use crate::model::{Beside, Column, Scorecard, Table, Values};
+use crate::model::{Beside, Column, Scorecard, Scorecards, Table, Values};
 
 /// Rows whose risk rises with `up`, falls with `down`, has a bump in `bump`, depends on `kind`, and on `up` and `down`
 /// together; `noise` says nothing. One in six `up` is missing.
@@ -704,5 +705,24 @@ fn declared_pairs_keep_the_direction_of_their_features() {
             .unwrap_err()
             .to_string()
             .contains("declared direction")
+    );
+}
+
+#[test]
+fn trained_cards_of_one_file_read_back_and_one_that_was_changed_is_refused_by_its_kind() {
+    let card = run(&sample(3_000, 3), params(Fitter::Woe)).unwrap().card;
+    let cards = Scorecards {
+        by_kind: [(EnterpriseKind::IndividualBusiness, card.clone())].into(),
+        ..card.into()
+    };
+    let text = String::from_utf8(cards.to_canonical_json().unwrap()).unwrap();
+    assert_eq!(Scorecards::from_json(&text).unwrap(), cards);
+    let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    file["by_kind"]["individual_business"]["manifest"]["seed"] = 99.into();
+    let error = Scorecards::from_json(&file.to_string()).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("`individual_business`") && said.contains("changed by hand"),
+        "{said}"
     );
 }
