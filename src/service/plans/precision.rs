@@ -392,7 +392,8 @@ fn share_of(
         });
     }
     let rules = request.strata.iter().filter(|rule| rule.speaks_of(stratum));
-    let mut said = rules.filter_map(|rule| rule.shares.iter().find(|(name, _)| name.as_str() == of));
+    let mut said =
+        rules.filter_map(|rule| rule.shares.iter().find(|(name, _)| name.as_str() == of));
     said.next_back()
         .map(|(_, share)| (share * PPB as f64).round() as u64)
         .ok_or_else(|| {
