@@ -78,7 +78,7 @@ impl EnterpriseId {
             return Err(IdError::PathStep);
         }
         if Uscc::has_shape(&id) && id.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            id = id.to_ascii_uppercase().into();
+            id = id.to_ascii_uppercase();
         }
         Ok(Self(id))
     }
