@@ -291,6 +291,19 @@ fn a_candidate_policy_is_tried_without_drawing() {
     }
 }
 
+fn by_precision(request: &PlanRequest, precision: Vec<PrecisionBound>) -> PlanRequest {
+    PlanRequest {
+        visits: None,
+        allocation: AllocationRequest {
+            by: AllocationBy::Precision,
+            strata: predicted(),
+            precision,
+            ..AllocationRequest::default()
+        },
+        ..request.clone()
+    }
+}
+
 fn bound(cv: f64) -> PrecisionBound {
     PrecisionBound {
         cv,
@@ -303,16 +316,7 @@ fn visits_go_by_the_precision_that_is_asked_for() {
     let place = Place::empty();
     let (service, request) = world(&place);
     let asked = |precision: Vec<PrecisionBound>, more: &dyn Fn(&mut PlanRequest)| {
-        let mut request = PlanRequest {
-            visits: None,
-            allocation: AllocationRequest {
-                by: AllocationBy::Precision,
-                strata: predicted(),
-                precision,
-                ..AllocationRequest::default()
-            },
-            ..request.clone()
-        };
+        let mut request = by_precision(&request, precision);
         more(&mut request);
         request
     };
@@ -422,16 +426,7 @@ fn precision_that_cannot_be_had_or_is_asked_wrongly_is_refused_by_name() {
     let place = Place::empty();
     let (service, request) = world(&place);
     let field = |precision: Vec<PrecisionBound>, more: &dyn Fn(&mut PlanRequest)| {
-        let mut request = PlanRequest {
-            visits: None,
-            allocation: AllocationRequest {
-                by: AllocationBy::Precision,
-                strata: predicted(),
-                precision,
-                ..AllocationRequest::default()
-            },
-            ..request.clone()
-        };
+        let mut request = by_precision(&request, precision);
         more(&mut request);
         match service.preview_plan(&request).unwrap_err() {
             ServiceError::Field(error) => error.field,

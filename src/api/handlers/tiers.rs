@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::enterprises::id_of_path;
 use super::records::parse_records;
 use crate::api::accept::negotiate;
+use crate::api::conditional::names;
 use crate::api::dto::tiers::{
     AsOfQuery, EnterpriseTier, ItemError, LookupAnswer, LookupFault, LookupInput, LookupItem,
     ScoreInput, TierExplanation,
@@ -151,13 +152,14 @@ fn conditional(
     cache_status: &'static str,
     body: impl FnOnce() -> Vec<u8>,
 ) -> HttpResponse {
-    let is_known = has_tag(headers, tag);
+    let tag = std::str::from_utf8(tag).unwrap_or_default();
+    let is_known = names(headers, header::IF_NONE_MATCH, tag);
     let mut response = if is_known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
-    if let Ok(tag) = HeaderValue::from_bytes(tag) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
         response.insert_header((header::ETAG, tag));
     }
     response
@@ -215,16 +217,6 @@ fn cache_status(origin: Origin) -> &'static str {
         Origin::Computed => "risktier; fwd=miss; detail=computed",
         Origin::Joined => "risktier; fwd=miss; collapsed",
     }
-}
-
-/// Whether `If-None-Match` names the tag; weak tags compare equal (RFC 9110, section 13.1.2).
-fn has_tag(headers: &HeaderMap, tag: &[u8]) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given).as_bytes() == tag)
 }
 
 /// Why an enterprise is in its tier

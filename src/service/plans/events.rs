@@ -5,6 +5,7 @@
 //! part of a transcript.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::document::PlanDocument;
@@ -205,19 +206,7 @@ fn taken(document: &PlanDocument) -> Vec<PlanEvent> {
         (PlanStep::Close, closed.map(|closed| &closed.closed_at)),
         (PlanStep::Void, document.void_at.as_ref()),
     ];
-    let steps = steps.into_iter().filter_map(|(step, at)| Some((step, at?)));
-    steps
-        .map(|(step, at)| PlanEvent {
-            at: at.clone(),
-            step,
-            refused: false,
-            reason: document
-                .void_reason
-                .clone()
-                .filter(|_| step == PlanStep::Void),
-            by: document.said_by.get(&step).cloned(),
-        })
-        .collect()
+    events_of(steps, document.void_reason.as_ref(), &document.said_by)
 }
 
 fn taken_by_group(document: &GroupDocument) -> Vec<PlanEvent> {
@@ -228,17 +217,23 @@ fn taken_by_group(document: &GroupDocument) -> Vec<PlanEvent> {
         (PlanStep::Open, opened.map(|opened| &opened.opened_at)),
         (PlanStep::Void, document.void_at.as_ref()),
     ];
-    let steps = steps.into_iter().filter_map(|(step, at)| Some((step, at?)));
-    steps
+    events_of(steps, document.void_reason.as_ref(), &document.said_by)
+}
+
+/// The steps of these that were taken, with what was said of them.
+fn events_of<const COUNT: usize>(
+    steps: [(PlanStep, Option<&String>); COUNT],
+    void_reason: Option<&String>,
+    said_by: &BTreeMap<PlanStep, Label>,
+) -> Vec<PlanEvent> {
+    let taken = steps.into_iter().filter_map(|(step, at)| Some((step, at?)));
+    taken
         .map(|(step, at)| PlanEvent {
             at: at.clone(),
             step,
             refused: false,
-            reason: document
-                .void_reason
-                .clone()
-                .filter(|_| step == PlanStep::Void),
-            by: document.said_by.get(&step).cloned(),
+            reason: void_reason.filter(|_| step == PlanStep::Void).cloned(),
+            by: said_by.get(&step).cloned(),
         })
         .collect()
 }

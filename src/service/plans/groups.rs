@@ -348,9 +348,8 @@ impl Service {
             (GroupState::Sealed, GroupState::Opened),
             (PlanStep::Open, by),
             &|document, _| {
-                let mut contributions = opened.clone();
-                contributions.push(super::steps::opened_by_server(&document.server_value)?);
-                contributions.sort_by(|a, b| a.name.cmp(&b.name));
+                let contributions =
+                    super::steps::with_the_servers(opened.clone(), &document.server_value)?;
                 let problems =
                     opening_problems(document.hash, &document.contributions, &contributions);
                 if !problems.is_empty() {

@@ -210,12 +210,7 @@ impl Service {
         };
         let contributions = match &document.request.group {
             Some(group_id) => self.opened_in_group(group_id, &opened)?,
-            None => {
-                let mut contributions = opened;
-                contributions.push(opened_by_server(&frozen.server_value)?);
-                contributions.sort_by(|a, b| a.name.cmp(&b.name));
-                contributions
-            }
+            None => with_the_servers(opened, &frozen.server_value)?,
         };
         let problems =
             opening_problems(frozen.plan.hash, &frozen.plan.contributions, &contributions);
@@ -439,8 +434,18 @@ struct SeedSource {
     extends: Option<Digest>,
 }
 
+/// What was opened and the server's own contribution, by name.
+pub(super) fn with_the_servers(
+    mut opened: Vec<Contribution>,
+    server_value: &ContributionValue,
+) -> Result<Vec<Contribution>, ServiceError> {
+    opened.push(opened_by_server(server_value)?);
+    opened.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(opened)
+}
+
 /// The server's own contribution, opened.
-pub(super) fn opened_by_server(value: &ContributionValue) -> Result<Contribution, ServiceError> {
+fn opened_by_server(value: &ContributionValue) -> Result<Contribution, ServiceError> {
     Ok(Contribution {
         name: ContributionName::new(SERVER).map_err(internal)?,
         value: value.clone(),
