@@ -1,11 +1,12 @@
 //! Import of a made-up register against the bulk load of the same rows, and reading it back, in one run.
 //!
-//! `cargo bench --bench import -- [--enterprises N] [--records M] [--batch ROWS] [--database postgresql://…]`
+//! `cargo bench --bench import -- [--enterprises N] [--records M] [--batch ROWS] [--file PATH | --database postgresql://…]`
 //!
 //! Both sides get the same rows in the same order into the same tables, keys and indexes, chunk by chunk in turns, so
 //! that whatever else the machine does falls on both. The bulk load inserts by prepared statements, 100,000 rows in a
 //! transaction (SQLite), or copies in binary form (PostgreSQL); it looks nothing up and decides nothing. Making the rows
-//! is not timed, and neither is reading files. A database that is named must be empty; its tables are filled twice.
+//! is not timed, and neither is reading files. A database that is named is measured in place of the embedded store; it must
+//! be empty, and its tables are filled twice. A file that is named keeps what was imported, for the benchmark `register`.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,23 +46,6 @@ fn main() {
         as_of: DAY,
     };
     let batch = usize::try_from(number("--batch", 20_000)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    {
-        let (ours, bulk) = (folder.path().join("ours.db"), folder.path().join("bulk.db"));
-        let store = SqliteStore::open(&ours).unwrap();
-        measure(
-            "embedded",
-            options,
-            batch,
-            &store,
-            &mut SqliteBulk::new(&bulk),
-        );
-        drop(store);
-        let begun = Instant::now();
-        SqliteStore::open(&ours).unwrap().ping().unwrap();
-        line("embedded: open until it answers", begun.elapsed(), 1);
-    }
-    drop(folder);
     if let Some(url) = asked("--database") {
         let store = PostgresStore::open(&url).unwrap();
         measure(
@@ -74,14 +58,51 @@ fn main() {
         let begun = Instant::now();
         PostgresStore::open(&url).unwrap().ping().unwrap();
         line("PostgreSQL: open until it answers", begun.elapsed(), 1);
+        return;
     }
+    let folder = tempfile::tempdir().unwrap();
+    let ours = asked("--file").map_or(folder.path().join("ours.db"), Into::into);
+    let store = SqliteStore::open(&ours).unwrap();
+    let mut bulk = SqliteBulk::new(&folder.path().join("bulk.db"));
+    measure("embedded", options, batch, &store, &mut bulk);
+    drop(store);
+    let begun = Instant::now();
+    SqliteStore::open(&ours).unwrap().ping().unwrap();
+    line("embedded: open until it answers", begun.elapsed(), 1);
 }
 
 /// A bulk load into tables like the store's.
 trait Bulk {
     fn enterprises(&mut self, rows: &[Enterprise]) -> Duration;
-    fn records(&mut self, rows: &[Record]) -> Duration;
+    fn records(&mut self, rows: &Distinct<'_>) -> Duration;
     fn finish(&mut self);
+}
+
+/// What there is to load of a chunk: a bulk load knows of no repetition.
+struct Distinct<'a> {
+    /// A version of each record that was not in an earlier chunk.
+    first: Vec<&'a Record>,
+    /// The versions, without those that say again what is known.
+    versions: Vec<&'a Record>,
+}
+
+impl<'a> Distinct<'a> {
+    /// Of rows in which the versions of a record follow one another; `last` is the row before them.
+    fn of(rows: &'a [Record], last: Option<&'a Record>) -> Self {
+        let key = |row: &'a Record| (&row.source, &row.record_id);
+        let version = |row: &'a Record| (key(row), row.known_on);
+        let before = std::iter::once(last).chain(rows.iter().map(Some));
+        let (mut first, mut versions) = (Vec::new(), Vec::new());
+        for (row, before) in rows.iter().zip(before) {
+            if before.map(key) != Some(key(row)) {
+                first.push(row);
+            }
+            if before.map(version) != Some(version(row)) {
+                versions.push(row);
+            }
+        }
+        Self { first, versions }
+    }
 }
 
 fn measure(
@@ -106,10 +127,12 @@ fn measure(
         secs(theirs)
     );
     let import = store.begin_import().unwrap();
+    let mut last = None;
     for chunk in chunks(options, batch, |of| of.1) {
         records += chunk.len();
         ours += timed(|| drop(store.put_records(&chunk, import).unwrap()));
-        theirs += bulk.records(&chunk);
+        theirs += bulk.records(&Distinct::of(&chunk, last.as_ref()));
+        last = chunk.into_iter().next_back();
     }
     store.end_import(import);
     theirs += timed(|| bulk.finish());
@@ -215,7 +238,7 @@ fn line(name: &str, time: Duration, rows: usize) {
     println!("{name:<45} {:9.3} s {each:11.2} µs each", secs(time));
 }
 
-fn touched(rows: &[Record]) -> BTreeSet<&EnterpriseId> {
+fn touched<'a>(rows: &[&'a Record]) -> BTreeSet<&'a EnterpriseId> {
     rows.iter().map(|row| &row.enterprise_id).collect()
 }
 
@@ -290,16 +313,20 @@ impl Bulk for SqliteBulk {
         begun.elapsed()
     }
 
-    fn records(&mut self, rows: &[Record]) -> Duration {
-        let packed: Vec<_> = rows.iter().map(packed_version).collect();
+    fn records(&mut self, rows: &Distinct<'_>) -> Duration {
+        let Distinct { first, versions } = rows;
+        let packed: Vec<_> = versions.iter().map(|row| packed_version(row)).collect();
         let begun = Instant::now();
-        for (row, packed) in rows.iter().zip(packed) {
+        for row in first {
             let sql = "INSERT INTO record_owners VALUES (?1, ?2, ?3)";
             let mut insert = self.connection.prepare_cached(sql).unwrap();
             let (source, of) = (row.source.as_str(), row.enterprise_id.as_str());
             insert.execute(params![source, row.record_id, of]).unwrap();
             drop(insert);
             self.row();
+        }
+        for (row, packed) in versions.iter().zip(packed) {
+            let (source, of) = (row.source.as_str(), row.enterprise_id.as_str());
             let sql = "INSERT INTO record_versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
                  ?15, ?16, ?17, ?18, 1, ?4, ?19)";
             let mut insert = self.connection.prepare_cached(sql).unwrap();
@@ -328,7 +355,7 @@ impl Bulk for SqliteBulk {
             drop(insert);
             self.row();
         }
-        for id in touched(rows) {
+        for id in touched(versions) {
             self.log(id, 2);
         }
         begun.elapsed()
@@ -466,9 +493,10 @@ impl Bulk for PostgresBulk {
         begun.elapsed()
     }
 
-    fn records(&mut self, rows: &[Record]) -> Duration {
+    fn records(&mut self, rows: &Distinct<'_>) -> Duration {
+        let Distinct { first, versions } = rows;
         let owned = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
-        let values = rows.iter().map(|row| -> Vec<Box<dyn ToSql + Sync>> {
+        let values = versions.iter().map(|row| -> Vec<Box<dyn ToSql + Sync>> {
             vec![
                 Box::new(row.enterprise_id.to_string()),
                 Box::new(row.source.to_string()),
@@ -493,7 +521,7 @@ impl Bulk for PostgresBulk {
                 Box::new(packed_version(row)),
             ]
         });
-        let owners = rows.iter().map(|row| -> Vec<Box<dyn ToSql + Sync>> {
+        let owners = first.iter().map(|row| -> Vec<Box<dyn ToSql + Sync>> {
             vec![
                 Box::new(row.source.to_string()),
                 Box::new(row.record_id.clone()),
@@ -507,7 +535,10 @@ impl Bulk for PostgresBulk {
         self.copy("record_owners", &owner_types, owners.into_iter());
         self.copy("record_versions", V, values.into_iter());
         self.log(
-            touched(rows).into_iter().map(ToString::to_string).collect(),
+            touched(versions)
+                .into_iter()
+                .map(ToString::to_string)
+                .collect(),
             2,
         );
         self.client.batch_execute("COMMIT").unwrap();

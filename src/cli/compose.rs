@@ -90,10 +90,12 @@ pub(super) fn kind_scorecard(text: &str) -> Result<(EnterpriseKind, PathBuf), St
         .split_once('=')
         .filter(|(_, file)| !file.is_empty())
         .ok_or_else(|| "is not of the form KIND=FILE".to_owned())?;
-    let kind = kind
-        .parse()
-        .map_err(|error: UnknownCode| error.to_string())?;
-    Ok((kind, file.into()))
+    Ok((enterprise_kind(kind)?, file.into()))
+}
+
+/// Reads a kind of enterprises.
+pub(super) fn enterprise_kind(text: &str) -> Result<EnterpriseKind, String> {
+    text.parse().map_err(|error: UnknownCode| error.to_string())
 }
 
 /// A service on the store and cache of the settings. Not to be called from asynchronous threads: it may wait.

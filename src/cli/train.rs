@@ -6,12 +6,13 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::compose::{CommonFlags, blocking, runtime};
+use super::compose::{CommonFlags, blocking, enterprise_kind, runtime};
 use super::exit::{Ended, ExitCode, Failure};
 use super::judging::outcome_rule;
 use super::output::{OutputFormat, Table, print_json, print_table, rounded, say};
 use super::progress::spinner;
 use super::registers::{Registers, judged};
+use crate::domain::EnterpriseKind;
 use crate::service::training::{
     RegisterRows, RegisterSplit, Roles, RowRules, TableRead, TrainingError, TrainingFolder,
     Unplanned, read_card_rows, read_table, write_roles, write_training,
@@ -141,6 +142,10 @@ struct RegisterRowFlags {
     /// Last day of the inspections; default: all.
     #[arg(long, value_name = "DATE", requires = "from_register")]
     until: Option<Date>,
+    /// Kind of enterprises whose inspections are learned from, for a card of its own; may be given several times; default:
+    /// every kind.
+    #[arg(long = "kind", value_name = "KIND", value_parser = enterprise_kind, requires = "from_register")]
+    kinds: Vec<EnterpriseKind>,
     /// What becomes of inspections that no plan of this service drew; default: auto.
     #[arg(long, value_enum, requires = "from_register")]
     unplanned: Option<UnplannedFlag>,
@@ -257,6 +262,7 @@ fn register(arguments: &Arguments, parent: Option<&Scorecard>) -> Result<(), Fai
         outcome,
         from: flags.since,
         until: flags.until,
+        kinds: flags.kinds.iter().copied().collect(),
         unplanned: match flags.unplanned {
             None | Some(UnplannedFlag::Auto) => Unplanned::Auto,
             Some(UnplannedFlag::Count) => Unplanned::Count,
@@ -345,6 +351,11 @@ fn tell_rows(rows: &RegisterRows) {
             rows.unfounded_count,
             None,
             "were to what did not exist on the day before",
+        ),
+        (
+            rows.other_kind_count,
+            None,
+            "were to enterprises of other kinds",
         ),
         (
             rows.purged_count,

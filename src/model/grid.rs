@@ -4,7 +4,9 @@
 //! The cell of a number never falls where the number rises, so that an edge of an earlier cell is reached and one of a later
 //! cell is not, whatever was rounded on the way.
 
-use super::steps::{LANES, add_groups, or_missing};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::steps::{LANES, or_missing};
 
 /// Cells of a grid.
 const CELLS: usize = 1_024;
@@ -106,7 +108,6 @@ impl Grid {
         }
     }
 
-    #[inline(never)]
     fn add_by<const IN_CELL: usize>(
         &self,
         numbers: &[f64],
@@ -115,19 +116,94 @@ impl Grid {
         missing: i32,
         cell: impl Fn(f64) -> usize,
     ) {
-        add_groups(numbers, sums, out, |group| {
+        Arch::new().dispatch(Counted::<_, IN_CELL> {
+            grid: self,
+            numbers,
+            sums,
+            out,
+            missing,
+            cell,
+        });
+    }
+}
+
+/// The work of [`Grid::add`] for one scale and one number of edges in a cell.
+struct Counted<'a, Cell, const IN_CELL: usize> {
+    grid: &'a Grid,
+    numbers: &'a [f64],
+    sums: &'a mut [i32],
+    out: Option<&'a mut [i32]>,
+    missing: i32,
+    cell: Cell,
+}
+
+impl<Cell: Fn(f64) -> usize, const IN_CELL: usize> WithSimd for Counted<'_, Cell, IN_CELL> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Grid {
+            before,
+            edges,
+            values: by_count,
+            ..
+        } = self.grid;
+        let value = |group: &[f64; LANES]| {
             let mut values = [0; LANES];
             for (value, number) in values.iter_mut().zip(group) {
-                let before = usize::from(self.before.get(cell(*number)).copied().unwrap_or(0));
+                let before = usize::from(before.get((self.cell)(*number)).copied().unwrap_or(0));
                 let mut count = before;
                 for at in 0..IN_CELL {
-                    let edge = self.edges.get(before + at).copied().unwrap_or(f64::NAN);
+                    let edge = edges.get(before + at).copied().unwrap_or(f64::NAN);
                     count += usize::from(*number >= edge);
                 }
-                *value = self.values.get(count).copied().unwrap_or(0);
+                *value = by_count.get(count).copied().unwrap_or(0);
             }
-            or_missing(group, values, missing)
-        });
+            or_missing(group, values, self.missing)
+        };
+        add_groups(self.numbers, self.sums, self.out, value);
+    }
+}
+
+/// Adds to `sums` what `value` makes of each group of numbers, and writes that to `out` if it is given; the last group is
+/// filled up.
+#[inline(always)]
+fn add_groups(
+    numbers: &[f64],
+    sums: &mut [i32],
+    out: Option<&mut [i32]>,
+    value: impl Fn(&[f64; LANES]) -> [i32; LANES],
+) {
+    let (groups, rest) = numbers.as_chunks::<LANES>();
+    let mut last = [f64::NAN; LANES];
+    for (place, number) in last.iter_mut().zip(rest) {
+        *place = *number;
+    }
+    let last = value(&last);
+    let (sum_groups, sum_rest) = sums.as_chunks_mut::<LANES>();
+    for (sum, value) in sum_rest.iter_mut().zip(last) {
+        *sum += value;
+    }
+    let groups = groups.iter().zip(sum_groups);
+    let Some(out) = out else {
+        for (group, sums) in groups {
+            let value = value(group);
+            for (sum, value) in sums.iter_mut().zip(value) {
+                *sum += value;
+            }
+        }
+        return;
+    };
+    let (out_groups, out_rest) = out.as_chunks_mut::<LANES>();
+    for (out, value) in out_rest.iter_mut().zip(last) {
+        *out = value;
+    }
+    for ((group, sums), out) in groups.zip(out_groups) {
+        let value = value(group);
+        for (sum, value) in sums.iter_mut().zip(value) {
+            *sum += value;
+        }
+        *out = value;
     }
 }
 

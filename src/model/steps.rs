@@ -1,16 +1,20 @@
 //! Whole numbers by bin, for many values at once: the points of an indicator, or the cells of one side of a pair term.
 //!
-//! Values go through in small fixed groups without a branch, so that the compiler keeps a group in vector registers. Few
-//! edges are all compared and their steps added up, by code of its own for each number of edges, in which every edge has
-//! its register; more have a grid over them, and those that no grid keeps apart are searched by halves, the same steps for
-//! every value.
+//! Values go through without a branch, in the widest vector registers that the machine has. Few edges are all compared and
+//! their steps added up, by code of its own for each number of edges, in which every edge has its register; more have a
+//! grid over them, and those that no grid keeps apart are searched by halves, the same steps for every value.
 
 use std::hint::select_unpredictable;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::grid::Grid;
 
-/// Values worked on at once: four vector registers of the plainest x86-64, and a multiple of those of any other.
+/// Values that are searched at once, or counted under a grid.
 pub(super) const LANES: usize = 8;
+
+/// Values whose sums are kept in 64 bits, as wide as the values themselves, before they are narrowed.
+const WIDE: usize = 128;
 
 /// Edges up to which comparing them all is quicker than a search.
 const MOST_COMPARED: usize = 12;
@@ -225,7 +229,6 @@ fn compared(
     );
 }
 
-#[inline(never)]
 fn compared_by<const COUNT: usize>(
     numbers: &[f64],
     sums: &mut [i32],
@@ -239,62 +242,65 @@ fn compared_by<const COUNT: usize>(
     ) else {
         return;
     };
-    // A missing number reaches no edge.
-    let lack = missing - first;
-    let value = |group: &[f64; LANES]| {
-        let mut value = [first; LANES];
-        for (edge, step) in edges.iter().zip(&steps) {
-            for (value, number) in value.iter_mut().zip(group) {
-                *value += step & all_bits(*number >= *edge);
-            }
-        }
-        for (value, number) in value.iter_mut().zip(group) {
-            *value += lack & all_bits(number.is_nan());
-        }
-        value
-    };
-    add_groups(numbers, sums, out, value);
+    Arch::new().dispatch(Compared {
+        numbers,
+        sums,
+        out,
+        first,
+        missing,
+        edges,
+        steps,
+    });
 }
 
-/// Adds to `sums` what `value` makes of each group of numbers, and writes that to `out` if it is given; the last group is
-/// filled up.
-#[inline(always)]
-pub(super) fn add_groups(
-    numbers: &[f64],
-    sums: &mut [i32],
-    out: Option<&mut [i32]>,
-    value: impl Fn(&[f64; LANES]) -> [i32; LANES],
-) {
-    let (groups, rest) = numbers.as_chunks::<LANES>();
-    let mut last = [f64::NAN; LANES];
-    for (place, number) in last.iter_mut().zip(rest) {
-        *place = *number;
-    }
-    let last = value(&last);
-    let (sum_groups, sum_rest) = sums.as_chunks_mut::<LANES>();
-    for (sum, value) in sum_rest.iter_mut().zip(last) {
-        *sum += value;
-    }
-    let groups = groups.iter().zip(sum_groups);
-    let Some(out) = out else {
-        for (group, sums) in groups {
-            let value = value(group);
-            for (sum, value) in sums.iter_mut().zip(value) {
-                *sum += value;
+/// The work of [`compared`] for one number of edges.
+struct Compared<'a, const COUNT: usize> {
+    numbers: &'a [f64],
+    sums: &'a mut [i32],
+    out: Option<&'a mut [i32]>,
+    first: i32,
+    missing: i32,
+    edges: [f64; COUNT],
+    steps: [i32; COUNT],
+}
+
+impl<const COUNT: usize> WithSimd for Compared<'_, COUNT> {
+    type Output = ();
+
+    // Spelt in vectors: left to itself, the compiler adds up across the edges of one value.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let wide = |number: i32| simd.splat_i64s(i64::from(number));
+        let (first, missing, zero) = (wide(self.first), wide(self.missing), wide(0));
+        let edges = self.edges.map(|edge| simd.splat_f64s(edge));
+        let steps = self.steps.map(wide);
+        let value = |numbers: S::f64s| {
+            let mut value = first;
+            for (edge, step) in edges.iter().zip(&steps) {
+                let is_reached = simd.greater_than_or_equal_f64s(numbers, *edge);
+                value = simd.add_i64s(value, simd.select_i64s(is_reached, *step, zero));
+            }
+            simd.select_i64s(simd.equal_f64s(numbers, numbers), value, missing)
+        };
+        let mut values = [0_i64; WIDE];
+        let mut out = self.out.map(|out| out.chunks_mut(WIDE));
+        for (numbers, sums) in self.numbers.chunks(WIDE).zip(self.sums.chunks_mut(WIDE)) {
+            let values = values.get_mut(..numbers.len()).unwrap_or_default();
+            let (vectors, rest) = S::as_simd_f64s(numbers);
+            let (value_vectors, value_rest) = S::as_mut_simd_i64s(values);
+            for (vector, out) in vectors.iter().zip(value_vectors) {
+                *out = value(*vector);
+            }
+            simd.partial_store_i64s(value_rest, value(simd.partial_load_f64s(rest)));
+            for (sum, value) in sums.iter_mut().zip(&*values) {
+                *sum += *value as i32;
+            }
+            if let Some(out) = out.as_mut().and_then(Iterator::next) {
+                for (out, value) in out.iter_mut().zip(&*values) {
+                    *out = *value as i32;
+                }
             }
         }
-        return;
-    };
-    let (out_groups, out_rest) = out.as_chunks_mut::<LANES>();
-    for (out, value) in out_rest.iter_mut().zip(last) {
-        *out = value;
-    }
-    for ((group, sums), out) in groups.zip(out_groups) {
-        let value = value(group);
-        for (sum, value) in sums.iter_mut().zip(value) {
-            *sum += value;
-        }
-        *out = value;
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::ops::{Add, Mul};
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::table_score::BLOCK;
 
 /// How many reasons a row gets.
@@ -72,22 +74,73 @@ impl Ranks {
         }
     }
 
-    fn rank<K>(
+    fn rank<K: Key>(
         &self,
         parts: &[[i32; BLOCK]],
         length: usize,
         reasons: &mut Vec<[Option<TableReason>; REASON_COUNT]>,
         key_of: impl Fn(i32) -> K,
         number_of: impl Fn(K) -> i64,
-    ) where
-        K: Copy + Default + PartialOrd + Add<Output = K> + Mul<Output = K>,
-    {
-        let scale = key_of(1 << self.bits);
+    ) {
+        Arch::new().dispatch(Ranking {
+            ranks: self,
+            parts,
+            length,
+            reasons,
+            key_of,
+            number_of,
+        });
+    }
+
+    fn reason(&self, key: i64, count: i32) -> Option<TableReason> {
+        if key == 0 {
+            return None;
+        }
+        let rank = key & ((1 << self.bits) - 1);
+        Some(TableReason {
+            code: u16::try_from(i64::from(count) - rank).ok()?,
+            points: i32::try_from(key >> self.bits).ok()?,
+        })
+    }
+}
+
+/// A number by which reasons are ranked.
+trait Key: Copy + Default + PartialOrd + Add<Output = Self> + Mul<Output = Self> {}
+
+impl Key for f32 {}
+impl Key for i64 {}
+
+/// The work of [`Ranks::push`] for one sort of key.
+struct Ranking<'a, KeyOf, NumberOf> {
+    ranks: &'a Ranks,
+    parts: &'a [[i32; BLOCK]],
+    length: usize,
+    reasons: &'a mut Vec<[Option<TableReason>; REASON_COUNT]>,
+    key_of: KeyOf,
+    number_of: NumberOf,
+}
+
+impl<K: Key, KeyOf: Fn(i32) -> K, NumberOf: Fn(K) -> i64> WithSimd
+    for Ranking<'_, KeyOf, NumberOf>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self {
+            ranks,
+            parts,
+            length,
+            reasons,
+            key_of,
+            number_of,
+        } = self;
+        let scale = key_of(1 << ranks.bits);
         let count = i32::try_from(parts.len()).unwrap_or(i32::MAX);
         for start in (0..length).step_by(LANES) {
             let mut best = [[K::default(); LANES]; REASON_COUNT];
             let mut rank = count;
-            for (part, least) in parts.iter().zip(&self.least) {
+            for (part, least) in parts.iter().zip(&ranks.least) {
                 let position = key_of(rank);
                 rank -= 1;
                 let Some(part) = part.get(start..).and_then(<[i32]>::first_chunk::<LANES>) else {
@@ -108,21 +161,10 @@ impl Ranks {
             for lane in 0..LANES.min(length - start) {
                 reasons.push(best.each_ref().map(|best| {
                     let key = best.get(lane).copied().map_or(0, &number_of);
-                    self.reason(key, count)
+                    ranks.reason(key, count)
                 }));
             }
         }
-    }
-
-    fn reason(&self, key: i64, count: i32) -> Option<TableReason> {
-        if key == 0 {
-            return None;
-        }
-        let rank = key & ((1 << self.bits) - 1);
-        Some(TableReason {
-            code: u16::try_from(i64::from(count) - rank).ok()?,
-            points: i32::try_from(key >> self.bits).ok()?,
-        })
     }
 }
 

@@ -12,9 +12,9 @@ use super::table::{Column, MISSING_CODE, Table, Values};
 use super::table_reasons::{REASON_COUNT, Ranks, TableReason};
 use crate::domain::Tier;
 
-/// Rows worked on at once: long enough that a column is read as one stream, and short enough that a block of every
-/// column's points stays in the second-level cache.
-pub(super) const BLOCK: usize = 1_024;
+/// Rows worked on at once: long enough that a column is read as one stream over several pages, and short enough that a
+/// block of every column's points stays in the second-level cache.
+pub(super) const BLOCK: usize = 4_096;
 
 /// Why a table cannot be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -140,7 +140,7 @@ pub use overview::{Migrations, SummaryGroup};
 pub use proceedings::{Person, Said, person, reason_of};
 pub use register::{Amendment, Precondition, RegisteredEnterprise, Written, label};
 pub use registry::{
-    Activation, CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves,
+    Activation, CardDrift, CardInput, CardValidation, Disagreement, DriftReport, Gate, GroupMoves,
     LedgerCheck, LiveModel, ModelCard, ModelDetail, ModelValidation, RegisterModelError,
     RegisterPolicyError, TableTrainRequest, TaskRequest, TierMove, TrainRequest, ValidationAsk,
 };

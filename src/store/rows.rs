@@ -312,7 +312,7 @@ fn attributes(
 /// The numbers of a JSON object as the store writes it, without spaces; nothing for any other text, which is for the
 /// parser to judge.
 fn plain_numbers(object: &str) -> Option<BTreeMap<Label, f64>> {
-    let mut numbers = BTreeMap::new();
+    let mut numbers = Vec::with_capacity(8);
     let mut rest = object.strip_prefix("{\"")?;
     loop {
         let (name, after) = rest.split_once('"')?;
@@ -325,11 +325,15 @@ fn plain_numbers(object: &str) -> Option<BTreeMap<Label, f64>> {
             .parse()
             .ok()
             .filter(|number: &f64| is_json && number.is_finite())?;
-        if name.contains('\\') || numbers.insert(Label::from_kept(name)?, number).is_some() {
+        if name.contains('\\') {
             return None;
         }
+        numbers.push((Label::from_kept(name)?, number));
         if more == "}" {
-            return Some(numbers);
+            // Names that rise, as the store writes them, are put together without a search.
+            let count = numbers.len();
+            let numbers = BTreeMap::from_iter(numbers);
+            return (numbers.len() == count).then_some(numbers);
         }
         rest = more.strip_prefix(",\"")?;
     }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use risktier::domain::dates::add_days;
 use risktier::domain::{EnterpriseId, EnterpriseKind, Record, Tier};
 use risktier::service::{
-    JobKind, ModelDeed, ModelState, OutcomeRule, Person, RunState, Service, ServiceError,
-    ValidationAsk, figures::Settings,
+    CardDrift, JobKind, ModelDeed, ModelState, OutcomeRule, Person, RunState, Service,
+    ServiceError, ValidationAsk, figures::Settings,
 };
 use risktier::store::Store;
 use tokio::runtime::Runtime;
@@ -510,8 +510,8 @@ fn drift_is_measured_kept_and_raises_an_alert() {
         fill(store.as_ref());
         // An expert card carries no baseline: the first measuring is one.
         let first = service.measure_drift(&mut |_| true).unwrap();
-        assert_eq!(first.enterprise_count, COUNT as u64);
-        assert!(first.stability.is_none() && !first.is_alert);
+        assert_eq!(first.general.enterprise_count, COUNT as u64);
+        assert!(first.general.stability.is_none() && !first.is_alert);
         assert!(
             !service.request_monthly_drift().unwrap(),
             "no run has frozen anything"
@@ -523,13 +523,16 @@ fn drift_is_measured_kept_and_raises_an_alert() {
 
         let second = service.measure_drift(&mut |_| true).unwrap();
 
-        let stability = second.stability.unwrap();
+        let stability = second.general.stability.unwrap();
         assert!(stability.score.index > 0.25, "{}", stability.score.index);
         assert!(second.is_alert);
         let kept = service.drifts(None, 10).unwrap();
         let alerts: Vec<bool> = kept.iter().map(|row| row.is_alert).collect();
         assert_eq!(alerts, [true, false]);
-        assert!(second.missing["BAS04"] == 1.0, "nothing is frozen yet");
+        assert!(
+            second.general.missing["BAS04"] == 1.0,
+            "nothing is frozen yet"
+        );
     });
 }
 
@@ -697,6 +700,19 @@ fn cards_for_kinds_are_promoted_and_rolled_back_with_the_general_one() {
         assert_ne!(third, second);
         promote(&service, &third);
         assert_eq!((tier(1), tier(3)), (Tier::C, Tier::C));
+
+        // Each card is measured by those whom it scores, the second time against the first.
+        let kind = EnterpriseKind::IndividualBusiness;
+        for has_baseline in [false, true] {
+            let drift = service.measure_drift(&mut |_| true).unwrap();
+            let shops = &drift.by_kind[&kind];
+            assert_eq!(drift.general.enterprise_count, COUNT as u64 - 1);
+            assert_eq!((shops.enterprise_count, shops.mix[&Tier::C]), (1, 1.0));
+            let rows = |card: &CardDrift| card.stability.as_ref().map(|now| now.rows_now);
+            let expected = has_baseline.then_some((COUNT as u64 - 1, 1));
+            assert_eq!(rows(&drift.general).zip(rows(shops)), expected);
+            assert!(!drift.is_alert, "{:?}", shops.guards);
+        }
 
         for expected in [(&second, Tier::D), (&first, Tier::C)] {
             service.roll_back(None, &person("director-3")).unwrap();

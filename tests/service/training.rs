@@ -1,10 +1,11 @@
 //! Training rows from the register: nothing that was not known, one row per visit, weights from plans, owners apart.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::Date;
 use risktier::domain::dates::add_days;
-use risktier::domain::{Enterprise, Record};
+use risktier::domain::{Enterprise, EnterpriseKind, Record};
 use risktier::service::training::{RegisterRows, RegisterSplit, RowRules, Unplanned};
 use risktier::service::{OutcomeRule, Service};
 
@@ -17,6 +18,7 @@ fn rules() -> RowRules {
         outcome: OutcomeRule::compiled_in().unwrap(),
         from: None,
         until: None,
+        kinds: BTreeSet::new(),
         unplanned: Unplanned::Auto,
         split: RegisterSplit::None,
         seed: 1,
@@ -138,6 +140,38 @@ fn visits_for_a_reason_silent_ones_and_those_before_founding_are_no_rows_and_are
         assert_eq!((told.silent_count, told.unfounded_count), (1, 1));
         assert_eq!(told.unknown_codes["Z9"], 1);
         assert_eq!((told.plan_count, told.weighted_count), (0, 0));
+    });
+}
+
+#[test]
+fn visits_to_other_kinds_are_left_out_and_counted() {
+    on_both(|place| {
+        let service = place.service();
+        let store = place.store();
+        let mut shop = enterprise(1);
+        shop.kind = EnterpriseKind::IndividualBusiness;
+        let enterprises = [shop, enterprise(2), enterprise(3)];
+        store.put_enterprises(&enterprises, 0, TODAY).unwrap();
+        let visits: Vec<_> = (1..=3)
+            .map(|number| visit(number, &format!("v{number}"), 30, &["1"]))
+            .collect();
+        store.put_records(&visits, 0).unwrap();
+        for (kinds, row_count) in [
+            (vec![], 3),
+            (vec![EnterpriseKind::IndividualBusiness], 1),
+            (vec![EnterpriseKind::Enterprise], 2),
+        ] {
+            let rules = RowRules {
+                kinds: kinds.into_iter().collect(),
+                ..rules()
+            };
+            let (rows, told) = lines(&service, &rules);
+            assert_eq!((rows.len() - 1) as u64, row_count);
+            assert_eq!(
+                (told.row_count, told.other_kind_count),
+                (row_count, 3 - row_count)
+            );
+        }
     });
 }
 

@@ -1,12 +1,13 @@
 //! What a training is asked for, on the register or on a table that was sent: all that the command line takes.
 
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
-use super::codes::{CalibrationMethod, Fitter, RegisterSplitBy, Unplanned};
+use super::codes::{CalibrationMethod, EnterpriseKind, Fitter, RegisterSplitBy, Unplanned};
 use super::model_jobs::{OutcomeInput, day, outcome};
 use super::present;
-use crate::domain::FieldError;
+use crate::domain::{self, FieldError};
 use crate::service::training::{self, RegisterSplit, Roles, RowRules};
 use crate::service::{
     CutoffRule, Scaling, TableTrainRequest, TaskRequest, TrainParams, TrainRequest, Validation,
@@ -77,6 +78,10 @@ pub(crate) struct TrainInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(format = Date, example = "2026-10-31")]
     until: Option<String>,
+    /// Kinds of enterprises whose inspections are learned from, for a card of their own; default every kind.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(example = json!(["individual_business"]), min_items = 1)]
+    kinds: Option<Vec<EnterpriseKind>>,
     /// What becomes of inspections that no plan of this service drew; default `auto`.
     #[serde(default, deserialize_with = "present")]
     unplanned: Option<Unplanned>,
@@ -194,6 +199,20 @@ fn numbers<T: Copy, const N: usize>(
 
 const TIERS: &str = "tiers B, C and D";
 
+/// Kinds that were named; all where none is asked for.
+fn kinds(
+    given: Option<Vec<EnterpriseKind>>,
+) -> Result<BTreeSet<domain::EnterpriseKind>, FieldError> {
+    match given {
+        Some(kinds) if kinds.is_empty() => Err(FieldError::new(
+            "kinds",
+            "[]",
+            "names no kind; leave it out to learn from every kind",
+        )),
+        kinds => Ok(kinds.into_iter().flatten().map(Into::into).collect()),
+    }
+}
+
 impl TrainInput {
     /// The training that is asked for; `visit_rates` are those of the policy in force.
     pub(crate) fn training(self, visit_rates: [f64; 4]) -> Result<TaskRequest, FieldError> {
@@ -249,6 +268,7 @@ impl TrainInput {
                 outcome: outcome(self.outcome)?,
                 from: day("since", self.since.as_deref())?,
                 until: day("until", self.until.as_deref())?,
+                kinds: kinds(self.kinds)?,
                 unplanned: self.unplanned.map_or(training::Unplanned::Auto, Into::into),
                 split,
                 seed: params.seed,
@@ -263,6 +283,7 @@ impl TrainInput {
             ("outcome", self.outcome.is_some()),
             ("since", self.since.is_some()),
             ("until", self.until.is_some()),
+            ("kinds", self.kinds.is_some()),
             ("unplanned", self.unplanned.is_some()),
             ("split", self.split.is_some()),
         ];

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::domain::dates::add_days;
-use crate::domain::{AsOf, Tier};
-use crate::model::Card;
-use crate::model::evaluation::{GuardResult, GuardState, Profile, Spread, Stability, any_broken};
+use crate::domain::{AsOf, EnterpriseKind, Tier};
+use crate::model::evaluation::{Guard, GuardResult, GuardState, Profile, Spread, Stability};
+use crate::model::{Card, Scorecard};
 use crate::service::evaluation::{baseline_profile, bin_spread};
 use crate::service::runs::Job;
 use crate::service::{Current, OutcomeRule, Service, ServiceError};
@@ -24,7 +24,6 @@ const CODE_DAYS: i32 = 365;
 
 /// What a month's measuring found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DriftReport {
     /// `risktier-register-drift/1`.
     pub format: String,
@@ -32,26 +31,38 @@ pub struct DriftReport {
     pub model_id: String,
     /// The day of the register.
     pub as_of: Date,
-    /// Enterprises that the model's card scores.
+    /// Of the general card.
+    #[serde(flatten)]
+    pub general: CardDrift,
+    /// Of the cards of single kinds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_kind: BTreeMap<EnterpriseKind, CardDrift>,
+    /// Codes of the last year's inspections that no outcome rule names, with their number.
+    pub unseen_codes: BTreeMap<String, u64>,
+    /// Enterprises that changed tier since the measuring before; absent for the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// Whether a bound of the policy is broken, for whichever card.
+    pub is_alert: bool,
+}
+
+/// The drift of the enterprises that one card of the model scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CardDrift {
+    /// How many they are.
     pub enterprise_count: u64,
     /// Shares of the tiers.
     pub mix: BTreeMap<Tier, f64>,
-    /// Stability of points and features; absent where the card carries no baseline and nothing was measured before.
+    /// Stability of points and features; absent where the card carries no baseline and nothing was measured before, and
+    /// where the card scores nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
     /// The bounds of the policy.
     pub guards: Vec<GuardResult>,
     /// Share of missing values by indicator.
     pub missing: BTreeMap<String, f64>,
-    /// Codes of the last year's inspections that no outcome rule names, with their number.
-    pub unseen_codes: BTreeMap<String, u64>,
-    /// Enterprises that changed tier since the measuring before; absent for the first one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved: Option<Moved>,
-    /// How the register spreads over the card's bins, for the next measuring.
+    /// How the enterprises spread over the card's bins, for the next measuring.
     pub profile: Profile,
-    /// Whether a bound of the policy is broken.
-    pub is_alert: bool,
 }
 
 /// Changes of tier between two measurings.
@@ -68,9 +79,10 @@ pub struct Moved {
     pub improved_count: u64,
 }
 
-/// Counts while the register is walked.
+/// Counts of the enterprises of one card while the register is walked.
 struct Spreading<'a> {
-    codes: Vec<String>,
+    scorecard: &'a Scorecard,
+    codes: Vec<&'a str>,
     /// The card of each indicator that has one, with the enterprises in each of its bins.
     cards: Vec<Option<(&'a Card, Vec<u64>)>>,
     points: Vec<f64>,
@@ -155,61 +167,54 @@ impl Service {
                 Ok::<_, ServiceError>((row, report))
             })
             .transpose()?;
-        let card = &current.models.classifier.scorecards().general;
-        let baseline = match baseline_profile(card) {
-            Some(profile) => Some((profile, format!("training rows of {}", card.name))),
-            None => before
-                .as_ref()
-                .filter(|(row, _)| row.model_id == model_id)
-                .map(|(row, report)| {
-                    (
-                        report.profile.clone(),
-                        format!("register as of {}", row.as_of),
-                    )
-                }),
-        };
-        let edges = baseline.as_ref().map(|(profile, _)| profile.score.clone());
-        let (spreading, profile) = self.spread(&current, edges, progress)?;
+        let mut cards = self.spread(&current, progress)?;
         let guard = &current.models.guard;
-        let stability =
-            baseline.map(|(baseline, name)| baseline.shift_to(&profile, &name, guard.limits()));
-        let guards = stability
+        let last = before
             .as_ref()
-            .map_or_else(Vec::new, |stability| guard.judge_drift(stability));
-        let share = |count: u64| count as f64 / spreading.count.max(1) as f64;
+            .filter(|(row, _)| row.model_id == model_id)
+            .map(|(row, report)| (row.as_of, report));
+        let mut drift = |kind: Option<EnterpriseKind>| {
+            let last = last.and_then(|(as_of, report)| {
+                let card = match kind {
+                    None => Some(&report.general),
+                    Some(kind) => report.by_kind.get(&kind),
+                };
+                Some((as_of, &card?.profile))
+            });
+            cards
+                .remove(&kind)
+                .map(|counted| counted.drift(guard, last))
+        };
+        let general = drift(None)
+            .ok_or_else(|| ServiceError::Internal("the general card was not counted".to_owned()))?;
+        let kinds = current.models.classifier.scorecards().by_kind.keys();
+        let by_kind: BTreeMap<_, _> = kinds
+            .filter_map(|kind| Some((*kind, drift(Some(*kind))?)))
+            .collect();
+        let guards = || {
+            let cards = std::iter::once(&general).chain(by_kind.values());
+            cards.flat_map(|card| &card.guards)
+        };
+        let broken: Vec<GuardResult> = guards()
+            .filter(|guard| guard.state == GuardState::Broken)
+            .cloned()
+            .collect();
         let report = DriftReport {
             format: FORMAT.to_owned(),
             model_id: model_id.clone(),
             as_of: self.today(),
-            enterprise_count: spreading.count,
-            mix: spreading
-                .mix
-                .iter()
-                .map(|(tier, count)| (*tier, share(*count)))
-                .collect(),
-            is_alert: any_broken(&guards),
-            stability,
-            guards,
-            missing: spreading
-                .codes
-                .iter()
-                .zip(&spreading.missing)
-                .map(|(code, count)| (code.clone(), share(*count)))
-                .collect(),
+            is_alert: !broken.is_empty(),
+            general,
+            by_kind,
             unseen_codes: self.unseen_codes()?,
             moved: before
                 .map(|(row, _)| self.moved_since(row.as_of))
                 .transpose()?,
-            profile,
         };
         let document = serde_json::to_string(&report)?;
         self.store
             .put_drift(&model_id, report.as_of, report.is_alert, &document)?;
-        for broken in report
-            .guards
-            .iter()
-            .filter(|guard| guard.state == GuardState::Broken)
-        {
+        for broken in broken {
             tracing::warn!(
                 model.id = model_id,
                 guard = broken.guard,
@@ -220,72 +225,44 @@ impl Service {
         Ok(report)
     }
 
-    /// How the present register spreads over points and bins of the general card.
+    /// How the present register spreads over points and bins of each card; the general one stands under no kind.
     fn spread<'a>(
         &self,
         current: &'a Current,
-        score: Option<Spread>,
         progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(Spreading<'a>, Profile), ServiceError> {
+    ) -> Result<BTreeMap<Option<EnterpriseKind>, Spreading<'a>>, ServiceError> {
         let classifier = &current.models.classifier;
         let cards = classifier.scorecards();
-        let codes: Vec<String> = classifier
+        let codes: Vec<&str> = classifier
             .catalogue()
             .indicators
             .iter()
-            .map(|indicator| indicator.code.clone())
+            .map(|indicator| indicator.code.as_str())
             .collect();
-        let card_of = |code: &String| {
-            let card = cards.general.indicators.get(code)?;
-            Some((card, vec![0; card.bin_count()]))
-        };
-        let mut spreading = Spreading {
-            cards: codes.iter().map(card_of).collect(),
-            missing: vec![0; codes.len()],
-            codes,
-            points: Vec::new(),
-            mix: Tier::ALL.iter().map(|tier| (*tier, 0)).collect(),
-            count: 0,
-        };
-        let mut is_wanted = true;
+        let mut spreading: BTreeMap<_, _> = cards
+            .all()
+            .map(|(kind, card)| (kind, Spreading::of(card, codes.clone())))
+            .collect();
+        let (mut is_wanted, mut count) = (true, 0_u64);
         self.each_assembled(current, AsOf::monthly(self.today()), &mut |found| {
-            // Kinds with a card of their own are not this model's.
-            if !is_wanted || cards.by_kind.contains_key(&found.enterprise.kind) {
+            let kind = found.enterprise.kind;
+            let kind = cards.by_kind.contains_key(&kind).then_some(kind);
+            let Some(spreading) = spreading.get_mut(&kind).filter(|_| is_wanted) else {
                 return;
-            }
+            };
             let classification = found.classify(current);
             let features = classifier.features(&found.case(), found.as_of);
             spreading.add(&features, classification.points, classification.tier);
-            if spreading.count.is_multiple_of(STEP) {
-                is_wanted = progress(spreading.count);
+            count += 1;
+            if count.is_multiple_of(STEP) {
+                is_wanted = progress(count);
             }
         })?;
-        if !is_wanted {
-            return Err(ServiceError::Conflict("it was cancelled".to_owned()));
+        if is_wanted {
+            Ok(spreading)
+        } else {
+            Err(ServiceError::Conflict("it was cancelled".to_owned()))
         }
-        let features = spreading
-            .codes
-            .iter()
-            .zip(&spreading.cards)
-            .filter_map(|(code, counted)| {
-                let (card, counts) = counted.as_ref()?;
-                let spread = bin_spread(card.bin_labels(), counts.clone(), 0);
-                Some((code.clone(), spread))
-            })
-            .collect();
-        let points = std::mem::take(&mut spreading.points);
-        let score = match score {
-            Some(score) => {
-                Profile {
-                    score,
-                    ..Profile::default()
-                }
-                .count(&points, &[])
-                .score
-            }
-            None => Profile::baseline(&points, &[]).score,
-        };
-        Ok((spreading, Profile { score, features }))
     }
 
     /// Codes of the last year's inspections that the compiled-in outcome rule does not name.
@@ -326,7 +303,79 @@ impl Service {
     }
 }
 
-impl Spreading<'_> {
+impl<'a> Spreading<'a> {
+    fn of(scorecard: &'a Scorecard, codes: Vec<&'a str>) -> Self {
+        let card_of = |code: &&str| {
+            let card = scorecard.indicators.get(*code)?;
+            Some((card, vec![0; card.bin_count()]))
+        };
+        Self {
+            scorecard,
+            cards: codes.iter().map(card_of).collect(),
+            missing: vec![0; codes.len()],
+            codes,
+            points: Vec::new(),
+            mix: Tier::ALL.iter().map(|tier| (*tier, 0)).collect(),
+            count: 0,
+        }
+    }
+
+    /// The drift against the rows that the card was trained on, or else against what was measured last with its day.
+    fn drift(self, guard: &Guard, last: Option<(Date, &Profile)>) -> CardDrift {
+        let baseline = match baseline_profile(self.scorecard) {
+            Some(profile) => Some((profile, format!("training rows of {}", self.scorecard.name))),
+            None => last.map(|(day, profile)| (profile.clone(), format!("register as of {day}"))),
+        };
+        let profile = self.profile(baseline.as_ref().map(|(profile, _)| profile.score.clone()));
+        let stability = baseline
+            .filter(|_| self.count > 0)
+            .map(|(baseline, name)| baseline.shift_to(&profile, &name, guard.limits()));
+        let share = |count: u64| count as f64 / self.count.max(1) as f64;
+        CardDrift {
+            enterprise_count: self.count,
+            mix: self
+                .mix
+                .iter()
+                .map(|(tier, count)| (*tier, share(*count)))
+                .collect(),
+            guards: stability
+                .as_ref()
+                .map_or_else(Vec::new, |stability| guard.judge_drift(stability)),
+            stability,
+            missing: self
+                .codes
+                .iter()
+                .zip(&self.missing)
+                .map(|(code, count)| ((*code).to_owned(), share(*count)))
+                .collect(),
+            profile,
+        }
+    }
+
+    /// How the enterprises spread, over the bands of `score` if they are given.
+    fn profile(&self, score: Option<Spread>) -> Profile {
+        let counted = self.codes.iter().zip(&self.cards);
+        let features = counted
+            .filter_map(|(code, counted)| {
+                let (card, counts) = counted.as_ref()?;
+                let spread = bin_spread(card.bin_labels(), counts.clone(), 0);
+                Some(((*code).to_owned(), spread))
+            })
+            .collect();
+        let score = match score {
+            Some(score) => {
+                Profile {
+                    score,
+                    ..Profile::default()
+                }
+                .count(&self.points, &[])
+                .score
+            }
+            None => Profile::baseline(&self.points, &[]).score,
+        };
+        Profile { score, features }
+    }
+
     fn add(&mut self, features: &[Option<f64>], points: u16, tier: Tier) {
         let columns = self.cards.iter_mut().zip(&mut self.missing);
         for ((card, missing), value) in columns.zip(features) {

@@ -15,7 +15,7 @@ mod policies;
 mod tasks;
 
 pub use disagreement::{Disagreement, GroupMoves, TierMove};
-pub use drift::DriftReport;
+pub use drift::{CardDrift, DriftReport};
 pub use gates::{Gate, ModelValidation, ValidationAsk};
 pub use ledger::{LedgerCheck, LiveModel};
 pub(in crate::service) use life::keep_files;

@@ -8,7 +8,7 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::owners::Owners;
 use super::{Roles, TrainingError};
 use crate::domain::dates::add_days;
 use crate::domain::digest::HashAlgorithm;
-use crate::domain::{AsOf, Enterprise, EnterpriseId, Label};
+use crate::domain::{AsOf, Enterprise, EnterpriseId, EnterpriseKind, Label};
 use crate::files::TableWriter;
 use crate::indicators::Measure;
 use crate::model::train::{FeatureRule, MissingRule, Validation};
@@ -119,6 +119,9 @@ pub struct RowRules {
     pub from: Option<Date>,
     /// Last day of the visits; default the present one.
     pub until: Option<Date>,
+    /// Kinds of enterprises whose visits become rows; every kind where it is empty. For cards of single kinds.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kinds: BTreeSet<EnterpriseKind>,
     /// What becomes of visits that no plan drew.
     pub unplanned: Unplanned,
     /// How rows are divided.
@@ -154,6 +157,8 @@ pub struct RegisterRows {
     pub unknown_codes: BTreeMap<String, u64>,
     /// Visits to what did not exist on the day before.
     pub unfounded_count: u64,
+    /// Visits to other kinds of enterprises than were asked for.
+    pub other_kind_count: u64,
     /// Plans that drew any visit.
     pub plan_count: u64,
     /// Rows with a design weight.
@@ -385,6 +390,10 @@ impl Service {
                     told.unfounded_count += 1;
                     continue;
                 };
+                if !rules.kinds.is_empty() && !rules.kinds.contains(&assembled.enterprise.kind) {
+                    told.other_kind_count += 1;
+                    continue;
+                }
                 let features = features(&assembled, current);
                 values.extend(features);
                 told.row_count += 1;

@@ -161,13 +161,16 @@ fn refuse_other_files(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Memory for the pages of a connection, in KiB.
+const CACHE_KIB: i64 = 65_536;
+
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA foreign_keys = ON;",
-    )?;
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA foreign_keys = ON;",
+    ))?;
     Ok(connection)
 }
 

@@ -1,7 +1,7 @@
 //! Runs: filling the slot that is not live, and the flip.
 
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
 use super::{SqliteStore, feed};
@@ -243,24 +243,7 @@ impl RunStore for SqliteStore {
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let held = held(tx, run_id, owner)?;
-            let mut insert = tx.prepare_cached(&format!(
-                "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
-                 is_open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1)",
-                table(held.slot)
-            ))?;
-            for row in rows {
-                insert.execute(params![
-                    row.enterprise_id.as_str(),
-                    row.revision,
-                    row.tier.code(),
-                    row.points,
-                    held.as_of,
-                    row.next_change_on.map(to_epoch_day),
-                    to_epoch_day(row.from_on),
-                    row.link.pack(),
-                    row.is_surge
-                ])?;
-            }
+            put_rows(tx, &held, rows)?;
             put_changes(tx, changes)?;
             step(tx, part, SCANNED, FINISHED, 0)
         })
@@ -449,6 +432,37 @@ fn carry_over(
         &format!("DELETE FROM run_changes WHERE enterprise_id IN ({changed})"),
         [start_seq],
     )?;
+    Ok(())
+}
+
+/// Writes rows of tiers, many by one statement: the walk down the table is begun once for all of them.
+fn put_rows(tx: &Transaction<'_>, held: &Held, rows: &[RunRow]) -> Result<(), StoreError> {
+    const AT_ONCE: usize = 100;
+    for rows in rows.chunks(AT_ONCE) {
+        let mut insert = tx.prepare_cached(&format!(
+            "INSERT INTO {} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge, \
+             is_open) VALUES {}",
+            table(held.slot),
+            vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"; rows.len()].join(", ")
+        ))?;
+        let mut places = 1..;
+        let mut bind = |value: &dyn ToSql| match places.next() {
+            Some(place) => insert.raw_bind_parameter(place, value),
+            None => Ok(()),
+        };
+        for row in rows {
+            bind(&row.enterprise_id.as_str())?;
+            bind(&row.revision)?;
+            bind(&row.tier.code())?;
+            bind(&row.points)?;
+            bind(&held.as_of)?;
+            bind(&row.next_change_on.map(to_epoch_day))?;
+            bind(&to_epoch_day(row.from_on))?;
+            bind(&row.link.pack())?;
+            bind(&row.is_surge)?;
+        }
+        insert.raw_execute()?;
+    }
     Ok(())
 }
 

@@ -5,9 +5,15 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-use super::{SqliteStore, register};
+use super::{CACHE_KIB, SqliteStore, register};
 use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
 use crate::store::{Dossier, IdRange, Scan, StoreError, packed};
+
+/// Memory for the pages of a connection while it walks through the register, in KiB.
+const WALK_KIB: i64 = 1_024;
+
+/// Versions for which there is room beforehand.
+const USUAL_VERSIONS: usize = 8;
 
 impl Scan for SqliteStore {
     fn parts_of(&self, each: u64) -> Result<(Vec<IdRange>, u64), StoreError> {
@@ -19,7 +25,13 @@ impl Scan for SqliteStore {
         range: &IdRange,
         visit: &mut dyn FnMut(Dossier) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.read(|tx| each_dossier_in(tx, range, visit))
+        self.read(|tx| {
+            // A walk reads every page once: few of them in memory stay in the processor's own.
+            tx.pragma_update(None, "cache_size", -WALK_KIB)?;
+            let walked = each_dossier_in(tx, range, visit);
+            tx.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            walked
+        })
     }
 }
 
@@ -80,9 +92,13 @@ fn each_dossier_in(
             Some(_) => register::earlier_versions(tx, id.as_str())?,
             None => Vec::new(),
         };
-        let (mut versions, mut is_packed) = (Vec::new(), true);
+        let (mut versions, mut is_packed) = (Vec::with_capacity(USUAL_VERSIONS), true);
         while let Some(record) = records.get() {
-            match rows::text(record, 0, "enterprise_id")?.cmp(id.as_str()) {
+            let of = record.get_ref(0)?.as_bytes_or_null();
+            let of = of.ok().flatten().ok_or(StoreError::Corrupt {
+                column: "enterprise_id",
+            })?;
+            match of.cmp(id.as_str().as_bytes()) {
                 // Of an enterprise that is not in the register.
                 Ordering::Less => {}
                 Ordering::Equal => match record.bytes(1, "packed")? {
