@@ -609,16 +609,23 @@ fn touch_dependants(tx: &mut Session, ids: &[&str]) -> Result<Vec<Changed>, Stor
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    let named = "WITH RECURSIVE named (id) AS (SELECT n COLLATE \"C\" FROM unnest($1::text[]) AS n \
+                 UNION SELECT p.enterprise_id FROM proceedings p JOIN named ON p.related_id = named.id \
+                 WHERE p.kind = 3 AND p.is_open) SELECT id FROM named";
+    let named: Vec<String> = tx
+        .query(named, &[&ids])?
+        .iter()
+        .map(|row| rows::text(row, 0, "id").map(str::to_owned))
+        .collect::<Result<_, _>>()?;
+    // By a statement of its own: of how many names there are a planner knows nothing beforehand, and would go through all
+    // enterprises for a few of them.
     let dependants: BTreeSet<EnterpriseId> = tx
         .query(
-            "WITH RECURSIVE named (id) AS (SELECT n COLLATE \"C\" FROM unnest($1::text[]) AS n \
-                 UNION SELECT p.enterprise_id FROM proceedings p JOIN named ON p.related_id = named.id \
-                 WHERE p.kind = 3 AND p.is_open) \
-             SELECT v.enterprise_id FROM record_versions v \
-             WHERE v.related_id IN (SELECT id FROM named) AND v.kind = $2 AND v.enterprise_id <> v.related_id \
+            "SELECT v.enterprise_id FROM record_versions v \
+             WHERE v.related_id = ANY($1) AND v.kind = $2 AND v.enterprise_id <> v.related_id \
              UNION SELECT enterprise_id FROM enterprises \
-             WHERE owner_id IN (SELECT id FROM named) AND enterprise_id <> owner_id",
-            &[&ids, &i16::from(RecordKind::Link.code())],
+             WHERE owner_id = ANY($1) AND enterprise_id <> owner_id",
+            &[&named, &i16::from(RecordKind::Link.code())],
         )?
         .iter()
         .map(|row| rows::id(row, 0, "enterprise_id"))
