@@ -96,6 +96,7 @@ const STAYS: &[(&str, &[&str])] = &[
     ("ndarray", &["model/train/"]),
     ("rand", &["model/train/", "api/context.rs"]),
     ("forust_ml", &["model/train/"]),
+    ("pulp", &["model/"]),
     ("rand_chacha", &["domain/rng.rs"]),
     (
         "sha2",
