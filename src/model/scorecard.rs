@@ -138,6 +138,13 @@ pub enum ScorecardError {
          the format, or train the card anew"
     )]
     Format(String),
+    /// Cards for kinds of enterprise, where one card is asked for.
+    #[error(
+        "the file holds cards for several kinds of enterprise (`{}`), and here one card is asked for, because rows of a \
+         table tell no kind: write its `general` card or that of a kind to a file of its own",
+        super::scorecards::FORMAT
+    )]
+    Several,
     /// Format 1 with parts of format 2.
     #[error(
         "the scorecard says format `{FORMAT}` but has `{0}`, which only `{TRAINED_FORMAT}` has"
@@ -398,7 +405,11 @@ impl Scorecard {
             && format != FORMAT
             && format != TRAINED_FORMAT
         {
-            return Err(ScorecardError::Format(format));
+            return Err(if format == super::scorecards::FORMAT {
+                ScorecardError::Several
+            } else {
+                ScorecardError::Format(format)
+            });
         }
         let card: Self = serde_json::from_str(text)?;
         card.check_shape()?;

@@ -12,7 +12,7 @@ use crate::domain::EnterpriseKind;
 use crate::domain::canonical::canonical_bytes;
 
 /// The format of a file with several cards.
-const FORMAT: &str = "risktier-scorecards/1";
+pub(super) const FORMAT: &str = "risktier-scorecards/1";
 
 /// A general scorecard, and those of kinds that are scored by their own, such as individual businesses.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +127,9 @@ mod tests {
         assert!(text.contains(FORMAT));
         let read = Scorecards::from_json(&text).unwrap();
         assert_eq!(read, cards);
+        // Where one card is asked for, the file says what it is.
+        let error = Scorecard::from_json(&text).unwrap_err();
+        assert!(matches!(error, ScorecardError::Several), "{error}");
         assert_eq!(read.of(EnterpriseKind::IndividualBusiness).name, "shops");
         assert_eq!(
             read.of(EnterpriseKind::Enterprise).name,
