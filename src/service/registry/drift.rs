@@ -191,13 +191,11 @@ impl Service {
         let by_kind: BTreeMap<_, _> = kinds
             .filter_map(|kind| Some((*kind, drift(Some(*kind))?)))
             .collect();
-        let guards = || {
-            let cards = std::iter::once(&general).chain(by_kind.values());
-            cards.flat_map(|card| &card.guards)
-        };
-        let broken: Vec<GuardResult> = guards()
-            .filter(|guard| guard.state == GuardState::Broken)
-            .cloned()
+        let kinds = by_kind.iter().map(|(kind, card)| (Some(*kind), card));
+        let broken: Vec<(Option<EnterpriseKind>, GuardResult)> = std::iter::once((None, &general))
+            .chain(kinds)
+            .flat_map(|(kind, card)| card.guards.iter().map(move |guard| (kind, guard.clone())))
+            .filter(|(_, guard)| guard.state == GuardState::Broken)
             .collect();
         let report = DriftReport {
             format: FORMAT.to_owned(),
@@ -214,9 +212,10 @@ impl Service {
         let document = serde_json::to_string(&report)?;
         self.store
             .put_drift(&model_id, report.as_of, report.is_alert, &document)?;
-        for broken in broken {
+        for (kind, broken) in broken {
             tracing::warn!(
                 model.id = model_id,
+                kind = kind.map(EnterpriseKind::as_str),
                 guard = broken.guard,
                 value = broken.value,
                 "drift is beyond a bound of the policy"
