@@ -73,6 +73,11 @@ impl CompactWriter {
         }
     }
 
+    /// Bytes that were written as compact ones before.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
     /// The bytes.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -185,6 +190,11 @@ impl<'a> CompactReader<'a> {
         let length = usize::try_from(length).map_err(|_| self.wrong("a length"))?;
         let bytes = self.take(length, "what was announced")?;
         Ok(Self { bytes, at: 0 })
+    }
+
+    /// What is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     /// Whether nothing is left.

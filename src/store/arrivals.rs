@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::decide::{self, EnterpriseStep, Held, KnownVersion, RecordStep};
 use super::rows::EnterpriseRow;
 use super::stood::Pass;
-use super::{Changed, Outcome, StoreError};
+use super::{Changed, Outcome, StoreError, packed};
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 
 /// Arriving enterprises.
@@ -120,6 +120,8 @@ pub(super) struct Subject<'a> {
     pub(super) id: &'a EnterpriseId,
     /// As it is stored; none if the enterprise is not in the register.
     pub(super) revision: Option<u64>,
+    /// Its stored piece; none if it has to be put together anew.
+    pub(super) packed: Option<Vec<u8>>,
     /// Whether the batch writes a record of it.
     pub(super) is_touched: bool,
 }
@@ -171,6 +173,7 @@ impl<'a> RecordBatch<'a> {
         let subjects = ids.into_iter().map(|id| Subject {
             id,
             revision: None,
+            packed: None,
             is_touched: false,
         });
         Self {
@@ -247,6 +250,33 @@ impl<'a> RecordBatch<'a> {
         let touched = self.subjects.iter().filter(|of| of.is_touched);
         touched
             .filter_map(|of| Some((of.id, of.revision? + 1)))
+            .collect()
+    }
+
+    /// The pieces of the enterprises that change, in the order of [`Self::changes`]; none for those that have to be put
+    /// together anew.
+    pub(super) fn pieces(&self) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let (new, more) = self.written();
+        let mut written: Vec<&KnownVersion<'_>> = new.into_iter().chain(more).collect();
+        written.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        let mut written = written.iter().map(|version| &*version.record).peekable();
+        let mut of_one = Vec::new();
+        let changed = |of: &&Subject<'_>| of.is_touched && of.revision.is_some();
+        self.subjects
+            .iter()
+            .filter(changed)
+            .map(|subject| {
+                of_one.clear();
+                while let Some(version) = written.next_if(|of| of.enterprise_id <= *subject.id) {
+                    if version.enterprise_id == *subject.id {
+                        of_one.push(version);
+                    }
+                }
+                let piece = subject.packed.as_deref();
+                piece
+                    .map(|piece| packed::with_written(piece, &of_one))
+                    .transpose()
+            })
             .collect()
     }
 

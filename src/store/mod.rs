@@ -57,7 +57,7 @@ pub use models::{
     NewModel, NewModelChange, Promotion,
 };
 pub use overview::{AlertFilter, Migrated, Overview, SummaryBy, Summed, TierFilter};
-pub use packed::pack as packed_version;
+pub use packed::pack as packed_dossier;
 pub use policies::{NewPolicy, NewPolicyChange, PolicyChange, PolicyDeed, PolicyRow, PolicyStore};
 pub use runs::{
     JobKind, LiveTier, NewRun, Run, RunCause, RunChange, RunPart, RunPhase, RunRow, RunState,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calendars::DoneVisit;
 use super::decide::KnownVersion;
 use super::life::{Act, Proceeding};
-use super::{Changed, StoreError};
+use super::{Changed, StoreError, packed};
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{
     Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Label,
@@ -27,6 +27,9 @@ pub(super) trait Row {
 /// Columns of `enterprises` in the order that [`enterprise`] reads.
 pub(super) const ENTERPRISE_COLUMNS: &str = "enterprise_id, revision, name, kind, owner_id, division, industry, \
      established_on, status, size, tags, attributes, import_no, changed_on";
+
+/// Columns of `enterprises` in the order that [`piece`] reads.
+pub(super) const PIECE_COLUMNS: &str = "enterprise_id, revision, changed_on, packed";
 
 /// Columns of `enterprise_versions` in the order that [`earlier_enterprise`] reads; the second is `until_on`.
 pub(super) const EARLIER_COLUMNS: &str = "enterprise_id, until_on, name, kind, owner_id, division, industry, \
@@ -68,6 +71,30 @@ pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {
         revision: number(row, 1, "revision")?,
         import_no: number(row, 12, "import_no")?,
         changed_on: optional_day(row, 13, "changed_on")?,
+    })
+}
+
+/// What a walk through the register reads of an enterprise.
+pub(super) struct PieceRow {
+    pub(super) enterprise_id: EnterpriseId,
+    pub(super) revision: u64,
+    /// Whether it was something else before.
+    pub(super) is_changed: bool,
+    /// The enterprise and its versions; none where they have to be read from the columns.
+    pub(super) content: Option<(Enterprise, Vec<Record>)>,
+}
+
+pub(super) fn piece(row: &impl Row) -> Result<PieceRow, StoreError> {
+    let enterprise_id = id(row, 0, "enterprise_id")?;
+    let content = match row.bytes(3, "packed")? {
+        Some(piece) => packed::unpack(&enterprise_id, piece)?,
+        None => None,
+    };
+    Ok(PieceRow {
+        enterprise_id,
+        revision: number(row, 1, "revision")?,
+        is_changed: row.whole(2, "changed_on")?.is_some(),
+        content,
     })
 }
 

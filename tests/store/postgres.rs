@@ -11,7 +11,7 @@ use risktier::store::{Changed, Outcome, PostgresStore, Refusal, StoreError, Stor
 use crate::postgres_server::PostgresServer;
 use crate::register::{TODAY, enterprise, id, serious_penalty};
 use crate::tier_laws::laws;
-use crate::{Place, PostgresPlace, created, revision, versions_are_read_from_columns};
+use crate::{Place, PostgresPlace, created, dossiers_are_read_from_columns, revision};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
@@ -351,10 +351,15 @@ fn more_callers_than_connections_wait_for_each_other() {
 }
 
 #[test]
-fn versions_changed_by_hand_or_by_a_previous_release_are_read_from_their_columns() {
+fn what_is_changed_by_hand_or_by_a_previous_release_is_read_from_its_columns() {
     let place = PostgresPlace::empty();
     let run = |sql: &str| PostgresServer::shared().run(place.name(), sql);
-    versions_are_read_from_columns(place.open().as_ref(), &run);
+    let count = |condition: &str| {
+        let mut client = postgres::Client::connect(&place.0, postgres::NoTls).unwrap();
+        let sql = format!("SELECT count(*) FROM enterprises WHERE {condition}");
+        client.query_one(&sql, &[]).unwrap().get(0)
+    };
+    dossiers_are_read_from_columns(place.open().as_ref(), &run, &count);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub mod laws {
 
     use crate::register::{TODAY, enterprise, id, label, record, record_with, serious_penalty};
     use crate::{
-        Place, amend, created, dossiers, log, revision, updated, versions, with_enterprises,
+        Place, amend, created, dossiers, log, revision, updated, versions, walked, with_enterprises,
     };
 
     pub fn a_later_version_keeps_the_earlier_for_reads_of_the_past(place: &dyn Place) {
@@ -386,7 +386,7 @@ pub mod laws {
             });
             let mut instants = 0;
             while !done.load(Ordering::SeqCst) {
-                let sizes: Vec<usize> = dossiers(&*store)
+                let sizes: Vec<usize> = walked(&*store)
                     .iter()
                     .map(|dossier| dossier.versions.len())
                     .collect();

@@ -4,7 +4,7 @@ use risktier::store::{SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
 use crate::register::{TODAY, enterprise, id, serious_penalty};
-use crate::{Place, SqlitePlace, versions_are_read_from_columns};
+use crate::{Place, SqlitePlace, dossiers_are_read_from_columns};
 
 #[test]
 fn a_newer_schema_is_refused_by_name_and_left_alone() {
@@ -195,11 +195,13 @@ fn what_is_open_is_durable_by_its_settings() {
 }
 
 #[test]
-fn versions_changed_by_hand_or_by_a_previous_release_are_read_from_their_columns() {
+fn what_is_changed_by_hand_or_by_a_previous_release_is_read_from_its_columns() {
     let place = SqlitePlace::empty();
-    let run = |sql: &str| {
-        let file = Connection::open(place.path()).unwrap();
-        file.execute_batch(sql).unwrap();
+    let file = || Connection::open(place.path()).unwrap();
+    let run = |sql: &str| file().execute_batch(sql).unwrap();
+    let count = |condition: &str| {
+        let sql = format!("SELECT count(*) FROM enterprises WHERE {condition}");
+        file().query_row(&sql, [], |row| row.get(0)).unwrap()
     };
-    versions_are_read_from_columns(place.open().as_ref(), &run);
+    dossiers_are_read_from_columns(place.open().as_ref(), &run, &count);
 }

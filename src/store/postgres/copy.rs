@@ -98,11 +98,8 @@ impl CopyRows {
         self.value(&number.to_be_bytes())
     }
 
-    pub(super) fn optional_bytes(&mut self, bytes: Option<&[u8]>) -> &mut Self {
-        match bytes {
-            Some(bytes) => self.value(bytes),
-            None => self.null(),
-        }
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.value(bytes)
     }
 
     pub(super) fn day(&mut self, day: Date) -> &mut Self {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::{log_changes, signed};
-use super::write::{locked_revisions, write_revisions, write_version};
+use super::write::{locked_revisions, pack_anew, write_revisions, write_version};
 use super::{PostgresStore, unstorable};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Label, Record};
@@ -174,6 +174,7 @@ fn decide(
     }
     if let Some(record) = &record {
         write_version(tx, record)?;
+        pack_anew(tx, &[record.enterprise_id.as_str()])?;
     }
     for act in &acts {
         write_act(tx, act)?;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0014_refusals.sql"),
     include_str!("../migrations/postgres/0015_policy_chain.sql"),
     include_str!("../migrations/postgres/0016_due.sql"),
+    include_str!("../migrations/postgres/0017_pieces.sql"),
 ];
 
 pub(super) fn check_encoding(pool: &Pool) -> Result<(), StoreError> {

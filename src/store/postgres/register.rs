@@ -5,16 +5,18 @@ use std::sync::LazyLock;
 
 use super::pool::Session;
 use crate::domain::{Enterprise, EnterpriseId, Record};
-use crate::store::rows::{self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, RECORD_COLUMNS, Row};
+use crate::store::rows::{
+    self, EARLIER_COLUMNS, ENTERPRISE_COLUMNS, EnterpriseRow, RECORD_COLUMNS, Row,
+};
 use crate::store::{Counts, Dossier, StoreError};
 
 /// Columns of `enterprises`, and so where those of a joined record begin.
 const RECORD_FROM: usize = 14;
 
-static DOSSIER: LazyLock<String> = LazyLock::new(|| {
+static DOSSIERS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {}, {} FROM enterprises e LEFT JOIN record_versions v USING (enterprise_id) \
-         WHERE e.enterprise_id = $1 ORDER BY v.source, v.record_id, v.known_on",
+         WHERE e.enterprise_id = ANY($1) ORDER BY e.enterprise_id, v.source, v.record_id, v.known_on",
         of("e", ENTERPRISE_COLUMNS),
         of("v", RECORD_COLUMNS)
     )
@@ -48,34 +50,33 @@ pub(super) fn enterprise(
     Ok(row.map(|row| (row.enterprise, row.revision)))
 }
 
-static VERSIONS: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT {RECORD_COLUMNS} FROM record_versions WHERE enterprise_id = $1 ORDER BY source, record_id, known_on"
-    )
-});
-
-/// All versions of an enterprise's records, grouped by record and in order of the days from which they are known.
-pub(super) fn versions_of(tx: &mut Session, id: &EnterpriseId) -> Result<Vec<Record>, StoreError> {
-    let found = tx.query(&VERSIONS, &[&id.as_str()])?;
-    let versions = found.iter();
-    versions
-        .map(|version| rows::record_of(id.clone(), version, 0))
-        .collect()
+/// Those of some enterprises that are in the register, in order of their ids, each with all versions of its records,
+/// grouped by record and in order of the days from which they are known.
+pub(super) fn dossiers(
+    tx: &mut Session,
+    ids: &[&str],
+) -> Result<Vec<(EnterpriseRow, Vec<Record>)>, StoreError> {
+    let mut dossiers: Vec<(EnterpriseRow, Vec<Record>)> = Vec::new();
+    for row in tx.query(&DOSSIERS, &[&ids])? {
+        let id = rows::text(&row, 0, "enterprise_id")?;
+        let last = dossiers.last();
+        if last.is_none_or(|(last, _)| last.enterprise.enterprise_id.as_str() != id) {
+            dossiers.push((rows::enterprise(&row)?, Vec::new()));
+        }
+        // An enterprise without records comes as one row without a record.
+        if row.text(RECORD_FROM, "enterprise_id")?.is_some()
+            && let Some((_, versions)) = dossiers.last_mut()
+        {
+            versions.push(rows::record(&row, RECORD_FROM)?);
+        }
+    }
+    Ok(dossiers)
 }
 
 pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Dossier>, StoreError> {
-    let found = tx.query(&DOSSIER, &[&id.as_str()])?;
-    let Some(first) = found.first() else {
+    let Some((row, versions)) = dossiers(tx, &[id.as_str()])?.pop() else {
         return Ok(None);
     };
-    let row = rows::enterprise(first)?;
-    let mut versions = Vec::with_capacity(found.len());
-    for version in &found {
-        // An enterprise without records comes as one row without a record.
-        if version.text(RECORD_FROM, "enterprise_id")?.is_some() {
-            versions.push(rows::record(version, RECORD_FROM)?);
-        }
-    }
     let earlier = match row.changed_on {
         Some(_) => earlier_versions(tx, id.as_str())?,
         None => Vec::new(),

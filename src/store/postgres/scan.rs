@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 use super::PostgresStore;
 use super::copy::literal;
 use super::pool::Session;
-use super::register::{earlier_versions, versions_of};
-use crate::domain::{Enterprise, Record};
-use crate::store::rows::{self, ENTERPRISE_COLUMNS, EnterpriseRow, Row as _};
-use crate::store::{Dossier, IdRange, RunStore as _, Scan, StoreError, packed};
+use super::register::{dossiers, earlier_versions};
+use crate::store::rows::{self, PIECE_COLUMNS};
+use crate::store::{Dossier, IdRange, RunStore as _, Scan, StoreError};
 
 /// Enterprises whose dossiers are in memory at once.
 const PAGE: usize = 5_000;
@@ -65,7 +64,7 @@ fn id_ranges(tx: &mut Session, parts: usize) -> Result<Vec<IdRange>, StoreError>
     Ok(IdRange::ending_at(ends))
 }
 
-/// Goes through both tables side by side, page by page, so that memory is bounded by one page.
+/// Goes through the pieces page by page, so that memory is bounded by one page.
 fn each_dossier_in(
     tx: &mut Session,
     range: &IdRange,
@@ -77,96 +76,41 @@ fn each_dossier_in(
     loop {
         let mut page = Vec::with_capacity(PAGE);
         let query = format!(
-            "SELECT {ENTERPRISE_COLUMNS} FROM enterprises WHERE enterprise_id > {} {until} \
+            "SELECT {PIECE_COLUMNS} FROM enterprises WHERE enterprise_id > {} {until} \
              ORDER BY enterprise_id LIMIT {PAGE}",
             literal(&after)
         );
         tx.copy_out(&query, |row| {
-            let EnterpriseRow {
-                enterprise,
-                revision,
-                import_no: _,
-                changed_on,
-            } = rows::enterprise(row)?;
-            page.push(Found {
-                enterprise,
-                revision,
-                is_changed: changed_on.is_some(),
-                versions: Vec::new(),
-                is_packed: true,
-            });
+            page.push(rows::piece(row)?);
             Ok(())
         })?;
         let Some(last) = page.last() else {
             return Ok(());
         };
-        let last = last.enterprise.enterprise_id.to_string();
-        read_versions(tx, &after, &last, &mut page)?;
-        for found in page {
-            let id = &found.enterprise.enterprise_id;
-            let earlier = if found.is_changed {
-                earlier_versions(tx, id.as_str())?
-            } else {
-                Vec::new()
+        after = last.enterprise_id.to_string();
+        let unpacked = page.iter().filter(|piece| piece.content.is_none());
+        let unpacked: Vec<&str> = unpacked.map(|piece| piece.enterprise_id.as_str()).collect();
+        // Both are in order of ids.
+        let mut unpacked = match unpacked.as_slice() {
+            [] => Vec::new(),
+            ids => dossiers(tx, ids)?,
+        }
+        .into_iter();
+        for piece in page {
+            let id = &piece.enterprise_id;
+            let earlier = match piece.is_changed {
+                true => earlier_versions(tx, id.as_str())?,
+                false => Vec::new(),
             };
-            let versions = if found.is_packed {
-                found.versions
-            } else {
-                versions_of(tx, id)?
-            };
-            let dossier = Dossier::new(found.enterprise, found.revision, earlier, versions);
+            let content = piece.content.or_else(|| {
+                let (row, versions) = unpacked.next()?;
+                Some((row.enterprise, versions))
+            });
+            let (enterprise, versions) = content.ok_or(StoreError::Corrupt { column: "packed" })?;
+            let dossier = Dossier::new(enterprise, piece.revision, earlier, versions);
             if visit(dossier).is_break() {
                 return Ok(());
             }
         }
-        after = last;
     }
-}
-
-/// An enterprise of a page.
-struct Found {
-    enterprise: Enterprise,
-    revision: u64,
-    /// Whether it was something else before.
-    is_changed: bool,
-    versions: Vec<Record>,
-    /// Whether all its versions were there in one piece each.
-    is_packed: bool,
-}
-
-/// Reads the records of a page of enterprises; both come in the order of ids.
-fn read_versions(
-    tx: &mut Session,
-    after: &str,
-    last: &str,
-    page: &mut [Found],
-) -> Result<(), StoreError> {
-    let query = format!(
-        "SELECT enterprise_id, packed FROM record_versions WHERE enterprise_id > {} AND enterprise_id <= {} \
-         ORDER BY enterprise_id, source, record_id, known_on",
-        literal(after),
-        literal(last)
-    );
-    let mut page = page.iter_mut().peekable();
-    tx.copy_out(&query, |row| {
-        let id = rows::text(row, 0, "enterprise_id")?;
-        while page
-            .next_if(|found| found.enterprise.enterprise_id.as_str() < id)
-            .is_some()
-        {}
-        // What is of none of them is of an enterprise that is not in the register.
-        if let Some(found) = page
-            .peek_mut()
-            .filter(|found| found.enterprise.enterprise_id.as_str() == id)
-        {
-            match row.bytes(1, "packed")? {
-                Some(bytes) => {
-                    let version = packed::unpack(&found.enterprise.enterprise_id, bytes)?;
-                    found.versions.push(version);
-                }
-                None => found.is_packed = false,
-            }
-        }
-        Ok(())
-    })
 }

@@ -12,7 +12,7 @@ use super::copy::CopyRows;
 use super::life::{lock_with_successors, touch_successors};
 use super::lock::Lock;
 use super::pool::Session;
-use super::register::of;
+use super::register::{dossiers, of};
 use super::tiers::{log_changes, signed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
@@ -26,11 +26,12 @@ use crate::store::{Outcome, StoreError, packed};
 
 /// Columns of enterprises that a batch hands over, as a table.
 const ENTERPRISES: &str = "unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], \
-     $7::text[], $8::integer[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::bigint[], $14::integer[])";
+     $7::text[], $8::integer[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::bigint[], \
+     $14::integer[], $15::bytea[])";
 
 static UPDATE_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE enterprises e SET {} FROM {ENTERPRISES} AS u({ENTERPRISE_COLUMNS}) \
+        "UPDATE enterprises e SET {}, packed = u.packed FROM {ENTERPRISES} AS u({ENTERPRISE_COLUMNS}, packed) \
          WHERE e.enterprise_id = u.enterprise_id",
         assignments("u", ENTERPRISE_COLUMNS, 1)
     )
@@ -38,11 +39,11 @@ static UPDATE_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
 
 static WRITE_VERSIONS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO record_versions ({RECORD_COLUMNS}, packed) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], \
+        "INSERT INTO record_versions ({RECORD_COLUMNS}) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], \
          $4::integer[], $5::smallint[], $6::integer[], $7::integer[], $8::smallint[], $9::bigint[], $10::bigint[], \
          $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::integer[], \
-         $18::text[], $19::bigint[], $20::integer[], $21::bytea[]) \
-         ON CONFLICT (enterprise_id, source, record_id, known_on) DO UPDATE SET {}, packed = excluded.packed",
+         $18::text[], $19::bigint[], $20::integer[]) \
+         ON CONFLICT (enterprise_id, source, record_id, known_on) DO UPDATE SET {}",
         assignments("excluded", RECORD_COLUMNS, 4)
     )
 });
@@ -142,7 +143,7 @@ fn copy_enterprises(
     new: &[&Standing<'_>],
     import_no: i64,
 ) -> Result<(), StoreError> {
-    let mut copied = CopyRows::new(14);
+    let mut copied = CopyRows::new(15);
     for (standing, enterprise) in new.iter().filter_map(|of| Some((of, of.now?))) {
         copied
             .row()
@@ -159,20 +160,27 @@ fn copy_enterprises(
             .text(&to_json(&enterprise.tags)?)
             .text(&to_json(&enterprise.attributes)?)
             .large(import_no)
-            .optional_day(None);
+            .optional_day(None)
+            .bytes(&packed::pack(enterprise, []));
     }
     if copied.is_empty() {
         return Ok(());
     }
     // From here on nobody can take these ids for unknown and set records aside for them.
     Lock::Unregistered.share(tx)?;
-    tx.copy_in(&format!("enterprises ({ENTERPRISE_COLUMNS})"), copied)?;
+    tx.copy_in(
+        &format!("enterprises ({ENTERPRISE_COLUMNS}, packed)"),
+        copied,
+    )?;
     let ids: Vec<&str> = new.iter().map(|of| of.id.as_str()).collect();
-    tx.execute(
-        "DELETE FROM set_aside WHERE enterprise_id = ANY($1)",
+    let attached = tx.query(
+        "DELETE FROM set_aside WHERE enterprise_id = ANY($1) RETURNING enterprise_id",
         &[&ids],
     )?;
-    Ok(())
+    let attached = attached
+        .iter()
+        .map(|row| rows::text(row, 0, "enterprise_id"));
+    pack_anew(tx, &attached.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn update_enterprises(
@@ -209,6 +217,15 @@ fn update_enterprises(
         .map(|of| to_json(&of.attributes))
         .collect::<Result<Vec<_>, _>>()?;
     let import_no = vec![import_no; changed.len()];
+    let mut stored = dossiers(tx, &id)?.into_iter().peekable();
+    // Both are in order of ids.
+    let pieces: Vec<Option<Vec<u8>>> = of()
+        .map(|of| {
+            let dossier =
+                stored.next_if(|(row, _)| row.enterprise.enterprise_id == of.enterprise_id);
+            dossier.map(|(_, versions)| packed::pack(of, &versions))
+        })
+        .collect();
     let replaced = |of: &EnterpriseRow| of.changed_on.map_or(day, |last| last.max(day));
     let changed_on: Vec<Option<i32>> = changed
         .iter()
@@ -231,6 +248,7 @@ fn update_enterprises(
             &attributes,
             &import_no,
             &changed_on,
+            &pieces,
         ],
     )?;
     Ok(())
@@ -246,9 +264,15 @@ pub(super) fn put_records(
     let successors = lock_with_successors(tx, rows.iter().map(|row| &row.enterprise_id))?;
     let mut batch = RecordBatch::new(rows);
     let ids = batch.subjects.iter().map(|subject| subject.id).collect();
-    let revisions = locked_revisions(tx, ids)?;
+    let mut stored = locked(tx, ids, "revision, packed", |row| {
+        let piece = row.bytes(2, "packed")?.map(<[u8]>::to_vec);
+        Ok((rows::number(row, 1, "revision")?, piece))
+    })?;
     for subject in &mut batch.subjects {
-        subject.revision = revisions.get(subject.id).copied();
+        if let Some((revision, piece)) = stored.remove(subject.id) {
+            subject.revision = Some(revision);
+            subject.packed = piece;
+        }
     }
     read_slots(tx, &mut batch.slots)?;
     if batch.slots.iter().any(Slot::may_be_taken) {
@@ -284,7 +308,7 @@ pub(super) fn put_records(
     }
     let changes = batch.changes();
     if !changes.is_empty() {
-        write_revisions(tx, &changes)?;
+        raise_with_pieces(tx, &changes, &batch.pieces()?)?;
         let last = log_changes(tx, &changes)?;
         touch_successors(tx, &successors, &changes)?;
         batch.number(&mut outcomes, last);
@@ -348,34 +372,77 @@ pub(super) fn locked_revisions(
     tx: &mut Session,
     ids: BTreeSet<&EnterpriseId>,
 ) -> Result<BTreeMap<EnterpriseId, u64>, StoreError> {
-    let mut revisions = registered(tx, ids.iter().copied())?;
-    if revisions.len() < ids.len() {
-        Lock::Unregistered.take(tx)?;
-        let others = ids.into_iter().filter(|id| !revisions.contains_key(*id));
-        let arrived_meanwhile = registered(tx, others)?;
-        revisions.extend(arrived_meanwhile);
-    }
-    Ok(revisions)
+    locked(tx, ids, "revision", |row| rows::number(row, 1, "revision"))
 }
 
-fn registered<'a>(
+/// The same with what `read` makes of an id and further columns.
+fn locked<T>(
     tx: &mut Session,
-    ids: impl Iterator<Item = &'a EnterpriseId>,
-) -> Result<BTreeMap<EnterpriseId, u64>, StoreError> {
-    let ids: Vec<&str> = ids.map(EnterpriseId::as_str).collect();
-    tx.query(
-        "SELECT enterprise_id, revision FROM enterprises WHERE enterprise_id = ANY($1) \
-         ORDER BY enterprise_id FOR NO KEY UPDATE",
-        &[&ids],
-    )?
-    .iter()
-    .map(|row| {
-        Ok((
-            rows::id(row, 0, "enterprise_id")?,
-            rows::number(row, 1, "revision")?,
-        ))
-    })
-    .collect()
+    ids: BTreeSet<&EnterpriseId>,
+    columns: &str,
+    read: impl Fn(&postgres::Row) -> Result<T, StoreError>,
+) -> Result<BTreeMap<EnterpriseId, T>, StoreError> {
+    let sql = format!(
+        "SELECT enterprise_id, {columns} FROM enterprises WHERE enterprise_id = ANY($1) \
+         ORDER BY enterprise_id FOR NO KEY UPDATE"
+    );
+    let registered = |tx: &mut Session, ids: Vec<&str>| {
+        tx.query(&sql, &[&ids])?
+            .iter()
+            .map(|row| Ok((rows::id(row, 0, "enterprise_id")?, read(row)?)))
+            .collect::<Result<BTreeMap<_, _>, StoreError>>()
+    };
+    let mut found = registered(tx, ids.iter().map(|id| id.as_str()).collect())?;
+    if found.len() < ids.len() {
+        Lock::Unregistered.take(tx)?;
+        let others = ids.into_iter().filter(|id| !found.contains_key(*id));
+        let arrived_meanwhile = registered(tx, others.map(EnterpriseId::as_str).collect())?;
+        found.extend(arrived_meanwhile);
+    }
+    Ok(found)
+}
+
+/// Writes revisions with the pieces that belong to them; those that are missing are put together anew, so the versions
+/// must be written before.
+fn raise_with_pieces(
+    tx: &mut Session,
+    changes: &[(&EnterpriseId, u64)],
+    pieces: &[Option<Vec<u8>>],
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
+    let numbers: Vec<i64> = changes
+        .iter()
+        .map(|(_, revision)| signed(*revision))
+        .collect();
+    tx.execute(
+        "UPDATE enterprises e SET revision = u.revision, packed = u.packed \
+         FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS u(id, revision, packed) WHERE e.enterprise_id = u.id",
+        &[&ids, &numbers, &pieces],
+    )?;
+    let unknown = ids.iter().zip(pieces).filter(|(_, piece)| piece.is_none());
+    pack_anew(tx, &unknown.map(|(id, _)| *id).collect::<Vec<_>>())
+}
+
+/// Puts the pieces of enterprises together from the columns; nothing for those that are not in the register.
+pub(super) fn pack_anew(tx: &mut Session, ids: &[&str]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let stored = dossiers(tx, ids)?;
+    let ids: Vec<&str> = stored
+        .iter()
+        .map(|(row, _)| row.enterprise.enterprise_id.as_str())
+        .collect();
+    let pieces: Vec<Vec<u8>> = stored
+        .iter()
+        .map(|(row, versions)| packed::pack(&row.enterprise, versions))
+        .collect();
+    tx.execute(
+        "UPDATE enterprises e SET packed = u.packed FROM unnest($1::text[], $2::bytea[]) AS u(id, packed) \
+         WHERE e.enterprise_id = u.id",
+        &[&ids, &pieces],
+    )?;
+    Ok(())
 }
 
 pub(super) fn write_revisions(
@@ -396,7 +463,7 @@ pub(super) fn write_revisions(
 }
 
 fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(), StoreError> {
-    let mut copied = CopyRows::new(21);
+    let mut copied = CopyRows::new(20);
     for version in versions {
         let record = &*version.record;
         let codes = match record.codes.as_slice() {
@@ -424,13 +491,9 @@ fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(),
             .optional_day(record.withdrawn_on)
             .optional_text(record.note.as_deref())
             .large(version.stated.0)
-            .day(version.stated.1)
-            .optional_bytes(packed::pack(record).as_deref());
+            .day(version.stated.1);
     }
-    tx.copy_in(
-        &format!("record_versions ({RECORD_COLUMNS}, packed)"),
-        copied,
-    )
+    tx.copy_in(&format!("record_versions ({RECORD_COLUMNS})"), copied)
 }
 
 /// Writes one version, in place of one known on the same day.
@@ -474,7 +537,6 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
         .iter()
         .map(|version| to_epoch_day(version.stated.1))
         .collect();
-    let packed: Vec<Option<Vec<u8>>> = of().map(packed::pack).collect();
     tx.execute(
         &WRITE_VERSIONS,
         &[
@@ -498,7 +560,6 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
             &note,
             &import_no,
             &stated_on,
-            &packed,
         ],
     )?;
     Ok(())

@@ -57,6 +57,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0014_refusals.sql"),
     include_str!("../migrations/0015_policy_chain.sql"),
     include_str!("../migrations/0016_due.sql"),
+    include_str!("../migrations/0017_pieces.sql"),
 ];
 
 /// The embedded store.

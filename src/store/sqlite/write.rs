@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use std::borrow::Cow;
 
 use super::life::successors;
-use super::register::enterprise_row;
+use super::register::{enterprise_row, versions_of};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing, unnumbered};
@@ -29,14 +29,15 @@ pub(super) fn put_enterprises(
     for standing in &batch.standings {
         match (&standing.before, standing.now) {
             (None, Some(_)) => {
-                write_enterprise(tx, standing, pass.import_no(), None)?;
+                write_enterprise(tx, standing, pass.import_no(), None, &[])?;
                 arrived.push(standing.id);
             }
             (Some(before), Some(_)) => {
                 // A clock that was set back does not make one version hold before another that it followed.
                 let until_on = before.changed_on.map_or(day, |last| last.max(day));
                 write_earlier(tx, &before.enterprise, until_on)?;
-                write_enterprise(tx, standing, pass.import_no(), Some(until_on))?;
+                let versions = versions_of(tx, standing.id)?;
+                write_enterprise(tx, standing, pass.import_no(), Some(until_on), &versions)?;
             }
             (Some(_), None) if standing.is_noted => {
                 tx.prepare_cached(
@@ -63,12 +64,14 @@ pub(super) fn put_records(
     all_or_none: bool,
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut batch = RecordBatch::new(rows);
-    let mut revision =
-        tx.prepare_cached("SELECT revision FROM enterprises WHERE enterprise_id = ?1")?;
+    let mut stored =
+        tx.prepare_cached("SELECT revision, packed FROM enterprises WHERE enterprise_id = ?1")?;
     for subject in &mut batch.subjects {
-        subject.revision = revision
-            .query_row([subject.id.as_str()], |row| row.get(0))
-            .optional()?;
+        let mut found = stored.query([subject.id.as_str()])?;
+        if let Some(row) = found.next()? {
+            subject.revision = Some(row.get(0)?);
+            subject.packed = row.get(1)?;
+        }
     }
     claim(tx, &mut batch.slots)?;
     let mut outcomes = batch.decide(pass, all_or_none)?;
@@ -92,10 +95,14 @@ pub(super) fn put_records(
         .execute([id.as_str()])?;
     }
     let changes = batch.changes();
-    let mut raise =
-        tx.prepare_cached("UPDATE enterprises SET revision = ?2 WHERE enterprise_id = ?1")?;
-    for (id, revision) in &changes {
-        raise.execute(params![id.as_str(), revision])?;
+    let mut raise = tx.prepare_cached(
+        "UPDATE enterprises SET revision = ?2, packed = ?3 WHERE enterprise_id = ?1",
+    )?;
+    for ((id, revision), piece) in changes.iter().zip(batch.pieces()?) {
+        raise.execute(params![id.as_str(), revision, piece])?;
+        if piece.is_none() {
+            pack_anew(tx, id)?;
+        }
     }
     let last = log_changes(tx, &changes)?;
     touch_successors(tx, &changes)?;
@@ -135,13 +142,14 @@ fn write_enterprise(
     standing: &Standing<'_>,
     import_no: i64,
     changed_on: Option<Date>,
+    versions: &[Record],
 ) -> Result<(), StoreError> {
     let Some(enterprise) = standing.now else {
         return Ok(());
     };
     let mut statement = tx.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO enterprises ({ENTERPRISE_COLUMNS}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        "INSERT OR REPLACE INTO enterprises ({ENTERPRISE_COLUMNS}, packed) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     ))?;
     statement.execute(params![
         enterprise.enterprise_id.as_str(),
@@ -157,8 +165,19 @@ fn write_enterprise(
         to_json(&enterprise.tags)?,
         to_json(&enterprise.attributes)?,
         import_no,
-        changed_on.map(to_epoch_day)
+        changed_on.map(to_epoch_day),
+        packed::pack(enterprise, versions)
     ])?;
+    Ok(())
+}
+
+/// Puts the piece of an enterprise together from the columns; nothing for one that is not in the register.
+pub(super) fn pack_anew(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<(), StoreError> {
+    if let Some(row) = enterprise_row(tx, id)? {
+        let piece = packed::pack(&row.enterprise, &versions_of(tx, id)?);
+        tx.prepare_cached("UPDATE enterprises SET packed = ?2 WHERE enterprise_id = ?1")?
+            .execute(params![id.as_str(), piece])?;
+    }
     Ok(())
 }
 
@@ -197,7 +216,9 @@ fn attach(tx: &Transaction<'_>, arrived: &[&EnterpriseId]) -> Result<(), StoreEr
     }
     let mut statement = tx.prepare_cached("DELETE FROM set_aside WHERE enterprise_id = ?1")?;
     for id in arrived {
-        statement.execute([id.as_str()])?;
+        if statement.execute([id.as_str()])? > 0 {
+            pack_anew(tx, id)?;
+        }
     }
     Ok(())
 }
@@ -309,8 +330,8 @@ fn write_versions(
     versions: &[&KnownVersion<'_>],
 ) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "{insert} INTO record_versions ({RECORD_COLUMNS}, packed) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+        "{insert} INTO record_versions ({RECORD_COLUMNS}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
     ))?;
     for version in versions {
         let record = &*version.record;
@@ -338,8 +359,7 @@ fn write_versions(
             record.withdrawn_on.map(to_epoch_day),
             record.note,
             version.stated.0,
-            to_epoch_day(version.stated.1),
-            packed::pack(record)
+            to_epoch_day(version.stated.1)
         ])?;
     }
     Ok(())
