@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
-/// Keeps the server, and ends it with the signal that is read, or at once when the test is gone. It is the server's
-/// parent, so that the server ends even with a test that was killed.
+/// Keeps the server, and ends it with the signal that is read. When the test is gone it ends it at once and removes its
+/// directory, which nobody else does then. It is the server's parent, so that the server ends even with a test that was
+/// killed.
 const KEEPER: &str = r#""$0" "$@" & server=$!
-read -r signal || signal=QUIT
-kill "-$signal" "$server"
-wait "$server""#;
+if read -r signal; then
+    kill "-$signal" "$server"; wait "$server"
+else
+    kill -QUIT "$server"; wait "$server"; rm -rf "$DIRECTORY"
+fi"#;
 
 /// A running server; dropping it ends it.
 pub struct PostgresServer {
@@ -142,6 +145,7 @@ fn spawn(directory: &Path, port: u16) -> Child {
     let server = server_program("postgres");
     let child = Command::new("sh")
         .args(["-c", KEEPER])
+        .env("DIRECTORY", directory)
         .arg(server.get_program())
         .args(server.get_args())
         .arg("-D")
