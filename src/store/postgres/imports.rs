@@ -4,8 +4,9 @@ use jiff::civil::Date;
 use postgres::Row;
 use std::collections::BTreeMap;
 
+use super::change_log::log_what_waits;
 use super::pool::{End, Session};
-use super::tiers::{log_what_waits, signed};
+use super::tiers::signed;
 use super::{PostgresStore, register, unstorable, write};
 use crate::domain::{Enterprise, Record};
 use crate::store::imports::{ImportNote, ImportRow, ImportStore, RegisterWriter};

@@ -3,9 +3,10 @@
 use postgres::types::ToSql;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::change_log::log_changes;
 use super::lock::Lock;
 use super::pool::{End, Session};
-use super::tiers::{log_changes, signed};
+use super::tiers::signed;
 use super::write::{locked_revisions, pack_anew, write_revisions, write_version};
 use super::{PostgresStore, unstorable};
 use crate::domain::dates::to_epoch_day;

@@ -23,6 +23,7 @@ mod calendars;
 mod ceremony;
 mod change_log;
 mod copy;
+mod due;
 mod feed;
 mod idempotency;
 mod imports;
@@ -200,11 +201,12 @@ impl Store for PostgresStore {
     }
 
     fn last_change(&self) -> Result<u64, StoreError> {
-        self.pool.read(tiers::last_change)
+        self.pool.read(change_log::last_change)
     }
 
     fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError> {
-        self.pool.read(|tx| tiers::changes_after(tx, seq, limit))
+        self.pool
+            .read(|tx| change_log::changes_after(tx, seq, limit))
     }
 
     fn put_frame(

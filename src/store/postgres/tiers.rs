@@ -1,23 +1,21 @@
-//! Computed tiers, what is in force, and the log of changes that caches follow.
+//! Computed tiers and what is in force.
 
 use jiff::civil::Date;
 use postgres::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PostgresStore;
-use super::copy::CopyRows;
+use super::change_log::log_changes;
 use super::feed::{self, From};
 use super::life::successors;
 use super::lock::Lock;
 use super::models::follow;
-use super::pool::{End, Session, WAITING};
+use super::pool::{End, Session};
 use super::runs::active;
-use crate::domain::dates::{add_days, to_epoch_day};
+use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
-use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row as _};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
-use crate::store::tiers::ENTERED_AHEAD;
 use crate::store::{
     AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
     PastTier, PresentTier, StoreError, TierRow, TierStore,
@@ -38,9 +36,6 @@ pub(super) struct Live {
 pub(super) fn table(slot: i64) -> &'static str {
     if slot == 0 { "tiers_a" } else { "tiers_b" }
 }
-
-/// Rows that are gone through at once to give them entries for their day.
-const ENTERED_AT_ONCE: usize = 10_000;
 
 /// How the live row is read.
 #[derive(Clone, Copy)]
@@ -274,68 +269,6 @@ impl TierStore for PostgresStore {
             }
         })
     }
-}
-
-impl PostgresStore {
-    /// Sees to it that the rows of a run whose day has come have their entries for it. A few thousand rows are gone through
-    /// in one transaction, so that nobody waits for long.
-    fn enter_due(&self, day: Date) -> Result<(), StoreError> {
-        let sql = "SELECT slot, number FROM live WHERE one = 1 \
-                   AND (entered_until IS NULL OR entered_until < $1)";
-        let open = self.pool.read(|tx| {
-            tx.optional(sql, &[&to_epoch_day(day)])?
-                .map(|row| {
-                    let slot: i64 = rows::number(&row, 0, "slot")?;
-                    Ok((slot, rows::number::<u64>(&row, 1, "number")?))
-                })
-                .transpose()
-        })?;
-        let Some((slot, number)) = open else {
-            return Ok(());
-        };
-        let until = to_epoch_day(add_days(day, ENTERED_AHEAD));
-        let mut after = String::new();
-        while let Some(last) = self
-            .pool
-            .write(|tx| Ok(End::Keep(enter_next(tx, (slot, number), &after, until)?)))?
-        {
-            after = last;
-        }
-        self.pool.write(|tx| {
-            let is_live = live(tx, LiveLock::Move)?.is_some_and(|live| live.number == number);
-            if is_live {
-                tx.execute("UPDATE live SET entered_until = $1", &[&until])?;
-            }
-            Ok(End::Keep(()))
-        })
-    }
-}
-
-/// Gives the next open rows behind an id their entries; the last one's id, or nothing when all are gone through or another
-/// slot is live by now.
-fn enter_next(
-    tx: &mut Session,
-    (slot, number): (i64, u64),
-    after: &str,
-    until: i32,
-) -> Result<Option<String>, StoreError> {
-    if live(tx, LiveLock::Stay)?.is_none_or(|live| live.number != number) {
-        return Ok(None);
-    }
-    let slot = table(slot);
-    let sql = format!(
-        "SELECT enterprise_id FROM {slot} WHERE enterprise_id > $1 ORDER BY enterprise_id LIMIT 1 OFFSET $2"
-    );
-    let last = tx
-        .optional(&sql, &[&after, &limited(ENTERED_AT_ONCE - 1)])?
-        .map(|row| rows::text(&row, 0, "enterprise_id").map(str::to_owned))
-        .transpose()?;
-    let sql = format!(
-        "UPDATE {slot} SET is_open = false WHERE enterprise_id > $1 AND ($2::text IS NULL OR enterprise_id <= $2) \
-         AND is_open AND next_change_on <= $3"
-    );
-    tx.execute(&sql, &[&after, &last, &until])?;
-    Ok(last)
 }
 
 /// Lets the planner go through whole tables until the end of the transaction.
@@ -693,73 +626,6 @@ pub(super) fn bytes<'a>(
     column: &'static str,
 ) -> Result<&'a [u8], StoreError> {
     row.try_get(at).map_err(|_| StoreError::Corrupt { column })
-}
-
-/// Writes changes to the log and gives the number before the first of them. The last step before the commit. In a long
-/// transaction they wait for its end, and the number means nothing.
-///
-/// INVARIANT: numbers become visible in order. The lock is held until the commit is visible, so whoever gives the next
-/// numbers sees these, and nobody sees a number while a smaller one is still to come.
-pub(super) fn log_changes(
-    tx: &mut Session,
-    changes: &[(&EnterpriseId, u64)],
-) -> Result<u64, StoreError> {
-    if tx.logs_later() {
-        let mut copied = CopyRows::new(2);
-        for (id, revision) in changes {
-            copied.row().text(id.as_str()).large(signed(*revision));
-        }
-        tx.copy_in(WAITING, copied)?;
-        return Ok(0);
-    }
-    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
-    let revisions: Vec<i64> = changes
-        .iter()
-        .map(|(_, revision)| signed(*revision))
-        .collect();
-    Lock::Changes.take(tx)?;
-    let row = tx.one(
-        "WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM tier_changes), \
-         written AS (INSERT INTO tier_changes (seq, enterprise_id, revision) \
-             SELECT last.seq + u.place, u.id, u.revision \
-             FROM last, unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS u(id, revision, place)) \
-         SELECT seq FROM last",
-        &[&ids, &revisions],
-    )?;
-    rows::number(&row, 0, "seq")
-}
-
-/// Writes what waits to the log, each enterprise once with its last revision. The last step before the commit.
-pub(super) fn log_what_waits(tx: &mut Session) -> Result<(), StoreError> {
-    tx.log_now();
-    whole_tables(tx)?;
-    Lock::Changes.take(tx)?;
-    tx.batch(&format!(
-        "INSERT INTO tier_changes (seq, enterprise_id, revision) \
-         SELECT (SELECT coalesce(max(seq), 0) FROM tier_changes) + row_number() OVER (ORDER BY enterprise_id), \
-             enterprise_id, max(revision) FROM {WAITING} GROUP BY enterprise_id"
-    ))
-}
-
-pub(super) fn last_change(tx: &mut Session) -> Result<u64, StoreError> {
-    let row = tx.one("SELECT coalesce(max(seq), 0) FROM tier_changes", &[])?;
-    rows::number(&row, 0, "seq")
-}
-
-pub(super) fn changes_after(
-    tx: &mut Session,
-    seq: u64,
-    limit: usize,
-) -> Result<Vec<Changed>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let changes: Vec<Changed> = tx.query(
-        "SELECT seq, enterprise_id, revision FROM tier_changes WHERE seq > $1 ORDER BY seq LIMIT $2",
-        &[&signed(seq), &limit],
-    )?
-    .iter()
-    .map(rows::changed)
-    .collect::<Result<_, _>>()?;
-    without_gap(seq, changes)
 }
 
 /// A number for a column of signed ones; no count of ours comes near the end of them.

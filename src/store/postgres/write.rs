@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use super::change_log::log_changes;
 use super::copy::CopyRows;
 use super::life::{lock_with_successors, touch_successors};
 use super::lock::Lock;
 use super::pool::Session;
 use super::register::{dossiers, of};
-use super::tiers::{log_changes, signed};
+use super::tiers::signed;
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{Enterprise, EnterpriseId, Label, Record};
 use crate::store::arrivals::{EnterpriseBatch, RecordBatch, Slot, Standing};

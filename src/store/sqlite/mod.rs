@@ -5,6 +5,7 @@
 mod calendars;
 mod ceremony;
 mod change_log;
+mod due;
 mod feed;
 mod idempotency;
 mod imports;
@@ -317,11 +318,11 @@ impl Store for SqliteStore {
     }
 
     fn last_change(&self) -> Result<u64, StoreError> {
-        self.read(tiers::last_change)
+        self.read(change_log::last_change)
     }
 
     fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Changed>, StoreError> {
-        self.read(|tx| tiers::changes_after(tx, seq, limit))
+        self.read(|tx| change_log::changes_after(tx, seq, limit))
     }
 
     fn put_frame(

@@ -1,4 +1,4 @@
-//! Computed tiers, what is in force, and the log of changes that caches follow.
+//! Computed tiers and what is in force.
 
 use jiff::civil::Date;
 use rusqlite::types::ToSql;
@@ -10,12 +10,10 @@ use super::models::follow;
 use super::runs::active;
 use super::write::touch;
 use super::{SqliteStore, feed};
-use crate::domain::dates::{add_days, to_epoch_day};
+use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch, RecordKind};
-use crate::store::change_log::without_gap;
 use crate::store::rows::{self, Row};
 use crate::store::tier_rows::{self, IN_FORCE_COLUMNS, TIER_COLUMNS};
-use crate::store::tiers::ENTERED_AHEAD;
 use crate::store::{
     AlertKind, CarriedRun, Changed, InForce, Kept, LinkState, ModelFile, NewInForce, NewTier,
     PastTier, PresentTier, StoreError, TierRow, TierStore,
@@ -23,9 +21,6 @@ use crate::store::{
 
 /// The present instant in milliseconds since 1970.
 pub(super) const NOW: &str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
-
-/// Rows that are gone through at once to give them entries for their day.
-const ENTERED_AT_ONCE: usize = 10_000;
 
 /// What is live.
 pub(super) struct Live {
@@ -250,63 +245,6 @@ impl TierStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// Sees to it that the rows of a run whose day has come have their entries for it. A few thousand rows are gone through
-    /// in one transaction, so that nobody waits for long.
-    fn enter_due(&self, day: Date) -> Result<(), StoreError> {
-        let sql = "SELECT slot, number FROM live WHERE one = 1 \
-                   AND (entered_until IS NULL OR entered_until < ?1)";
-        let open = self.read(|tx| {
-            one(tx, sql, &[&to_epoch_day(day)], |row| {
-                let slot: i64 = rows::number(row, 0, "slot")?;
-                Ok((slot, rows::number::<u64>(row, 1, "number")?))
-            })
-        })?;
-        let Some((slot, number)) = open else {
-            return Ok(());
-        };
-        let until = to_epoch_day(add_days(day, ENTERED_AHEAD));
-        let mut after = String::new();
-        loop {
-            let last = self.write(|tx| enter_next(tx, (slot, number), &after, until))?;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(()),
-            }
-        }
-    }
-}
-
-/// Gives the next open rows behind an id their entries; the last one's id, or nothing when all are gone through or another
-/// slot is live by now.
-fn enter_next(
-    tx: &Transaction<'_>,
-    (slot, number): (i64, u64),
-    after: &str,
-    until: i32,
-) -> Result<Option<String>, StoreError> {
-    if live(tx)?.is_none_or(|live| live.number != number) {
-        return Ok(None);
-    }
-    let slot = table(slot);
-    let sql = format!(
-        "SELECT enterprise_id FROM {slot} WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2"
-    );
-    let last = one(tx, &sql, &[&after, &(ENTERED_AT_ONCE - 1)], |row| {
-        Ok(rows::text(row, 0, "enterprise_id")?.to_owned())
-    })?;
-    let sql = format!(
-        "UPDATE {slot} SET is_open = 0 WHERE enterprise_id > ?1 AND (?2 IS NULL OR enterprise_id <= ?2) \
-         AND is_open = 1 AND next_change_on <= ?3"
-    );
-    tx.prepare_cached(&sql)?
-        .execute(params![after, last, until])?;
-    if last.is_none() {
-        tx.execute("UPDATE live SET entered_until = ?1", [until])?;
-    }
-    Ok(last)
-}
-
 pub(super) fn in_force(tx: &Transaction<'_>) -> Result<Option<InForce>, StoreError> {
     let sql = format!(
         "SELECT {IN_FORCE_COLUMNS} FROM live JOIN in_force f USING (number) WHERE live.one = 1"
@@ -509,28 +447,4 @@ pub(super) fn links(
         found.extend(one(tx, sql, &values, |row| tier_rows::link_state(row))?.flatten());
     }
     Ok(found)
-}
-
-pub(super) fn last_change(tx: &Transaction<'_>) -> Result<u64, StoreError> {
-    Ok(tx.query_row(
-        "SELECT coalesce(max(seq), 0) FROM tier_changes",
-        [],
-        |row| row.get(0),
-    )?)
-}
-
-pub(super) fn changes_after(
-    tx: &Transaction<'_>,
-    seq: u64,
-    limit: usize,
-) -> Result<Vec<Changed>, StoreError> {
-    let mut statement = tx.prepare_cached(
-                "SELECT seq, enterprise_id, revision FROM tier_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-            )?;
-    let mut found = statement.query(params![seq, limit])?;
-    let mut changes = Vec::new();
-    while let Some(row) = found.next()? {
-        changes.push(rows::changed(row)?);
-    }
-    without_gap(seq, changes)
 }

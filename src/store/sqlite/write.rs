@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::borrow::Cow;
 
+use super::change_log::log_changes;
 use super::life::successors;
 use super::register::{enterprise_row, versions_of};
 use crate::domain::dates::to_epoch_day;
@@ -363,16 +364,4 @@ fn write_versions(
         ])?;
     }
     Ok(())
-}
-
-/// Writes changes to the log that caches follow, and gives the number before the first of them.
-fn log_changes(tx: &Transaction<'_>, changes: &[(&EnterpriseId, u64)]) -> Result<u64, StoreError> {
-    let mut statement =
-        tx.prepare_cached("INSERT INTO tier_changes (enterprise_id, revision) VALUES (?1, ?2)")?;
-    for (id, revision) in changes {
-        statement.execute(params![id.as_str(), revision])?;
-    }
-    let last = u64::try_from(tx.last_insert_rowid()).unwrap_or(0);
-    let count = u64::try_from(changes.len()).unwrap_or(0);
-    Ok(last.saturating_sub(count))
 }
