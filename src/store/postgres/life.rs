@@ -10,7 +10,7 @@ use super::tiers::signed;
 use super::write::{locked_revisions, pack_anew, write_revisions, write_version};
 use super::{PostgresStore, unstorable};
 use crate::domain::dates::to_epoch_day;
-use crate::domain::{EnterpriseId, Label, Record};
+use crate::domain::{EnterpriseId, Label, ProceedingKind, Record};
 use crate::store::life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
 use crate::store::rows::{self, ACT_COLUMNS, PROCEEDING_COLUMNS, RECORD_COLUMNS};
 use crate::store::{Changed, StoreError};
@@ -54,8 +54,14 @@ impl LifeStore for PostgresStore {
     }
 
     fn proceedings_about(&self, id: &EnterpriseId) -> Result<Vec<Proceeding>, StoreError> {
-        let only = BTreeSet::from([id.clone()]);
-        self.pool.read_at_one_instant(|tx| about(tx, &only))
+        // Without a merge among them one statement finds all, and that sees one instant by itself.
+        let found = self.pool.read(|tx| near(tx, &[id.as_str()], true))?;
+        if found.iter().any(|of| of.kind == ProceedingKind::Merge) {
+            let only = BTreeSet::from([id.clone()]);
+            return self.pool.read_at_one_instant(|tx| about(tx, &only));
+        }
+        let by_id = found.into_iter().map(|of| (of.proceeding_id.clone(), of));
+        Ok(by_id.collect::<BTreeMap<_, _>>().into_values().collect())
     }
 
     fn proceedings_after(
@@ -93,6 +99,9 @@ impl LifeStore for PostgresStore {
     }
 
     fn successors(&self, ids: &[EnterpriseId]) -> Result<Vec<(EnterpriseId, u64)>, StoreError> {
+        if !self.pool.read(any_merge)? {
+            return Ok(Vec::new());
+        }
         self.pool.read_at_one_instant(|tx| {
             let found = successors(tx, ids)?;
             if found.is_empty() {
@@ -293,16 +302,10 @@ fn about(tx: &mut Session, ids: &BTreeSet<EnterpriseId>) -> Result<Vec<Proceedin
     let mut first = true;
     while !open.is_empty() {
         let step: Vec<&str> = open.iter().map(EnterpriseId::as_str).collect();
-        let of_ids = if first {
-            "enterprise_id = ANY($1)"
-        } else {
-            "enterprise_id = ANY($1) AND kind = 3"
-        };
+        let found_here = near(tx, &step, first)?;
         first = false;
-        let mut near = select(tx, of_ids, &[&step])?;
-        near.extend(select(tx, "related_id = ANY($1) AND kind = 3", &[&step])?);
         open.clear();
-        for proceeding in near {
+        for proceeding in found_here {
             if let Some(successor) = &proceeding.related_id {
                 for end in [&proceeding.enterprise_id, successor] {
                     if seen.insert(end.clone()) {
@@ -314,6 +317,16 @@ fn about(tx: &mut Session, ids: &BTreeSet<EnterpriseId>) -> Result<Vec<Proceedin
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// What is about one of `ids`, everything or merges alone, and the merges into one of them; some may come twice.
+fn near(tx: &mut Session, ids: &[&str], everything: bool) -> Result<Vec<Proceeding>, StoreError> {
+    let which = if everything { "" } else { "AND kind = 3" };
+    let condition = format!(
+        "enterprise_id = ANY($1) {which} \
+         UNION ALL SELECT {PROCEEDING_COLUMNS} FROM proceedings WHERE related_id = ANY($1) AND kind = 3"
+    );
+    select(tx, &condition, &[&ids])
 }
 
 fn known_version(

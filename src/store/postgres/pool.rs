@@ -323,6 +323,17 @@ impl Session {
         Ok(self.client.execute(&statement, values)?)
     }
 
+    /// Runs a prepared statement that inserts rows; see [`Self::copy_in`].
+    pub(super) fn insert(
+        &mut self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        contended(self.client.execute(&statement, values))?;
+        Ok(())
+    }
+
     /// Copies rows into a table. If one of them is there already, another writer has put it there since this transaction
     /// looked, and the whole of it can be tried again.
     pub(super) fn copy_in(&mut self, into: &str, rows: CopyRows) -> Result<(), StoreError> {
@@ -333,15 +344,8 @@ impl Session {
         let mut writer = self.client.copy_in(&sql)?;
         // What the server refuses is told at the end; a broken connection is told there too.
         let _written = writer.write_all(&rows.finish());
-        match writer.finish() {
-            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                Err(StoreError::Contended { attempts: 1 })
-            }
-            finished => {
-                finished?;
-                Ok(())
-            }
-        }
+        contended(writer.finish())?;
+        Ok(())
     }
 
     /// Copies the rows of a query out, one after the other, and hands each to `take`. The statement takes no values: what
@@ -368,6 +372,14 @@ impl Session {
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
+}
+
+/// A row that is there already was put there by another writer.
+fn contended(written: Result<u64, postgres::Error>) -> Result<u64, StoreError> {
+    written.map_err(|error| match error.code() {
+        Some(&SqlState::UNIQUE_VIOLATION) => StoreError::Contended { attempts: 1 },
+        _ => error.into(),
+    })
 }
 
 /// Where an attempt failed.

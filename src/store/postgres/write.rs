@@ -1,7 +1,7 @@
 //! Writing enterprises and records: a batch is read at once, decided in memory row by row, and written at once.
 //!
-//! New rows are copied in. If another writer puts one of them there in between, the copy fails and the transaction is
-//! tried again from its beginning; then it finds them.
+//! New rows are copied in, a few are inserted. If another writer puts one of them there in between, that fails and the
+//! transaction is tried again from its beginning; then it finds them.
 
 use jiff::civil::Date;
 use std::borrow::Cow;
@@ -25,6 +25,9 @@ use crate::store::rows::{
 use crate::store::stood::Pass;
 use crate::store::{Outcome, StoreError, packed};
 
+/// New versions up to which they are inserted; more are copied in.
+const FEW: usize = 50;
+
 /// Columns of enterprises that a batch hands over, as a table.
 const ENTERPRISES: &str = "unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], \
      $7::text[], $8::integer[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::bigint[], \
@@ -38,16 +41,25 @@ static UPDATE_ENTERPRISES: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Columns of versions that a batch hands over, as a table.
+const VERSIONS: &str = "unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::smallint[], $6::integer[], \
+     $7::integer[], $8::smallint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::text[], $14::text[], \
+     $15::text[], $16::integer[], $17::integer[], $18::text[], $19::bigint[], $20::integer[])";
+
 static WRITE_VERSIONS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO record_versions ({RECORD_COLUMNS}) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], \
-         $4::integer[], $5::smallint[], $6::integer[], $7::integer[], $8::smallint[], $9::bigint[], $10::bigint[], \
-         $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::integer[], \
-         $18::text[], $19::bigint[], $20::integer[]) \
+        "INSERT INTO record_versions ({RECORD_COLUMNS}) SELECT * FROM {VERSIONS} \
          ON CONFLICT (enterprise_id, source, record_id, known_on) DO UPDATE SET {}",
         assignments("excluded", RECORD_COLUMNS, 4)
     )
 });
+
+static NEW_VERSIONS: LazyLock<String> = LazyLock::new(|| {
+    format!("INSERT INTO record_versions ({RECORD_COLUMNS}) SELECT * FROM {VERSIONS}")
+});
+
+const NEW_OWNERS: &str = "INSERT INTO record_owners (source, record_id, enterprise_id) \
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[])";
 
 static HELD_RECORDS: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -287,10 +299,16 @@ pub(super) fn put_records(
         return Ok(outcomes);
     }
     take(tx, &batch)?;
-    copy_owners(tx, &batch.slots)?;
     let (new, more) = batch.written();
-    copy_versions(tx, &new)?;
-    write_versions(tx, &more)?;
+    if new.len() <= FEW {
+        // A statement for each table: copying takes several messages more.
+        insert_owners(tx, &batch.slots)?;
+        write_versions(tx, &NEW_VERSIONS, &new)?;
+    } else {
+        copy_owners(tx, &batch.slots)?;
+        copy_versions(tx, &new)?;
+    }
+    write_versions(tx, &WRITE_VERSIONS, &more)?;
     let awaited: Vec<&str> = batch.awaited().iter().map(|id| id.as_str()).collect();
     if !awaited.is_empty() {
         tx.execute(
@@ -353,11 +371,28 @@ fn take(tx: &mut Session, batch: &RecordBatch<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Records whose ids are free.
+fn free<'s, 'a>(slots: &'s [Slot<'a>]) -> impl Iterator<Item = &'s Slot<'a>> {
+    slots
+        .iter()
+        .filter(|slot| slot.owner.is_none() && slot.taken_from.is_none())
+}
+
+/// Notes whose the free ids are.
+fn insert_owners(tx: &mut Session, slots: &[Slot<'_>]) -> Result<(), StoreError> {
+    let sources: Vec<&str> = free(slots).map(|slot| slot.source.as_str()).collect();
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let record_ids: Vec<&str> = free(slots).map(|slot| slot.record_id).collect();
+    let owners: Vec<&str> = free(slots).map(|slot| slot.claimant.as_str()).collect();
+    tx.insert(NEW_OWNERS, &[&sources, &record_ids, &owners])
+}
+
 /// Notes whose the free ids are.
 fn copy_owners(tx: &mut Session, slots: &[Slot<'_>]) -> Result<(), StoreError> {
     let mut copied = CopyRows::new(3);
-    let free = |slot: &&Slot<'_>| slot.owner.is_none() && slot.taken_from.is_none();
-    for slot in slots.iter().filter(free) {
+    for slot in free(slots) {
         copied
             .row()
             .text(slot.source.as_str())
@@ -501,10 +536,15 @@ fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(),
 pub(super) fn write_version(tx: &mut Session, record: &Record) -> Result<(), StoreError> {
     let stated = (0, record.known_on);
     let record = Cow::Borrowed(record);
-    write_versions(tx, &[&KnownVersion { record, stated }])
+    write_versions(tx, &WRITE_VERSIONS, &[&KnownVersion { record, stated }])
 }
 
-fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(), StoreError> {
+/// Writes versions by a statement that takes [`VERSIONS`].
+fn write_versions(
+    tx: &mut Session,
+    sql: &str,
+    versions: &[&KnownVersion<'_>],
+) -> Result<(), StoreError> {
     if versions.is_empty() {
         return Ok(());
     }
@@ -538,8 +578,8 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
         .iter()
         .map(|version| to_epoch_day(version.stated.1))
         .collect();
-    tx.execute(
-        &WRITE_VERSIONS,
+    tx.insert(
+        sql,
         &[
             &enterprise_id,
             &source,
@@ -562,6 +602,5 @@ fn write_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<()
             &import_no,
             &stated_on,
         ],
-    )?;
-    Ok(())
+    )
 }
