@@ -11,6 +11,7 @@ crate::hold!(register_laws:
     an_amendment_that_is_refused_writes_nothing,
     every_field_comes_back_as_it_went_in,
     each_dossier_has_every_enterprise_with_exactly_its_records,
+    batches_of_any_size_write_the_same,
     pages_of_enterprises_miss_none,
     a_reader_sees_one_instant_during_writes,
     reopening_keeps_everything,
@@ -348,6 +349,53 @@ pub mod laws {
                 )));
             }
         }
+    }
+
+    pub fn batches_of_any_size_write_the_same(place: &dyn Place) {
+        let store = with_enterprises(place, 7);
+        let mut expected: Vec<Vec<Record>> = vec![Vec::new(); 7];
+        for size in [1, 2, 50, 51, 400] {
+            let new = (0..size).map(|nth| {
+                (
+                    nth % 7,
+                    serious_penalty(nth % 7 + 1, &format!("{size}-{nth:03}"), 30),
+                )
+            });
+            let new: Vec<(usize, Record)> = new.collect();
+            let corrected = new.iter().map(|(of, record)| {
+                let known_on = add_days(TODAY, -5);
+                (
+                    *of,
+                    Record {
+                        known_on,
+                        severity: None,
+                        ..record.clone()
+                    },
+                )
+            });
+            let corrected: Vec<(usize, Record)> = corrected.collect();
+            for (batch, is_new) in [(&new, true), (&corrected, false)] {
+                let rows: Vec<Record> = batch.iter().map(|(_, record)| record.clone()).collect();
+                for outcome in store.put_records(&rows, 0).unwrap() {
+                    if is_new {
+                        created(&outcome)
+                    } else {
+                        updated(&outcome)
+                    };
+                }
+                for (of, record) in batch {
+                    expected[*of].push(record.clone());
+                }
+            }
+        }
+        for versions in &mut expected {
+            versions.sort_by(|a, b| (&a.record_id, a.known_on).cmp(&(&b.record_id, b.known_on)));
+        }
+        let found: Vec<Vec<Record>> = dossiers(&*store)
+            .into_iter()
+            .map(|of| of.versions)
+            .collect();
+        assert_eq!(found, expected);
     }
 
     pub fn pages_of_enterprises_miss_none(place: &dyn Place) {

@@ -464,36 +464,47 @@ fn flip(tx: &mut Session, run_id: &str, owner: &str) -> Result<Run, StoreError> 
 /// Lets enterprises that changed after `start_seq` keep their live tier as an outdated row of the new slot. So the next
 /// computation compares with the tier that was last told, and writes history and alerts once.
 fn carry_over(tx: &mut Session, old: &str, new: &str, start_seq: u64) -> Result<(), StoreError> {
-    let changed = "SELECT enterprise_id FROM tier_changes WHERE seq > $1";
-    let since = signed(start_seq);
+    // By a statement of its own: of how many changes there are a planner knows nothing beforehand, and would go through both
+    // slots for a few of them.
+    let changed = tx.query(
+        "SELECT DISTINCT enterprise_id FROM tier_changes WHERE seq > $1 ORDER BY enterprise_id",
+        &[&signed(start_seq)],
+    )?;
+    let changed = changed
+        .iter()
+        .map(|row| rows::text(row, 0, "enterprise_id"))
+        .collect::<Result<Vec<_>, _>>()?;
+    if changed.is_empty() {
+        return Ok(());
+    }
     tx.execute(
         &format!(
             "UPDATE {new} n SET revision = 0, tier = o.tier, points = o.points, as_of = o.as_of, \
              next_change_on = o.next_change_on, from_on = o.from_on, is_surge = o.is_surge, is_open = false \
-             FROM {old} o WHERE o.enterprise_id = n.enterprise_id AND n.enterprise_id IN ({changed})"
+             FROM {old} o WHERE o.enterprise_id = n.enterprise_id AND n.enterprise_id = ANY($1)"
         ),
-        &[&since],
+        &[&changed],
     )?;
     tx.execute(
         &format!(
             "INSERT INTO {new} (enterprise_id, revision, tier, points, as_of, next_change_on, from_on, link, is_surge) \
              SELECT o.enterprise_id, 0, o.tier, o.points, o.as_of, o.next_change_on, o.from_on, 0, o.is_surge \
-             FROM {old} o WHERE o.enterprise_id IN ({changed}) \
+             FROM {old} o WHERE o.enterprise_id = ANY($1) \
              AND NOT EXISTS (SELECT 1 FROM {new} n WHERE n.enterprise_id = o.enterprise_id)"
         ),
-        &[&since],
+        &[&changed],
     )?;
     // What is new has no live tier to keep: it is computed when it is asked for.
     tx.execute(
         &format!(
-            "DELETE FROM {new} n WHERE n.enterprise_id IN ({changed}) \
+            "DELETE FROM {new} n WHERE n.enterprise_id = ANY($1) \
              AND NOT EXISTS (SELECT 1 FROM {old} o WHERE o.enterprise_id = n.enterprise_id)"
         ),
-        &[&since],
+        &[&changed],
     )?;
     tx.execute(
-        &format!("DELETE FROM run_changes WHERE enterprise_id IN ({changed})"),
-        &[&since],
+        "DELETE FROM run_changes WHERE enterprise_id = ANY($1)",
+        &[&changed],
     )?;
     Ok(())
 }
