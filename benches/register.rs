@@ -201,9 +201,9 @@ impl RunObserver for Phases {
 
 fn line(name: &str, what: &str, time: Duration) {
     println!(
-        "{:<55} {:10.3} s",
+        "{:<55} {:10.2} ms",
         format!("{name}: {what}"),
-        time.as_secs_f64()
+        time.as_secs_f64() * 1e3
     );
 }
 

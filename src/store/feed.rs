@@ -56,7 +56,8 @@ pub enum MoveKind {
     },
     /// Another epoch came into force.
     Epoch {
-        /// Whether every tier that came with it follows as an entry of its own.
+        /// Whether every tier that came with it follows as an entry of its own; first tiers that came with the first run do
+        /// not.
         is_whole: bool,
     },
 }

@@ -76,8 +76,8 @@ pub(crate) struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 420, minimum = 0, maximum = 1000)]
     points: Option<u16>,
-    /// Whether every tier that came with an `epoch` follows as an entry of its own; if not, read all by
-    /// `GET /v1/tiers/export`.
+    /// Whether every tier that came with an `epoch` follows as an entry of its own; if not, which is so for the first run
+    /// of a register alone, read all by `GET /v1/tiers/export`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = true)]
     is_whole: Option<bool>,

@@ -4,7 +4,7 @@
 use super::PostgresStore;
 use super::lock::Lock;
 use super::pool::{End, Session};
-use super::tiers::{Live, NOW, limited, signed, table};
+use super::tiers::{Live, NOW, limited, signed};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Tier};
 use crate::store::change_log::removed_until;
@@ -122,22 +122,12 @@ fn last_told(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Tier>, StoreE
         .transpose()
 }
 
-/// Notes whether a run that begins is the first: no tier is live.
-pub(super) fn note_first(
-    tx: &mut Session,
-    run_id: &str,
-    live: Option<&Live>,
-) -> Result<(), StoreError> {
-    let has_tiers = match live {
-        Some(live) => {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", table(live.slot));
-            tx.one(&sql, &[])?.whole(0, "exists")? == Some(1)
-        }
-        None => false,
-    };
+/// Notes whether a run that begins is the first of the register: none has flipped.
+pub(super) fn note_first(tx: &mut Session, run_id: &str) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE runs SET is_first = $2 WHERE run_id = $1",
-        &[&run_id, &!has_tiers],
+        "UPDATE runs SET is_first = NOT EXISTS (SELECT 1 FROM runs earlier \
+             WHERE earlier.change_count IS NOT NULL) WHERE run_id = $1",
+        &[&run_id],
     )?;
     Ok(())
 }

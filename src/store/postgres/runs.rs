@@ -119,7 +119,7 @@ impl RunStore for PostgresStore {
             Lock::Runs.take(tx)?;
             held(tx, run_id, owner)?;
             let live = live(tx, LiveLock::None)?;
-            feed::note_first(tx, run_id, live.as_ref())?;
+            feed::note_first(tx, run_id)?;
             let slot = 1 - live.map_or(1, |live| live.slot);
             tx.batch(&format!(
                 "TRUNCATE {}; TRUNCATE run_ranges; TRUNCATE run_changes; TRUNCATE run_scans",

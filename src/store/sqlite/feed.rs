@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::SqliteStore;
-use super::tiers::{Live, NOW, all, one, table};
+use super::tiers::{Live, NOW, all, one};
 use crate::domain::Tier;
 use crate::domain::dates::to_epoch_day;
 use crate::store::change_log::removed_until;
@@ -80,22 +80,12 @@ pub(super) fn log_tier(
     Ok(())
 }
 
-/// Notes whether a run that begins is the first: no tier is live.
-pub(super) fn note_first(
-    tx: &Transaction<'_>,
-    run_id: &str,
-    live: Option<&Live>,
-) -> Result<(), StoreError> {
-    let has_tiers = match live {
-        Some(live) => {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", table(live.slot));
-            tx.query_row(&sql, [], |row| row.get(0))?
-        }
-        None => false,
-    };
+/// Notes whether a run that begins is the first of the register: none has flipped.
+pub(super) fn note_first(tx: &Transaction<'_>, run_id: &str) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE runs SET is_first = ?2 WHERE run_id = ?1",
-        params![run_id, !has_tiers],
+        "UPDATE runs SET is_first = NOT EXISTS (SELECT 1 FROM runs earlier WHERE earlier.change_count IS NOT NULL) \
+             WHERE run_id = ?1",
+        params![run_id],
     )?;
     Ok(())
 }

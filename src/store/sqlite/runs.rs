@@ -107,7 +107,7 @@ impl RunStore for SqliteStore {
         self.write(|tx| {
             held(tx, run_id, owner)?;
             let live = live(tx)?;
-            feed::note_first(tx, run_id, live.as_ref())?;
+            feed::note_first(tx, run_id)?;
             let slot = 1 - live.map_or(1, |live| live.slot);
             tx.execute_batch(&format!(
                 "DELETE FROM {}; DELETE FROM run_ranges; DELETE FROM run_changes; DELETE FROM run_scans",
