@@ -286,6 +286,8 @@ impl Content {
             assert_eq!(row.stored.map(|tier| tier.revision), Some(row.revision));
             tiers.update(format!("{:?}", row.stored));
             history.update(format!("{id} {:?}", store.tier_history(id).unwrap()));
+            // A walk has read them in one piece each; here they are read from the columns.
+            register.update(format!("{:?}", store.dossier(id).unwrap()));
         }
         let mut walked = ids.iter();
         service

@@ -197,9 +197,11 @@ pub fn walked(store: &dyn Store) -> Vec<Dossier> {
     all
 }
 
-/// All dossiers of a register that nobody writes to; read one by one, which goes another way, they are the same.
+/// All dossiers of a register that nobody writes to; read one by one, which goes another way, they are the same, and the
+/// store knows how many there are.
 pub fn dossiers(store: &dyn Store) -> Vec<Dossier> {
     let all = walked(store);
+    assert_eq!(store.enterprise_count().unwrap(), all.len() as u64);
     for walked in &all {
         let single = store.dossier(&walked.enterprise.enterprise_id).unwrap();
         assert_eq!(single.as_ref(), Some(walked));

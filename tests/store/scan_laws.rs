@@ -2,6 +2,7 @@
 
 crate::hold!(scan_laws:
     ranges_cover_every_enterprise_once_and_in_order,
+    ranges_cover_every_enterprise_whether_or_not_it_has_a_tier,
     ranges_of_an_empty_register_take_in_what_comes_later,
     a_walk_ends_where_it_is_broken_off,
 );
@@ -9,9 +10,11 @@ crate::hold!(scan_laws:
 pub mod laws {
     use std::ops::ControlFlow;
 
-    use risktier::store::{Dossier, IdRange, Store};
+    use risktier::domain::Tier;
+    use risktier::store::{Dossier, IdRange, Store, StoredTier};
 
     use crate::register::{TODAY, enterprise, id, serious_penalty};
+    use crate::tier_laws::laws::{EPOCH, epoch, in_force, new};
     use crate::{Place, dossiers, with_enterprises};
 
     fn of(store: &dyn Store, range: &IdRange) -> Vec<Dossier> {
@@ -48,6 +51,31 @@ pub mod laws {
             if each == 5 {
                 assert!(sizes.iter().all(|size| (3..=5).contains(size)), "{sizes:?}");
             }
+        }
+    }
+
+    pub fn ranges_cover_every_enterprise_whether_or_not_it_has_a_tier(place: &dyn Place) {
+        let store = with_enterprises(place, 30);
+        store
+            .put_in_force(None, &in_force(EPOCH), None)
+            .unwrap()
+            .unwrap();
+        let all = dossiers(&*store);
+        let kept = StoredTier {
+            revision: 1,
+            tier: Tier::A,
+            points: 0,
+            as_of: TODAY,
+            next_change_on: None,
+        };
+        // One tier, nearly all, all; the last enterprises have theirs last.
+        for tiers in [1, 28, 30] {
+            let tiers: Vec<_> = (1..=tiers).map(|number| new(number, kept)).collect();
+            store.put_tiers(&epoch(EPOCH), &tiers).unwrap();
+            let (ranges, count) = store.parts_of(7).unwrap();
+            let seen: Vec<Vec<Dossier>> = ranges.iter().map(|range| of(&*store, range)).collect();
+            assert_eq!((count, seen.concat()), (30, all.clone()));
+            assert!(seen.iter().all(|part| part.len() <= 9), "{}", tiers.len());
         }
     }
 

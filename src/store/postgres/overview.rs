@@ -99,7 +99,7 @@ impl Overview for PostgresStore {
                  SELECT CASE WHEN coalesce(a.from_on, t.from_on) <= $1 THEN coalesce(a.tier, t.tier) END, \
                      CASE WHEN coalesce(b.from_on, t.from_on) <= $2 THEN coalesce(b.tier, t.tier) END, count(*) \
                  FROM {} t {join} LEFT JOIN a USING (enterprise_id) LEFT JOIN b USING (enterprise_id) \
-                 WHERE {} GROUP BY 1, 2 ORDER BY 1, 2",
+                 WHERE {} GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2 NULLS FIRST",
                 table(live.slot),
                 wanted.join(" AND ")
             );
@@ -142,7 +142,7 @@ impl Overview for PostgresStore {
                 "SELECT {column} COLLATE \"C\", CASE WHEN t.revision = e.revision AND t.as_of <= $1 \
                      AND (t.next_change_on IS NULL OR t.next_change_on > $1) THEN t.tier END, count(*) \
                  FROM enterprises e LEFT JOIN {} t USING (enterprise_id){more} \
-                 WHERE e.enterprise_id <> ALL($2::text[]) GROUP BY 1, 2 ORDER BY 1, 2",
+                 WHERE e.enterprise_id <> ALL($2::text[]) GROUP BY 1, 2 ORDER BY 1, 2 NULLS FIRST",
                 table(live.slot)
             );
             tx.query(&sql, &[&day, &without])?

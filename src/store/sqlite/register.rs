@@ -98,6 +98,15 @@ pub(super) fn enterprises_after(
     Ok(page)
 }
 
+/// Enterprises in the register, without going through them.
+pub(super) fn enterprise_count(tx: &Transaction<'_>) -> Result<u64, StoreError> {
+    Ok(
+        tx.query_row("SELECT enterprises FROM register_size", [], |row| {
+            row.get(0)
+        })?,
+    )
+}
+
 pub(super) fn counts(tx: &Transaction<'_>) -> Result<Counts, StoreError> {
     let count = |of: &str| {
         tx.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
 use super::tiers::{NOW, all, live, log_in_force, one, table};
-use super::{SqliteStore, feed};
+use super::{SqliteStore, feed, register};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Epoch};
 use crate::store::change_log::unbroken_since;
@@ -93,7 +93,7 @@ impl RunStore for SqliteStore {
     }
 
     fn enterprise_count(&self) -> Result<u64, StoreError> {
-        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM enterprises", [], |row| row.get(0))?))
+        self.read(register::enterprise_count)
     }
 
     fn begin_run(

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::ops::ControlFlow;
 
+use super::tiers::{live, table};
 use super::{CACHE_KIB, SqliteStore, register};
 use crate::store::rows::{self, PIECE_COLUMNS};
 use crate::store::{Dossier, IdRange, Scan, StoreError};
@@ -31,9 +32,15 @@ impl Scan for SqliteStore {
 }
 
 fn parts_of(tx: &Transaction<'_>, each: u64) -> Result<(Vec<IdRange>, u64), StoreError> {
-    let mut statement = tx.prepare(
-        "SELECT enterprise_id FROM enterprises WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2",
-    )?;
+    let count = register::enterprise_count(tx)?;
+    // The live slot has the same ids, or nearly, in a tenth of the pages.
+    let ids = match live(tx)?.map(|live| table(live.slot)) {
+        Some(slot) if 10 * rows_of(tx, slot)? >= 9 * count => slot,
+        Some(_) | None => "enterprises",
+    };
+    let mut statement = tx.prepare(&format!(
+        "SELECT enterprise_id FROM {ids} WHERE enterprise_id > ?1 ORDER BY enterprise_id LIMIT 1 OFFSET ?2"
+    ))?;
     let (mut ends, mut last) = (Vec::new(), String::new());
     while let Some(end) = statement
         .query_row(params![last, each - 1], |row| row.get::<_, String>(0))
@@ -42,13 +49,12 @@ fn parts_of(tx: &Transaction<'_>, each: u64) -> Result<(Vec<IdRange>, u64), Stor
         last.clone_from(&end);
         ends.push(end);
     }
-    let rest: u64 = tx.query_row(
-        "SELECT count(*) FROM enterprises WHERE enterprise_id > ?1",
-        [last],
-        |row| row.get(0),
-    )?;
-    let count = each * ends.len() as u64 + rest;
     Ok((IdRange::ending_at(ends), count))
+}
+
+fn rows_of(tx: &Transaction<'_>, table: &str) -> Result<u64, StoreError> {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Ok(tx.query_row(&sql, [], |row| row.get(0))?)
 }
 
 fn each_dossier_in(

@@ -49,7 +49,11 @@ pub(super) fn put_enterprises(
             (_, None) => {}
         }
     }
-    attach(tx, &arrived)?;
+    if !arrived.is_empty() {
+        tx.prepare_cached("UPDATE register_size SET enterprises = enterprises + ?1")?
+            .execute([arrived.len()])?;
+        attach(tx, &arrived)?;
+    }
     let changes = batch.changes();
     let last = log_changes(tx, &changes)?;
     touch_successors(tx, &changes)?;
@@ -212,7 +216,7 @@ fn write_earlier(
 /// Lets the records that were set aside for these enterprises count.
 fn attach(tx: &Transaction<'_>, arrived: &[&EnterpriseId]) -> Result<(), StoreError> {
     let waits = "SELECT EXISTS (SELECT 1 FROM set_aside)";
-    if arrived.is_empty() || !tx.query_row(waits, [], |row| row.get(0))? {
+    if !tx.query_row(waits, [], |row| row.get(0))? {
         return Ok(());
     }
     let mut statement = tx.prepare_cached("DELETE FROM set_aside WHERE enterprise_id = ?1")?;
