@@ -247,24 +247,27 @@ impl<'a> RecordBatch<'a> {
 
     /// Registered enterprises that change, with their revisions after it, in order of their ids.
     pub(super) fn changes(&self) -> Vec<(&'a EnterpriseId, u64)> {
-        let touched = self.subjects.iter().filter(|of| of.is_touched);
-        touched
+        let changed = self.subjects.iter().filter(|of| of.is_changed());
+        changed
             .filter_map(|of| Some((of.id, of.revision? + 1)))
             .collect()
     }
 
     /// The pieces of the enterprises that change, in the order of [`Self::changes`]; none for those that have to be put
-    /// together anew.
-    pub(super) fn pieces(&self) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let (new, more) = self.written();
-        let mut written: Vec<&KnownVersion<'_>> = new.into_iter().chain(more).collect();
-        written.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+    /// together anew. `new` and `more` are what [`Self::written`] gave.
+    pub(super) fn pieces(
+        &self,
+        new: &[&KnownVersion<'_>],
+        more: &[&KnownVersion<'_>],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        // Two runs in order, which this sort merges.
+        let mut written = [new, more].concat();
+        written.sort_by(|a, b| a.key().cmp(&b.key()));
         let mut written = written.iter().map(|version| &*version.record).peekable();
         let mut of_one = Vec::new();
-        let changed = |of: &&Subject<'_>| of.is_touched && of.revision.is_some();
         self.subjects
             .iter()
-            .filter(changed)
+            .filter(|of| of.is_changed())
             .map(|subject| {
                 of_one.clear();
                 while let Some(version) = written.next_if(|of| of.enterprise_id <= *subject.id) {
@@ -319,10 +322,7 @@ impl<'a> RecordBatch<'a> {
 
     /// Tells the outcomes the numbers of the changes, which follow `last` in the order of [`Self::changes`].
     pub(super) fn number(&self, outcomes: &mut [Outcome], last: u64) {
-        let is_changed = self
-            .subjects
-            .iter()
-            .map(|of| of.is_touched && of.revision.is_some());
+        let is_changed = self.subjects.iter().map(Subject::is_changed);
         number(outcomes, &self.subject_of, is_changed, last);
     }
 }
@@ -338,6 +338,11 @@ enum Said {
 }
 
 impl Subject<'_> {
+    /// Whether it is a registered enterprise that the batch changes.
+    fn is_changed(&self) -> bool {
+        self.is_touched && self.revision.is_some()
+    }
+
     fn outcome(&self, said: Said) -> Outcome {
         let Some(revision) = self.revision else {
             return Outcome::SetAside;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calendars::DoneVisit;
 use super::decide::KnownVersion;
 use super::life::{Act, Proceeding};
-use super::{Changed, StoreError, packed};
+use super::{Changed, Dossier, StoreError, packed};
 use crate::domain::dates::from_epoch_day;
 use crate::domain::{
     Enterprise, EnterpriseId, EnterpriseKind, EnterpriseSize, EnterpriseStatus, Label,
@@ -63,6 +63,17 @@ pub(super) struct EnterpriseRow {
     pub(super) revision: u64,
     pub(super) import_no: i64,
     pub(super) changed_on: Option<Date>,
+}
+
+impl EnterpriseRow {
+    /// The dossier with what the enterprise was before and all versions of its records.
+    pub(super) fn dossier(
+        self,
+        earlier: Vec<(Date, Enterprise)>,
+        versions: Vec<Record>,
+    ) -> Dossier {
+        Dossier::new(self.enterprise, self.revision, earlier, versions)
+    }
 }
 
 pub(super) fn enterprise(row: &impl Row) -> Result<EnterpriseRow, StoreError> {

@@ -40,11 +40,7 @@ pub(super) fn log_changes(
         tx.copy_in(WAITING, copied)?;
         return Ok(0);
     }
-    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
-    let revisions: Vec<i64> = changes
-        .iter()
-        .map(|(_, revision)| signed(*revision))
-        .collect();
+    let (ids, revisions) = columns(changes);
     Lock::Changes.take(tx)?;
     let row = tx.one(
         "WITH last AS (SELECT coalesce(max(seq), 0) AS seq FROM tier_changes), \
@@ -55,6 +51,14 @@ pub(super) fn log_changes(
         &[&ids, &revisions],
     )?;
     rows::number(&row, 0, "seq")
+}
+
+/// Changes as columns of ids and revisions.
+pub(super) fn columns<'a>(changes: &[(&'a EnterpriseId, u64)]) -> (Vec<&'a str>, Vec<i64>) {
+    let pairs = changes.iter();
+    pairs
+        .map(|(id, revision)| (id.as_str(), signed(*revision)))
+        .unzip()
 }
 
 /// Writes what waits to the log, each enterprise once with its last revision. The last step before the commit.

@@ -7,7 +7,7 @@ use super::change_log::log_changes;
 use super::lock::Lock;
 use super::pool::{End, Session};
 use super::tiers::signed;
-use super::write::{locked_revisions, pack_anew, write_revisions, write_version};
+use super::write::{locked_revisions, write_revisions, write_version};
 use super::{PostgresStore, unstorable};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Label, ProceedingKind, Record};
@@ -184,7 +184,6 @@ fn decide(
     }
     if let Some(record) = &record {
         write_version(tx, record)?;
-        pack_anew(tx, &[record.enterprise_id.as_str()])?;
     }
     for act in &acts {
         write_act(tx, act)?;

@@ -182,12 +182,9 @@ impl Store for PostgresStore {
         match found.into_iter().next() {
             None => Ok(None),
             // One statement has read all there is of it, and that sees one instant by itself.
-            Some((row, versions)) if row.changed_on.is_none() => Ok(Some(Dossier::new(
-                row.enterprise,
-                row.revision,
-                Vec::new(),
-                versions,
-            ))),
+            Some((row, versions)) if row.changed_on.is_none() => {
+                Ok(Some(row.dossier(Vec::new(), versions)))
+            }
             Some(_) => self
                 .pool
                 .read_at_one_instant(|tx| register::dossier(tx, id)),

@@ -81,12 +81,7 @@ pub(super) fn dossier(tx: &mut Session, id: &EnterpriseId) -> Result<Option<Doss
         Some(_) => earlier_versions(tx, id.as_str())?,
         None => Vec::new(),
     };
-    Ok(Some(Dossier::new(
-        row.enterprise,
-        row.revision,
-        earlier,
-        versions,
-    )))
+    Ok(Some(row.dossier(earlier, versions)))
 }
 
 /// What an enterprise was, by the days until which it held.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::change_log::log_changes;
+use super::change_log::{columns, log_changes};
 use super::copy::CopyRows;
 use super::life::{lock_with_successors, touch_successors};
 use super::lock::Lock;
@@ -327,7 +327,7 @@ pub(super) fn put_records(
     }
     let changes = batch.changes();
     if !changes.is_empty() {
-        raise_with_pieces(tx, &changes, &batch.pieces()?)?;
+        raise_with_pieces(tx, &changes, &batch.pieces(&new, &more)?)?;
         let last = log_changes(tx, &changes)?;
         touch_successors(tx, &successors, &changes)?;
         batch.number(&mut outcomes, last);
@@ -445,22 +445,18 @@ fn raise_with_pieces(
     changes: &[(&EnterpriseId, u64)],
     pieces: &[Option<Vec<u8>>],
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
-    let numbers: Vec<i64> = changes
-        .iter()
-        .map(|(_, revision)| signed(*revision))
-        .collect();
+    let (ids, revisions) = columns(changes);
     tx.execute(
         "UPDATE enterprises e SET revision = u.revision, packed = u.packed \
          FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS u(id, revision, packed) WHERE e.enterprise_id = u.id",
-        &[&ids, &numbers, &pieces],
+        &[&ids, &revisions, &pieces],
     )?;
     let unknown = ids.iter().zip(pieces).filter(|(_, piece)| piece.is_none());
     pack_anew(tx, &unknown.map(|(id, _)| *id).collect::<Vec<_>>())
 }
 
 /// Puts the pieces of enterprises together from the columns; nothing for those that are not in the register.
-pub(super) fn pack_anew(tx: &mut Session, ids: &[&str]) -> Result<(), StoreError> {
+fn pack_anew(tx: &mut Session, ids: &[&str]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -485,15 +481,11 @@ pub(super) fn write_revisions(
     tx: &mut Session,
     changes: &[(&EnterpriseId, u64)],
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = changes.iter().map(|(id, _)| id.as_str()).collect();
-    let numbers: Vec<i64> = changes
-        .iter()
-        .map(|(_, revision)| signed(*revision))
-        .collect();
+    let (ids, revisions) = columns(changes);
     tx.execute(
         "UPDATE enterprises e SET revision = u.revision FROM unnest($1::text[], $2::bigint[]) AS u(id, revision) \
          WHERE e.enterprise_id = u.id",
-        &[&ids, &numbers],
+        &[&ids, &revisions],
     )?;
     Ok(())
 }
@@ -532,11 +524,13 @@ fn copy_versions(tx: &mut Session, versions: &[&KnownVersion<'_>]) -> Result<(),
     tx.copy_in(&format!("record_versions ({RECORD_COLUMNS})"), copied)
 }
 
-/// Writes one version, in place of one known on the same day.
+/// Writes one version, in place of one known on the same day, and with it the piece of its enterprise.
 pub(super) fn write_version(tx: &mut Session, record: &Record) -> Result<(), StoreError> {
     let stated = (0, record.known_on);
     let record = Cow::Borrowed(record);
-    write_versions(tx, &WRITE_VERSIONS, &[&KnownVersion { record, stated }])
+    let version = KnownVersion { record, stated };
+    write_versions(tx, &WRITE_VERSIONS, &[&version])?;
+    pack_anew(tx, &[version.record.enterprise_id.as_str()])
 }
 
 /// Writes versions by a statement that takes [`VERSIONS`].

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SqliteStore;
-use super::write::{owner_of, pack_anew, touch, version_known_on, write_version};
+use super::write::{owner_of, touch, version_known_on, write_version};
 use crate::domain::dates::to_epoch_day;
 use crate::domain::{EnterpriseId, Label, ProceedingKind};
 use crate::store::life::{Act, Concerned, Deed, LifeStore, Proceeding, ProceedingFilter, Standing};
@@ -132,7 +132,6 @@ fn decide(
     }
     if let Some(record) = &record {
         write_version(tx, record)?;
-        pack_anew(tx, &record.enterprise_id)?;
     }
     for act in &acts {
         write_act(tx, act)?;

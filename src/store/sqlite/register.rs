@@ -40,12 +40,7 @@ pub(super) fn dossier(
         Some(_) => earlier_versions(tx, id.as_str())?,
         None => Vec::new(),
     };
-    Ok(Some(Dossier::new(
-        row.enterprise,
-        row.revision,
-        earlier,
-        versions,
-    )))
+    Ok(Some(row.dossier(earlier, versions)))
 }
 
 /// All versions of an enterprise's records, grouped by record and in order of the days from which they are known.
@@ -108,16 +103,17 @@ pub(super) fn enterprise_count(tx: &Transaction<'_>) -> Result<u64, StoreError> 
 }
 
 pub(super) fn counts(tx: &Transaction<'_>) -> Result<Counts, StoreError> {
-    let count = |of: &str| {
-        tx.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| {
-            row.get::<_, u64>(0)
-        })
-    };
-    let set_aside = count("set_aside JOIN record_versions USING (enterprise_id)")?;
+    let set_aside = count(tx, "set_aside JOIN record_versions USING (enterprise_id)")?;
     Ok(Counts {
-        enterprises: count("enterprises")?,
-        record_versions: count("record_versions")?.saturating_sub(set_aside),
+        enterprises: count(tx, "enterprises")?,
+        record_versions: count(tx, "record_versions")?.saturating_sub(set_aside),
     })
+}
+
+/// Counts the rows of a table or join by going through them.
+pub(super) fn count(tx: &Transaction<'_>, of: &str) -> Result<u64, StoreError> {
+    let sql = format!("SELECT count(*) FROM {of}");
+    Ok(tx.query_row(&sql, [], |row| row.get(0))?)
 }
 
 pub(super) fn enterprise_row(

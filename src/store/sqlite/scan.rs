@@ -35,7 +35,7 @@ fn parts_of(tx: &Transaction<'_>, each: u64) -> Result<(Vec<IdRange>, u64), Stor
     let count = register::enterprise_count(tx)?;
     // The live slot has the same ids, or nearly, in a tenth of the pages.
     let ids = match live(tx)?.map(|live| table(live.slot)) {
-        Some(slot) if 10 * rows_of(tx, slot)? >= 9 * count => slot,
+        Some(slot) if 10 * register::count(tx, slot)? >= 9 * count => slot,
         Some(_) | None => "enterprises",
     };
     let mut statement = tx.prepare(&format!(
@@ -50,11 +50,6 @@ fn parts_of(tx: &Transaction<'_>, each: u64) -> Result<(Vec<IdRange>, u64), Stor
         ends.push(end);
     }
     Ok((IdRange::ending_at(ends), count))
-}
-
-fn rows_of(tx: &Transaction<'_>, table: &str) -> Result<u64, StoreError> {
-    let sql = format!("SELECT count(*) FROM {table}");
-    Ok(tx.query_row(&sql, [], |row| row.get(0))?)
 }
 
 fn each_dossier_in(

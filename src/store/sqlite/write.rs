@@ -103,7 +103,7 @@ pub(super) fn put_records(
     let mut raise = tx.prepare_cached(
         "UPDATE enterprises SET revision = ?2, packed = ?3 WHERE enterprise_id = ?1",
     )?;
-    for ((id, revision), piece) in changes.iter().zip(batch.pieces()?) {
+    for ((id, revision), piece) in changes.iter().zip(batch.pieces(&new, &more)?) {
         raise.execute(params![id.as_str(), revision, piece])?;
         if piece.is_none() {
             pack_anew(tx, id)?;
@@ -177,7 +177,7 @@ fn write_enterprise(
 }
 
 /// Puts the piece of an enterprise together from the columns; nothing for one that is not in the register.
-pub(super) fn pack_anew(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<(), StoreError> {
+fn pack_anew(tx: &Transaction<'_>, id: &EnterpriseId) -> Result<(), StoreError> {
     if let Some(row) = enterprise_row(tx, id)? {
         let piece = packed::pack(&row.enterprise, &versions_of(tx, id)?);
         tx.prepare_cached("UPDATE enterprises SET packed = ?2 WHERE enterprise_id = ?1")?
@@ -322,11 +322,13 @@ pub(super) fn version_known_on(
     found.next()?.map(|row| rows::record(row, 0)).transpose()
 }
 
-/// Writes one version, in place of one known on the same day.
+/// Writes one version, in place of one known on the same day, and with it the piece of its enterprise.
 pub(super) fn write_version(tx: &Transaction<'_>, record: &Record) -> Result<(), StoreError> {
     let stated = (0, record.known_on);
     let record = Cow::Borrowed(record);
-    write_versions(tx, "INSERT OR REPLACE", &[&KnownVersion { record, stated }])
+    let version = KnownVersion { record, stated };
+    write_versions(tx, "INSERT OR REPLACE", &[&version])?;
+    pack_anew(tx, &version.record.enterprise_id)
 }
 
 fn write_versions(
